@@ -1,0 +1,14 @@
+# embed(TARGET NAME FILE…): compile files into TARGET as the array
+#   const struct embedded NAME[] = { { "file name", data, size }, …, { 0 } };
+# declared in base/embedded.h. The data is followed by a NUL.
+function(embed target name)
+  set(out ${CMAKE_BINARY_DIR}/embedded/${name}.c)
+  set(files ${ARGN})
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DNAME=${name} -DOUT=${out} "-DFILES=${files}"
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out})
+endfunction()

@@ -1,0 +1,60 @@
+/*
+ * http.h - outgoing HTTP/1.1 on the event loop (libcurl's multi interface).
+ *
+ * http_start() returns a running op (see op.h). Whoever starts it owns it: set
+ * op.done, read status and body there, then op_free(). Connections are kept and
+ * used again. HTTP/2 is off: libcurl 7.88 re-sent POSTs over it. Redirects are
+ * not followed. An answer of any status is a success of the op; op.err is set
+ * only when there is none: ERR_NETWORK or ERR_TIMEOUT.
+ */
+#ifndef IO_HTTP_H
+#define IO_HTTP_H
+
+#include "base/buf.h"
+#include "io/op.h"
+
+struct http; /* the client; opaque */
+
+struct http_options {
+    int connections_max; /* at once; further requests wait in line. 0: 256 */
+    size_t body_max;     /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
+};
+
+/* One part of a multipart/form-data body. Everything is copied or opened at
+ * http_start(). */
+struct http_part {
+    const char *name;
+    struct slice data;    /* the value, when path is NULL */
+    const char *path;     /* a file that is streamed from disk, or NULL */
+    const char *filename; /* NULL: none (for path: its last component) */
+    const char *type;     /* Content-Type, or NULL */
+};
+
+struct http_request {
+    const char *method; /* NULL: GET, or POST when there is a body or parts */
+    const char *url;    /* "https://api.telegram.org/…"; copied */
+    const char *target; /* path and query to ask for instead of the url's own:
+                         * cheaper than a new url each time. NULL: the url's */
+    struct buf *body;   /* taken (left empty), or NULL */
+    const char *type;   /* its Content-Type; NULL: application/json */
+    const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
+    const struct http_part *parts; /* instead of body */
+    size_t nparts;
+    int64_t timeout_ms; /* for all of it; 0: 60 s */
+};
+
+struct http_op {
+    struct op op;
+    int status;      /* valid when DONE and !op.err.kind */
+    struct buf body; /* the answer's */
+    /* Had anything been sent when it failed? If not, repeating is safe. */
+    bool maybe_sent;
+};
+
+struct http *http_new(struct loop *loop, const struct http_options *options);
+void http_free(struct http *http); /* after all its ops */
+
+/* Never fails and never completes here: errors arrive in op.err. */
+struct http_op *http_start(struct http *http, const struct http_request *req);
+
+#endif

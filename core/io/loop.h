@@ -1,0 +1,49 @@
+/*
+ * loop.h - the event loop (libevent), its queue of finished operations, timers.
+ *
+ * A callback of a library records and queues; the loop then calls op.done, one
+ * batch a turn, so that nothing that completes at once can starve the rest.
+ */
+#ifndef IO_LOOP_H
+#define IO_LOOP_H
+
+#include <stdint.h>
+
+#include "io/op.h"
+
+struct loop;
+struct event_base;
+
+struct loop *loop_new(void);
+/* Every op must have been freed before: asserted. */
+void loop_free(struct loop *loop);
+
+/* Run until loop_stop(). */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+struct event_base *loop_base(struct loop *loop); /* for io/ only */
+int loop_live_ops(const struct loop *loop);      /* not yet freed: for tests */
+
+/* Milliseconds of a clock that never jumps. */
+int64_t loop_now_ms(void);
+
+/*
+ * Called at the end of every turn, after the finished operations: for work that
+ * is cheaper when gathered (one statement for many reads). Lives until the
+ * loop is freed or loop_end_of_turn_cancel().
+ */
+struct loop_turn_hook;
+typedef void (*loop_turn_fn)(void *arg);
+struct loop_turn_hook *loop_at_end_of_turn(struct loop *loop, loop_turn_fn fn,
+                                           void *arg);
+void loop_end_of_turn_cancel(struct loop_turn_hook *hook);
+
+/* Completes after ms (0: in the next turn). */
+struct op *timer_start(struct loop *loop, int64_t ms);
+
+/* fn runs in the loop for each of the signals, until loop_free(). */
+typedef void (*loop_signal_fn)(int signal, void *arg);
+void loop_on_signal(struct loop *loop, int signal, loop_signal_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * pg.h - PostgreSQL on the event loop: one connection, non-blocking, pipelined.
+ *
+ * pg_query() sends at once, behind what is already on its way; answers come in
+ * the order of the questions. Each statement is prepared on the connection when
+ * first used (a protocol-level statement, so not through a pooler in
+ * transaction mode: see pg_options.prepare). Each query is its own
+ * transaction: one that fails spoils no other.
+ *
+ * The connection is made in the background and made again when it breaks, with
+ * backoff (100 ms doubling to 10 s, with jitter). Queries asked for meanwhile
+ * wait for it, up to their deadline. A query that was on its way when the
+ * connection broke fails with maybe_done set: it may have been carried out.
+ */
+#ifndef IO_PG_H
+#define IO_PG_H
+
+#include "base/buf.h"
+#include "io/op.h"
+
+struct pg;
+
+struct pg_options {
+    const char *url; /* postgres://… or a keyword=value string; copied */
+    const char *application_name;
+    int statement_timeout_ms; /* the server's; 0: 10 000 */
+    int query_timeout_ms;     /* from pg_query() to the answer, waiting for a
+                               * connection included; 0: 15 000 */
+    int wait_timeout_ms;      /* of that: for a connection at most; 0: 5 000 */
+    bool prepare;             /* named prepared statements */
+    size_t queue_max;         /* queries waiting or on their way; 0: 10 000 */
+};
+
+/* A statement; static storage. Its address is its identity. */
+struct pg_statement {
+    const char *name; /* unique; also the prepared statement's name */
+    const char *sql;  /* $1 … $n */
+    int nparams;
+};
+
+/* Text format; data == NULL (SLICE_NONE) is NULL. */
+#define PG_PARAMS_MAX 16
+
+struct pg_op {
+    struct op op;
+    /* private and read through the functions below */
+    void *result;
+    bool maybe_done; /* valid on error: it was sent, and no answer came */
+    char sqlstate[6]; /* "" when the error did not come from the server */
+};
+
+/* ERR_USAGE when url is malformed (the password is not in the message). */
+struct pg *pg_new(struct loop *loop, const struct pg_options *options,
+                  struct err *err) MUST_CHECK;
+void pg_free(struct pg *pg); /* after all its ops; closes the connection */
+
+/* Called at each change: up, and down with the reason (passwords removed). */
+typedef void (*pg_state_fn)(bool up, const char *reason, void *arg);
+void pg_on_state(struct pg *pg, pg_state_fn fn, void *arg);
+bool pg_is_up(const struct pg *pg);
+
+/* params are copied. n must be statement->nparams. */
+struct pg_op *pg_query(struct pg *pg, const struct pg_statement *statement,
+                       const struct slice *params, int n);
+/*
+ * SQL without parameters, possibly several statements, as one transaction
+ * (simple query protocol; the last result is kept): for schema migrations.
+ */
+struct pg_op *pg_script(struct pg *pg, struct slice sql);
+
+/* Of a finished query without error. Values are borrowed from the op. */
+int pg_rows(const struct pg_op *op);
+int64_t pg_affected(const struct pg_op *op);
+bool pg_is_null(const struct pg_op *op, int row, int column);
+struct slice pg_value(const struct pg_op *op, int row, int column);
+int64_t pg_int(const struct pg_op *op, int row, int column); /* 0 if no integer */
+
+/* A parameter from an integer; storage must outlive the pg_query() call. */
+struct slice pg_int_param(char storage[24], int64_t n);
+
+#endif
