@@ -184,8 +184,8 @@ bool buf_add_file(struct buf *b, const char *path, struct err *err)
         b->len += n;
         b->data[b->len] = '\0';
     } while (n > 0);
-    ok = !ferror(f) || err_set(err, ERR_SYSTEM, "%s: %s", path,
-                               strerror(errno));
+    ok =
+        !ferror(f) || err_set(err, ERR_SYSTEM, "%s: %s", path, strerror(errno));
     fclose(f);
     return ok;
 }

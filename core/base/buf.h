@@ -39,7 +39,10 @@ struct buf {
     size_t len, cap;
 };
 
-#define BUF_INIT { buf_empty, 0, 0 }
+#define BUF_INIT                                                               \
+    {                                                                          \
+        buf_empty, 0, 0                                                        \
+    }
 extern char buf_empty[1]; /* what an empty buf points at */
 
 void buf_init(struct buf *b);

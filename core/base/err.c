@@ -45,11 +45,11 @@ void err_clear(struct err *err)
 const char *err_kind_name(enum err_kind kind)
 {
     static const char *const names[] = {
-        [ERR_NONE] = "none",         [ERR_USAGE] = "usage",
-        [ERR_SYSTEM] = "system",     [ERR_JSON] = "json",
-        [ERR_NETWORK] = "network",   [ERR_TIMEOUT] = "timeout",
-        [ERR_TELEGRAM] = "telegram", [ERR_DATABASE] = "database",
-        [ERR_CONFIG] = "config",     [ERR_SCRIPT] = "script",
+        [ERR_NONE] = "none",           [ERR_USAGE] = "usage",
+        [ERR_SYSTEM] = "system",       [ERR_JSON] = "json",
+        [ERR_NETWORK] = "network",     [ERR_TIMEOUT] = "timeout",
+        [ERR_TELEGRAM] = "telegram",   [ERR_DATABASE] = "database",
+        [ERR_CONFIG] = "config",       [ERR_SCRIPT] = "script",
         [ERR_CANCELLED] = "cancelled",
     };
 

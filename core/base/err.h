@@ -33,7 +33,10 @@ struct err {
     char text[1000]; /* cut at a UTF-8 boundary when longer */
 };
 
-#define ERR_INIT { ERR_NONE, "" }
+#define ERR_INIT                                                               \
+    {                                                                          \
+        ERR_NONE, ""                                                           \
+    }
 
 /* Set err unless it is set already (err may be NULL). Returns false. */
 bool err_set(struct err *err, enum err_kind kind, const char *fmt, ...)

@@ -17,7 +17,7 @@ struct http; /* the client; opaque */
 
 struct http_options {
     int connections_max; /* at once; further requests wait in line. 0: 256 */
-    size_t body_max;     /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
+    size_t body_max; /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
 };
 
 /* One part of a multipart/form-data body. Everything is copied or opened at

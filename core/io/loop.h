@@ -29,21 +29,24 @@ int loop_live_ops(const struct loop *loop);      /* not yet freed: for tests */
 int64_t loop_now_ms(void);
 
 /*
- * Called at the end of every turn, after the finished operations: for work that
- * is cheaper when gathered (one statement for many reads). Lives until the
- * loop is freed or loop_end_of_turn_cancel().
+ * Called after each batch of finished operations: for work that is cheaper when
+ * gathered (one statement for many reads). Work that was asked for outside
+ * op.done needs loop_turn_wanted(), which brings such a turn about. Every hook
+ * must be cancelled before loop_free().
  */
 struct loop_turn_hook;
 typedef void (*loop_turn_fn)(void *arg);
 struct loop_turn_hook *loop_at_end_of_turn(struct loop *loop, loop_turn_fn fn,
                                            void *arg);
-void loop_end_of_turn_cancel(struct loop_turn_hook *hook);
+void loop_turn_wanted(struct loop *loop);
+void loop_end_of_turn_cancel(struct loop_turn_hook *hook); /* NULL is allowed */
 
 /* Completes after ms (0: in the next turn). */
 struct op *timer_start(struct loop *loop, int64_t ms);
 
 /* fn runs in the loop for each of the signals, until loop_free(). */
 typedef void (*loop_signal_fn)(int signal, void *arg);
-void loop_on_signal(struct loop *loop, int signal, loop_signal_fn fn, void *arg);
+void loop_on_signal(struct loop *loop, int signal, loop_signal_fn fn,
+                    void *arg);
 
 #endif

@@ -26,9 +26,9 @@ struct op;
 typedef void (*op_done_fn)(struct op *op);
 
 struct op_class {
-    const char *name;             /* for messages: "http", "timer" */
-    void (*stop)(struct op *op);  /* let go of what runs; only while RUNNING */
-    void (*free)(struct op *op);  /* release what it holds, and itself */
+    const char *name;            /* for messages: "http", "timer" */
+    void (*stop)(struct op *op); /* let go of what runs; only while RUNNING */
+    void (*free)(struct op *op); /* release what it holds, and itself */
 };
 
 enum op_state { OP_RUNNING, OP_QUEUED, OP_DONE };
@@ -37,9 +37,11 @@ struct op {
     const struct op_class *class;
     struct loop *loop;
     enum op_state state;
-    op_done_fn done; /* set by the owner right after the start; NULL: nobody asks */
-    void *arg;       /* the owner's */
-    struct err err;  /* valid when DONE; err.kind is ERR_NONE when all went well */
+    op_done_fn
+        done;  /* set by the owner right after the start; NULL: nobody asks */
+    void *arg; /* the owner's */
+    struct err
+        err; /* valid when DONE; err.kind is ERR_NONE when all went well */
     TAILQ_ENTRY(op) link; /* the loop's */
 };
 

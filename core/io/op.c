@@ -1,0 +1,32 @@
+/* op.c - see op.h. */
+#include "io/op.h"
+
+#include <assert.h>
+
+#include "io/loop_int.h"
+
+void op_init(struct op *op, const struct op_class *class, struct loop *loop)
+{
+    *op = (struct op){ .class = class, .loop = loop, .state = OP_RUNNING };
+    loop->live_ops++;
+}
+
+void op_complete(struct op *op)
+{
+    assert(op->state == OP_RUNNING);
+    op->state = OP_QUEUED;
+    TAILQ_INSERT_TAIL(&op->loop->finished, op, link);
+    loop_wake(op->loop);
+}
+
+void op_free(struct op *op)
+{
+    if (!op)
+        return;
+    if (op->state == OP_QUEUED)
+        loop_unqueue(op);
+    if (op->state == OP_RUNNING)
+        op->class->stop(op);
+    op->loop->live_ops--;
+    op->class->free(op);
+}
