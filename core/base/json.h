@@ -10,9 +10,10 @@
  *
  * Numbers: what is written without fraction and exponent and fits in 64 bits
  * is an integer and stays exact (-0 is the double -0.0); everything else is a
- * double, and one that overflows it is an error. Written doubles are the
- * shortest that read back as the same double, and always read back as doubles
- * (1.0, not 1). Strings: any escape is accepted; an escaped lone surrogate is
+ * double, and one that overflows it is an error (one too small becomes 0). A
+ * written double has the first of 15, 16 or 17 digits that reads back as the same
+ * double (0.1, not 0.10000000000000001), and always reads back as a double (1.0,
+ * not 1), whatever the locale. Strings: any escape is accepted; an escaped lone surrogate is
  * decoded as U+FFFD, \u0000 as a NUL byte. Raw bytes must be UTF-8 (RFC 3629:
  * no surrogates, no overlong forms). Duplicate keys are accepted; json_get()
  * finds the last, as other decoders do. A byte order mark is an error.
@@ -36,7 +37,7 @@ enum json_kind {
 /* --- reading token by token ---------------------------------------------- */
 
 enum json_token {
-    JSON_T_ERROR, /* reader.err says what and at which byte; stays so */
+    JSON_T_ERROR, /* reader.err says what and at which byte, from 1; stays so */
     JSON_T_END,   /* the value is complete, only white space followed */
     JSON_T_NULL,
     JSON_T_TRUE,
@@ -70,11 +71,13 @@ enum json_token json_read(struct json_reader *r);
 
 /* Append what a raw string's text means, as UTF-8. The text must be valid. */
 void json_add_unescaped(struct buf *out, struct slice raw);
+/* The same into memory that has room for raw.n bytes; how many it became. */
+size_t json_unescape(char *to, struct slice raw);
 
 /* --- whole values --------------------------------------------------------- */
 
 /* Is text one JSON value (white space around it allowed)? ERR_JSON says at which
- * byte it is not. */
+ * byte it is not. depth_max: 1 … JSON_DEPTH_MAX. */
 bool json_check(struct slice text, int depth_max, struct err *err) MUST_CHECK;
 
 /*
@@ -85,8 +88,15 @@ bool json_check(struct slice text, int depth_max, struct err *err) MUST_CHECK;
  */
 struct slice json_outline(struct slice text);
 
-/* --- text that json_check() accepted (a slice: exactly one value, no space around) --- */
+/* --- text that json_check() accepted ---------------------------------------- */
 
+/*
+ * A slice holds one value, with or without white space around it. SLICE_NONE
+ * is taken for null, so that what json_get() did not find can be asked on. The
+ * slices that come out have no space around. On other text the answers mean
+ * nothing, but they come and stay within the slice: json_iter over a
+ * json_outline() finds the good parts of a text.
+ */
 enum json_kind json_kind(struct slice value);
 bool json_is_true(struct slice value);
 bool json_to_int(struct slice value, int64_t *n); /* false: not an integer */
@@ -121,15 +131,18 @@ bool json_add_string(struct buf *out, struct slice text, struct err *err)
     MUST_CHECK;
 /* The same for text known to be UTF-8 or ours; bad bytes become U+FFFD. */
 void json_add_text(struct buf *out, struct slice text);
+/* NaN and infinity: nothing is appended, *finite (may be NULL) becomes false. */
 void json_add_double(struct buf *out, double d, bool *finite);
 
 /* --- changing --------------------------------------------------------------- */
 
 /*
  * Append object with the member at path (n raw keys, as json_iter gives them)
- * set to value, or removed if value is SLICE_NONE; objects on the way are made
- * where missing or not objects, and those that removing left empty go too. The
- * order of the other members stays, a new one comes last. n >= 1.
+ * set to value, or removed if value is SLICE_NONE. Setting makes objects on the
+ * way where there are none; removing takes along those on the way that are then
+ * empty, and changes nothing where the path leads nowhere. The order of the
+ * other members stays, a new one comes last; duplicates of the keys on the path
+ * (the last counts) go. value must be valid and n >= 1.
  */
 void json_add_changed(struct buf *out, struct slice object,
                       const struct slice *path, size_t n, struct slice value);
