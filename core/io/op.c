@@ -19,6 +19,14 @@ void op_complete(struct op *op)
     loop_wake(op->loop);
 }
 
+void op_complete_here(struct op *op)
+{
+    assert(op->state == OP_RUNNING && op->loop->draining);
+    op->state = OP_DONE;
+    if (op->done)
+        op->done(op);
+}
+
 void op_free(struct op *op)
 {
     if (!op)

@@ -48,6 +48,12 @@ struct op {
 /* For kinds of operations: */
 void op_init(struct op *op, const struct op_class *class, struct loop *loop);
 void op_complete(struct op *op); /* RUNNING → QUEUED */
+/*
+ * Complete inside the done of another operation that this one is made of: the
+ * stack is as good as empty there, so done is called at once, and saves a turn.
+ * The op may be gone when it returns.
+ */
+void op_complete_here(struct op *op);
 
 void op_free(struct op *op); /* NULL is allowed */
 

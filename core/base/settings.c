@@ -1,0 +1,175 @@
+/* settings.c - see settings.h. */
+#include "base/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum type { STRING, INTEGER, BOOLEAN, CHOICE };
+
+struct setting {
+    const char *name;
+    enum type type;
+    size_t offset; /* in struct settings */
+    const char *def;
+    int min, max;        /* INTEGER */
+    const char *choices; /* CHOICE: "a|b"; the value is its place in it */
+    bool secret;
+    const char *help;
+};
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct setting table[] = {
+    { "BOT_TOKEN", STRING, AT(bot_token), NULL, 0, 0, NULL, true,
+      "the bot's token, from @BotFather" },
+    { "DATABASE_URL", STRING, AT(database_url), NULL, 0, 0, NULL, true,
+      "postgres://user:password@host/database" },
+    { "TELEGRAM_API_URL", STRING, AT(telegram_api_url),
+      "https://api.telegram.org", 0, 0, NULL, false, "the Bot API server" },
+    { "PORT", INTEGER, AT(port), "8081", 0, 65535, NULL, false,
+      "where dev and simulate serve their page" },
+    { "LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
+      false, "the least that is logged" },
+    { "LOG_FORMAT", CHOICE, AT(log_format), "text", 0, 0, "text|logfmt", false,
+      "lines for people or for machines" },
+    { "UPDATES_MAX", INTEGER, AT(updates_max), "1000", 1, 100000, NULL, false,
+      "updates in hand at once; at the cap, polling waits" },
+    { "UPDATES_MAX_KB", INTEGER, AT(updates_max_kb), "8192", 64, 1048576, NULL,
+      false, "their size together, in KiB" },
+    { "POLL_TIMEOUT_S", INTEGER, AT(poll_timeout_s), "50", 0, 50, NULL, false,
+      "long polling, in seconds (Telegram: at most 50)" },
+    { "POLL_PATIENCE_MS", INTEGER, AT(poll_patience_ms), "250", 0, 60000, NULL,
+      false, "how long to wait for running handlers before polling again" },
+    { "API_CONNECTIONS", INTEGER, AT(api_connections), "64", 1, 1000, NULL,
+      false, "connections to the Bot API at once" },
+    { "API_TIMEOUT_MS", INTEGER, AT(api_timeout_ms), "30000", 100, 3600000,
+      NULL, false, "time for one call of the Bot API" },
+    { "CONFIG_CACHE_MB", INTEGER, AT(config_cache_mb), "8", 1, 65536, NULL,
+      false, "memory for cached chat configs, in MiB" },
+    { "CONFIG_MAX_KB", INTEGER, AT(config_max_kb), "64", 1, 16384, NULL, false,
+      "size of one chat's config, in KiB" },
+    { "DATABASE_TIMEOUT_MS", INTEGER, AT(database_timeout_ms), "10000", 100,
+      3600000, NULL, false, "time for one query, waiting included" },
+    { "DATABASE_PREPARE", BOOLEAN, AT(database_prepare), "on", 0, 0, NULL,
+      false, "prepared statements; off behind PgBouncer in transaction mode" },
+    { "TASK_TIMEOUT_S", INTEGER, AT(task_timeout_s), "60", 1, 86400, NULL,
+      false, "time for one run of a handler, waiting included" },
+    { "STOP_TIMEOUT_S", INTEGER, AT(stop_timeout_s), "20", 0, 600, NULL, false,
+      "time for running handlers to end after SIGTERM" },
+    { "LUA_MEMORY_MB", INTEGER, AT(memory_max_mb), "128", 8, 65536, NULL, false,
+      "memory for scripts, in MiB" },
+    { "RELOAD", BOOLEAN, AT(reload), "on", 0, 0, NULL, false,
+      "load scripts anew when a file is saved" },
+};
+
+static bool parse_int(const struct setting *d, const char *text, int *out,
+                      struct err *err)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(text, &end, 10);
+    if (end == text || *end || errno || n < d->min || n > d->max)
+        return err_set(err, ERR_USAGE,
+                       "%s=%s: must be a whole number from %d to %d", d->name,
+                       text, d->min, d->max);
+    *out = (int)n;
+    return true;
+}
+
+static bool parse_bool(const struct setting *d, const char *text, bool *out,
+                       struct err *err)
+{
+    static const char *const words[] = { "off", "on",  "0",     "1",
+                                         "no",  "yes", "false", "true" };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *out = i % 2;
+            return true;
+        }
+    }
+    return err_set(err, ERR_USAGE, "%s=%s: must be on or off", d->name, text);
+}
+
+static bool parse_choice(const struct setting *d, const char *text, int *out,
+                         struct err *err)
+{
+    const char *p = d->choices;
+    size_t n = strlen(text);
+
+    for (int i = 0;; i++) {
+        size_t len = strcspn(p, "|");
+
+        if (len == n && memcmp(p, text, n) == 0) {
+            *out = i;
+            return true;
+        }
+        if (!p[len])
+            break;
+        p += len + 1;
+    }
+    return err_set(err, ERR_USAGE, "%s=%s: must be one of %s", d->name, text,
+                   d->choices);
+}
+
+static bool parse(struct settings *s, const struct setting *d, const char *text,
+                  struct err *err)
+{
+    char *field = (char *)s + d->offset;
+
+    switch (d->type) {
+    case STRING:
+        *(char **)(void *)field = text && *text ? xstrdup(text) : NULL;
+        return true;
+    case INTEGER: return parse_int(d, text, (int *)(void *)field, err);
+    case BOOLEAN: return parse_bool(d, text, (bool *)(void *)field, err);
+    case CHOICE: return parse_choice(d, text, (int *)(void *)field, err);
+    }
+    return false;
+}
+
+bool settings_load(struct settings *s, settings_get_fn get, struct err *err)
+{
+    *s = (struct settings){ 0 };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const char *text = get(table[i].name);
+
+        if (!parse(s, &table[i], text && *text ? text : table[i].def, err)) {
+            settings_release(s);
+            return false;
+        }
+    }
+    s->on_heroku = get("DYNO") != NULL;
+    return true;
+}
+
+void settings_release(struct settings *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (table[i].type == STRING)
+            free(*(char **)(void *)((char *)s + table[i].offset));
+    *s = (struct settings){ 0 };
+}
+
+static void add_range(struct buf *out, const struct setting *d)
+{
+    if (d->type == INTEGER)
+        buf_addf(out, " (%d to %d, default %s)", d->min, d->max, d->def);
+    else if (d->type == CHOICE)
+        buf_addf(out, " (%s, default %s)", d->choices, d->def);
+    else if (d->def)
+        buf_addf(out, " (default %s)", d->def);
+}
+
+void settings_help(struct buf *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        buf_addf(out, "  %-20s %s", table[i].name, table[i].help);
+        add_range(out, &table[i]);
+        buf_addc(out, '\n');
+    }
+}

@@ -1,0 +1,50 @@
+/*
+ * settings.h - what the operator sets in the environment: one table.
+ *
+ * Names, types, ranges, defaults and help stand in settings.c; `--help` and
+ * docs/operating.md are made from it. A bad value is ERR_USAGE that names the
+ * variable, what it holds (unless secret) and what it may hold.
+ */
+#ifndef BASE_SETTINGS_H
+#define BASE_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/log.h"
+
+struct settings {
+    /* what to talk to */
+    char *bot_token;
+    char *database_url;
+    char *telegram_api_url;
+    int port;       /* of the simulator's page in dev and simulate */
+    bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
+    /* log */
+    enum log_level log_level;
+    enum log_format log_format;
+    /* limits */
+    int updates_max;         /* updates in hand at once */
+    int updates_max_kb;      /* their bytes together */
+    int poll_timeout_s;      /* long polling */
+    int poll_patience_ms;    /* before polling again with updates unfinished */
+    int api_connections;     /* to the Bot API at once */
+    int api_timeout_ms;      /* for one call */
+    int config_cache_mb;     /* of chats' configs */
+    int config_max_kb;       /* one chat's config */
+    int database_timeout_ms; /* for one query, waiting for a connection included */
+    int task_timeout_s;      /* for one handler run, waiting included */
+    int stop_timeout_s;      /* for the running handlers after SIGTERM */
+    int memory_max_mb;       /* of the Lua state */
+    bool database_prepare; /* named prepared statements */
+    bool reload;           /* on saving a file */
+};
+
+/* get: as getenv(). The struct's strings are owned by it. */
+typedef const char *(*settings_get_fn)(const char *name);
+bool settings_load(struct settings *s, settings_get_fn get,
+                   struct err *err) MUST_CHECK;
+void settings_release(struct settings *s);
+
+/* A line or two for each variable, for --help. */
+void settings_help(struct buf *out);
+
+#endif

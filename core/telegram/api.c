@@ -1,0 +1,259 @@
+/* api.c - see api.h. */
+#include "telegram/api.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+
+struct tg {
+    struct loop *loop;
+    struct http *http;
+    char *url;    /* without a slash at its end */
+    char *prefix; /* the path before the method: "/bot<token>/" */
+    char *origin; /* url without a path, for curl */
+    int64_t bot_id;
+    int timeout_ms;
+};
+
+static bool parse_token(const char *token, int64_t *id, struct err *err)
+{
+    char *end;
+    long long n = strtoll(token, &end, 10);
+
+    if (!isdigit((unsigned char)token[0]) || *end != ':' || n <= 0)
+        goto bad;
+    for (const char *p = end + 1; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-')
+            goto bad;
+    if (!end[1])
+        goto bad;
+    *id = n;
+    return true;
+bad:
+    return err_set(err, ERR_USAGE,
+                   "BOT_TOKEN: must look like 123456:ABC-DEF…, as @BotFather "
+                   "gives it");
+}
+
+/* "https://host:port/path" → its path, "" if none. */
+static bool parse_url(const char *url, const char **path, struct err *err)
+{
+    const char *host;
+
+    if (strncmp(url, "http://", 7) == 0)
+        host = url + 7;
+    else if (strncmp(url, "https://", 8) == 0)
+        host = url + 8;
+    else
+        host = "";
+    if (!*host || *host == '/' || strpbrk(host, "?# \t\r\n"))
+        return err_set(err, ERR_USAGE,
+                       "TELEGRAM_API_URL: must look like "
+                       "https://api.telegram.org or http://host:port");
+    *path = host + strcspn(host, "/");
+    return true;
+}
+
+struct tg *tg_new(struct loop *loop, struct http *http,
+                  const struct tg_options *options, struct err *err)
+{
+    const char *path, *secret;
+    struct buf prefix = BUF_INIT;
+    struct tg *tg;
+    int64_t id;
+    size_t n;
+
+    if (!parse_token(options->token, &id, err) ||
+        !parse_url(options->url, &path, err))
+        return NULL;
+    secret = strchr(options->token, ':') + 1;
+    log_hide(options->token);
+    log_hide(secret);
+    tg = xalloc(sizeof(*tg));
+    tg->loop = loop;
+    tg->http = http;
+    tg->bot_id = id;
+    tg->timeout_ms = options->timeout_ms;
+    tg->url = xstrdup(options->url);
+    tg->origin = slice_dup(
+        (struct slice){ options->url, (size_t)(path - options->url) });
+    n = strlen(path);
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    buf_add(&prefix, path, n);
+    buf_addf(&prefix, "/bot%s/", options->token);
+    tg->prefix = buf_detach(&prefix);
+    return tg;
+}
+
+void tg_free(struct tg *tg)
+{
+    if (!tg)
+        return;
+    free(tg->url);
+    free(tg->origin);
+    free(tg->prefix);
+    free(tg);
+}
+
+int64_t tg_bot_id(const struct tg *tg)
+{
+    return tg->bot_id;
+}
+
+const char *tg_url(const struct tg *tg)
+{
+    return tg->url;
+}
+
+/* --- answers ---------------------------------------------------------------- */
+
+/*
+ * The member of an object of which other parts may be invalid: for a
+ * getUpdates answer with an update that is not JSON.
+ */
+static struct slice outline_get(struct slice object, const char *key)
+{
+    const char *p = object.p, *end = object.p + object.n;
+    struct slice k, v;
+
+    if (object.n == 0 || *p++ != '{')
+        return SLICE_NONE;
+    for (;;) {
+        k = json_outline((struct slice){ p, (size_t)(end - p) });
+        if (!k.p || k.n < 2 || *k.p != '"')
+            return SLICE_NONE;
+        p = k.p + k.n;
+        while (p < end && isspace((unsigned char)*p))
+            p++;
+        if (p == end || *p++ != ':')
+            return SLICE_NONE;
+        v = json_outline((struct slice){ p, (size_t)(end - p) });
+        if (!v.p)
+            return SLICE_NONE;
+        if (slice_eq((struct slice){ k.p + 1, k.n - 2 }, key))
+            return v;
+        p = v.p + v.n;
+        while (p < end && (isspace((unsigned char)*p) || *p == ','))
+            p++;
+    }
+}
+
+static void read_error(struct tg_op *tg, struct slice answer)
+{
+    struct buf text = BUF_INIT;
+    int64_t n;
+
+    if (json_to_int(json_get(answer, "error_code"), &n))
+        tg->error_code = (int)n;
+    else
+        tg->error_code = tg->http->status;
+    tg->description = json_raw(json_get(answer, "description"));
+    tg->parameters = json_get(answer, "parameters");
+    if (json_to_int(json_get(tg->parameters, "retry_after"), &n))
+        tg->retry_after = n > 0 && n < 86400 ? (int)n : 0;
+    if (json_to_int(json_get(tg->parameters, "migrate_to_chat_id"), &n))
+        tg->migrate_to_chat_id = n;
+    if (tg->description.p)
+        json_add_unescaped(&text, tg->description);
+    err_set(&tg->op.err, ERR_TELEGRAM, "%d %s", tg->error_code, text.data);
+    buf_release(&text);
+}
+
+static void read_answer(struct tg_op *tg)
+{
+    struct slice answer = buf_slice(&tg->http->body);
+    struct err why = ERR_INIT;
+    struct slice ok;
+
+    tg->valid = json_check(answer, JSON_DEPTH_MAX, &why);
+    if (tg->valid && json_kind(answer) == JSON_OBJECT) {
+        ok = json_get(answer, "ok");
+        tg->result = json_get(answer, "result");
+        if (ok.p && json_is_true(ok) && tg->result.p)
+            return;
+        if (ok.p && json_kind(ok) == JSON_BOOL && !json_is_true(ok)) {
+            read_error(tg, answer);
+            return;
+        }
+    } else if (tg->lenient && slice_eq(outline_get(answer, "ok"), "true")) {
+        tg->result = outline_get(answer, "result");
+        if (tg->result.p)
+            return;
+    }
+    tg->result = SLICE_NONE;
+    tg->error_code = tg->http->status;
+    tg->maybe_sent = true;
+    err_set(&tg->op.err, ERR_NETWORK,
+            "the Bot API server answered HTTP %d with something that is not "
+            "the Bot API's JSON%s%s",
+            tg->http->status, why.kind ? ": " : "", why.text);
+}
+
+static void on_http(struct op *op)
+{
+    struct tg_op *tg = op->arg;
+
+    if (op->err.kind) {
+        tg->op.err = op->err;
+        tg->maybe_sent = tg->http->maybe_sent;
+    } else {
+        /* White space around the answer is not part of it. */
+        while (
+            tg->http->body.len &&
+            isspace((unsigned char)tg->http->body.data[tg->http->body.len - 1]))
+            tg->http->body.data[--tg->http->body.len] = '\0';
+        read_answer(tg);
+    }
+    op_complete_here(&tg->op);
+}
+
+/* --- calls ------------------------------------------------------------------ */
+
+static void tg_op_stop(struct op *op)
+{
+    (void)op; /* the http op goes with it in free */
+}
+
+static void tg_op_free(struct op *op)
+{
+    struct tg_op *tg = (struct tg_op *)op;
+
+    op_free(&tg->http->op);
+    free(tg);
+}
+
+static const struct op_class tg_class = { "Bot API call", tg_op_stop,
+                                          tg_op_free };
+
+struct tg_op *tg_start(struct tg *tg, const struct tg_call *call)
+{
+    struct tg_op *op = xalloc(sizeof(*op));
+    char target[512];
+    struct buf long_target = BUF_INIT;
+    struct http_request req = {
+        .url = tg->origin,
+        .target = target,
+        .body = call->body,
+        .parts = call->parts,
+        .nparts = call->nparts,
+        .timeout_ms = call->timeout_ms ? call->timeout_ms : tg->timeout_ms,
+    };
+
+    op_init(&op->op, &tg_class, tg->loop);
+    op->lenient = call->lenient;
+    if (strlen(tg->prefix) + strlen(call->method) < sizeof(target)) {
+        strcpy(stpcpy(target, tg->prefix), call->method);
+    } else {
+        buf_addf(&long_target, "%s%s", tg->prefix, call->method);
+        req.target = long_target.data;
+    }
+    op->http = http_start(tg->http, &req);
+    op->http->op.done = on_http;
+    op->http->op.arg = op;
+    buf_release(&long_target);
+    return op;
+}

@@ -1,0 +1,79 @@
+/*
+ * update.h - what an update is about, read from its text without decoding it.
+ *
+ * https://core.telegram.org/bots/api#update. Only what the host itself needs:
+ * whose lane it belongs in and which handlers may want it. Everything else
+ * stays text until a script reads it.
+ */
+#ifndef TELEGRAM_UPDATE_H
+#define TELEGRAM_UPDATE_H
+
+#include "base/buf.h"
+
+enum update_kind {
+    UPDATE_MESSAGE,
+    UPDATE_EDITED_MESSAGE,
+    UPDATE_CHANNEL_POST,
+    UPDATE_EDITED_CHANNEL_POST,
+    UPDATE_BUSINESS_CONNECTION,
+    UPDATE_BUSINESS_MESSAGE,
+    UPDATE_EDITED_BUSINESS_MESSAGE,
+    UPDATE_DELETED_BUSINESS_MESSAGES,
+    UPDATE_GUEST_MESSAGE,
+    UPDATE_MESSAGE_REACTION,
+    UPDATE_MESSAGE_REACTION_COUNT,
+    UPDATE_INLINE_QUERY,
+    UPDATE_CHOSEN_INLINE_RESULT,
+    UPDATE_CALLBACK_QUERY,
+    UPDATE_SHIPPING_QUERY,
+    UPDATE_PRE_CHECKOUT_QUERY,
+    UPDATE_PURCHASED_PAID_MEDIA,
+    UPDATE_POLL,
+    UPDATE_POLL_ANSWER,
+    UPDATE_MY_CHAT_MEMBER,
+    UPDATE_CHAT_MEMBER,
+    UPDATE_CHAT_JOIN_REQUEST,
+    UPDATE_CHAT_BOOST,
+    UPDATE_REMOVED_CHAT_BOOST,
+    UPDATE_MANAGED_BOT,
+    UPDATE_SUBSCRIPTION,
+    UPDATE_STOPPED_MESSAGE_GENERATION,
+    UPDATE_KINDS, /* how many; also: a kind that this program does not know */
+};
+
+const char *update_kind_name(enum update_kind kind); /* Telegram's field name */
+enum update_kind update_kind_find(struct slice name); /* or UPDATE_KINDS */
+
+/* All slices point into the update's text; SLICE_NONE: not there. */
+struct update {
+    int64_t id;
+    enum update_kind kind;
+    struct slice kind_name;
+    struct slice payload; /* the object under the kind's name */
+    struct slice
+        message; /* the message: the payload itself, or of a callback query */
+    struct slice chat; /* the Chat object */
+    struct slice from; /* the User who did it */
+    struct slice
+        text; /* of a message: its text, or else caption (raw string) */
+    struct slice data; /* of a callback query (raw string) */
+    int64_t chat_id;   /* 0: none */
+    int64_t user_id;   /* 0: none */
+    struct slice
+        command; /* "start" of a message "/start@some_bot x"; "" none */
+    struct slice command_bot;  /* "some_bot" */
+    struct slice command_args; /* "x", raw, white space around it removed */
+};
+
+/*
+ * text: one valid JSON value. ERR_JSON when it has no update_id; an update of
+ * an unknown kind, or of a known kind with an unexpected shape, is read as far
+ * as it goes.
+ */
+bool update_read(struct slice text, struct update *u,
+                 struct err *err) MUST_CHECK;
+
+/* The order that must be kept: the chat, or the person, or (0) none. */
+int64_t update_lane(const struct update *u);
+
+#endif
