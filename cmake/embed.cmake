@@ -11,4 +11,7 @@ function(embed target name)
     DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${out})
+  # the target may be of another folder: then only this makes it wait
+  add_custom_target(embed_${name} DEPENDS ${out})
+  add_dependencies(${target} embed_${name})
 endfunction()
