@@ -1,0 +1,94 @@
+// What comes unasked: the host's errors (they stay), toasts (they go), alerts.
+import { $, el, timeMs } from "./dom.js";
+import { emit, on, person, store, view } from "./store.js";
+
+const toastTime = 6000;
+
+export function toast(text, ...more) {
+  const node = el("div", { class: "toast" }, el("span", {}, text), ...more,
+    el("button", { type: "button", "aria-label": "Dismiss", onclick: () => node.remove() }, "×"));
+  $("toasts").append(node);
+  while ($("toasts").children.length > 4) $("toasts").firstElementChild.remove();
+  setTimeout(() => node.remove(), toastTime + text.length * 40);
+}
+
+function onAnswer(a) {
+  if (!a.live || (!a.text && !a.url)) return;
+  const other = a.as !== undefined && a.as !== view.as ? person(a.as) : null;
+  const text = `${other ? `For ${other.first_name}: ` : ""}${a.text || "The bot opens an address"}`;
+  if (a.show_alert) {
+    $("alert-text").textContent = text;
+    if (!$("alert").open) $("alert").showModal();
+  } else toast(text, a.url ? el("code", {}, a.url) : null);
+}
+
+/* ---- the host's strip ---- */
+
+const strips = new Map();   // text → {node, count}
+
+function strip(h) {
+  const id = `${h.area}\n${h.text}`;
+  const known = strips.get(id);
+  if (known) {
+    known.count++;
+    known.node.querySelector(".count").textContent = `${known.count} times`;
+    return;
+  }
+  const [first, ...rest] = String(h.text).split("\n");
+  const node = el("div", { class: `strip ${h.level}` },
+    el("b", {}, h.level === "error" ? "Error" : "Warning"),
+    el("div", { class: "strip-text" },
+      el("span", { class: "dim" }, [h.area, timeMs(h.time_ms).slice(0, 8)].filter(Boolean).join(" · "), " "),
+      el("span", { class: "count dim" }),
+      el("div", { class: "first" }, first),
+      rest.length ? el("details", {}, el("summary", {}, "More"), el("pre", { tabindex: 0 }, rest.join("\n"))) : null),
+    el("button", {
+      type: "button", "aria-label": `Dismiss: ${first}`,
+      onclick: () => { strips.delete(id); node.remove(); drawStrips(); },
+    }, "×"));
+  strips.set(id, { node, count: 1 });
+  $("host").prepend(node);
+  drawStrips();
+}
+
+// Three are shown; the others wait behind them.
+function drawStrips() {
+  const nodes = [...$("host").querySelectorAll(".strip")];
+  nodes.forEach((n, i) => { n.hidden = i >= 3; });
+  $("host-more").hidden = nodes.length <= 3;
+  $("host-more-text").textContent = `${nodes.length - 3} more`;
+}
+
+function clearStrips() {
+  for (const { node } of strips.values()) node.remove();
+  strips.clear();
+  drawStrips();
+}
+
+function onHost(h) {
+  if (h.level === "error" || h.level === "warn") return strip(h);
+  if (h.area !== "reload") return;
+  clearStrips();
+  if (h.live) toast(h.text);
+}
+
+function drawOnline() {
+  $("offline").hidden = store.online;
+  document.body.classList.toggle("is-offline", !store.online);
+}
+
+export function startNotices() {
+  $("host-clear").addEventListener("click", clearStrips);
+  on("answer", onAnswer);
+  on("host", onHost);
+  on("problem", (text) => toast(text));
+  on("toast", (text) => toast(text));
+  on("online", drawOnline);
+  on("reset", clearStrips);
+  // a modal dialog closes also by pressing beside it
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
+    for (const b of dialog.querySelectorAll("[data-close]")) b.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => emit("dialog-closed", dialog.id));
+  }
+}
