@@ -1,0 +1,24 @@
+/*
+ * cache.h - the store's memory of configs: a hash with an LRU order. For
+ * config/ only.
+ */
+#ifndef CONFIG_CACHE_H
+#define CONFIG_CACHE_H
+
+#include "config/store.h"
+
+struct cache;
+
+struct cache *cache_new(size_t bytes);
+void cache_free(struct cache *cache);
+struct config *cache_get(struct cache *cache, int64_t chat_id); /* borrowed */
+/* Takes a reference; replaces what was there. */
+void cache_put(struct cache *cache, struct config *config);
+void cache_drop(struct cache *cache, int64_t chat_id);
+void cache_stats(const struct cache *cache, struct config_stats *stats);
+
+/* A config of these contents, with one reference, the caller's. */
+struct config *config_make(int64_t chat_id, int64_t revision, int version,
+                           struct slice text);
+
+#endif

@@ -1,0 +1,106 @@
+/* patch.c - see patch.h. */
+#include "config/patch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "config/schema.h"
+
+struct config_change {
+    char *path;
+    char *value; /* JSON; NULL: reset */
+};
+
+static void change_release(struct config_change *c)
+{
+    free(c->path);
+    free(c->value);
+}
+
+void config_patch_release(struct config_patch *patch)
+{
+    for (size_t i = 0; i < patch->n; i++)
+        change_release(&patch->changes[i]);
+    free(patch->changes);
+    *patch = (struct config_patch){ 0 };
+}
+
+/* Is a the same path as b, or below it? */
+static bool is_within(const char *a, const char *b)
+{
+    size_t n = strlen(b);
+
+    return strncmp(a, b, n) == 0 && (a[n] == '\0' || a[n] == '.');
+}
+
+/* What a new change makes meaningless goes. */
+static void drop_within(struct config_patch *patch, const char *path)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < patch->n; i++) {
+        if (is_within(patch->changes[i].path, path))
+            change_release(&patch->changes[i]);
+        else
+            patch->changes[kept++] = patch->changes[i];
+    }
+    patch->n = kept;
+}
+
+void config_patch_set(struct config_patch *patch, const char *path,
+                      struct slice value)
+{
+    drop_within(patch, path);
+    patch->changes =
+        xrealloc(patch->changes, (patch->n + 1) * sizeof(*patch->changes));
+    patch->changes[patch->n++] = (struct config_change){
+        .path = xstrdup(path),
+        .value = value.p ? slice_dup(value) : NULL,
+    };
+}
+
+static size_t split_path(const char *path, struct slice *keys)
+{
+    size_t n = 0;
+
+    for (;;) {
+        size_t len = strcspn(path, ".");
+
+        if (n < SETTING_DEPTH_MAX + 1)
+            keys[n++] = (struct slice){ path, len };
+        if (!path[len])
+            return n;
+        path += len + 1;
+    }
+}
+
+void config_patch_apply(const struct config_patch *patch, struct slice document,
+                        struct buf *out)
+{
+    struct slice keys[SETTING_DEPTH_MAX + 1];
+    struct buf now = BUF_INIT, next = BUF_INIT;
+
+    buf_add_slice(&now, document);
+    for (size_t i = 0; i < patch->n; i++) {
+        const struct config_change *c = &patch->changes[i];
+        size_t n = split_path(c->path, keys);
+
+        buf_reset(&next);
+        json_add_changed(&next, buf_slice(&now), keys, n,
+                         c->value ? slice_of(c->value) : SLICE_NONE);
+        buf_move(&now, &next);
+    }
+    buf_add_slice(out, buf_slice(&now));
+    buf_release(&now);
+}
+
+void config_patch_copy(struct config_patch *to, const struct config_patch *from)
+{
+    *to = (struct config_patch){ 0 };
+    for (size_t i = 0; i < from->n; i++)
+        config_patch_set(to, from->changes[i].path,
+                         from->changes[i].value
+                             ? slice_of(from->changes[i].value)
+                             : SLICE_NONE);
+}

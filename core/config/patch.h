@@ -1,0 +1,28 @@
+/*
+ * patch.h - what a task changed in a config: paths and their new values.
+ *
+ * The same path set twice keeps the last value; a path set to nothing (reset)
+ * goes back to the default. Applied in the order of first setting, so a patch
+ * can be applied again to a newer document.
+ */
+#ifndef CONFIG_PATCH_H
+#define CONFIG_PATCH_H
+
+#include "base/buf.h"
+
+struct config_patch {
+    struct config_change *changes;
+    size_t n;
+};
+
+void config_patch_release(struct config_patch *patch); /* empty again */
+/* value: valid JSON, copied; SLICE_NONE resets. path: "welcome.text" */
+void config_patch_set(struct config_patch *patch, const char *path,
+                      struct slice value);
+/* Append the document (a JSON object) with the changes made. */
+void config_patch_apply(const struct config_patch *patch, struct slice document,
+                        struct buf *out);
+void config_patch_copy(struct config_patch *to,
+                       const struct config_patch *from);
+
+#endif

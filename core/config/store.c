@@ -1,0 +1,436 @@
+/*
+ * store.c - see store.h. The SQL statements of config/ are here.
+ *
+ * A fetch waits in `wanted` until the turn's end, then for its statement in
+ * struct fetch; the answer is given to all of its ops. A commit is
+ *     apply the patch ─► write if the revision is still ours ─► done
+ *            ▲                        │ nothing written
+ *            └──── read the newer ◄───┘
+ */
+#include "config/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "config/cache.h"
+#include "io/loop.h"
+
+#define CHATS_PER_STATEMENT 500
+#define COMMIT_TRIES 10
+#define DOCUMENT_DEPTH_MAX 64
+
+static const struct pg_statement fetch_statement = {
+    "config_fetch",
+    "SELECT chat_id, config, version, revision FROM chat_configs "
+    "WHERE chat_id = ANY ($1::bigint[]) ORDER BY chat_id",
+    1,
+};
+
+static const struct pg_statement insert_statement = {
+    "config_insert",
+    "INSERT INTO chat_configs (chat_id, config, version) "
+    "VALUES ($1::bigint, $2::jsonb, $3::int) "
+    "ON CONFLICT (chat_id) DO NOTHING RETURNING revision",
+    3,
+};
+
+static const struct pg_statement update_statement = {
+    "config_update",
+    "UPDATE chat_configs SET config = $2::jsonb, revision = revision + 1, "
+    "updated_at = now() WHERE chat_id = $1::bigint AND revision = $3::bigint "
+    "RETURNING revision",
+    3,
+};
+
+TAILQ_HEAD(config_ops, config_op);
+
+/* One statement on its way, and who waits for it. */
+struct fetch {
+    struct config_store *store;
+    struct pg_op *query;
+    struct config_ops ops;
+    TAILQ_ENTRY(fetch) link;
+};
+
+struct config_store {
+    struct loop *loop;
+    struct pg *pg;
+    struct cache *cache;
+    struct config_ops wanted; /* since the last turn's end */
+    TAILQ_HEAD(, fetch) fetches;
+    struct loop_turn_hook *hook;
+    size_t document_max;
+    int version;
+    int64_t statements;
+};
+
+/* --- fetching ------------------------------------------------------------------ */
+
+static struct config *read_row(const struct pg_op *query, int row,
+                               struct err *err)
+{
+    int64_t chat_id = pg_int(query, row, 0);
+    struct slice text = pg_value(query, row, 1);
+    struct err why = ERR_INIT;
+
+    if (pg_is_null(query, row, 1))
+        text = slice_of("{}");
+    if (!json_check(text, DOCUMENT_DEPTH_MAX, &why)) {
+        err_set(err, ERR_CONFIG, "the stored config of chat %lld: %s",
+                (long long)chat_id, why.text);
+        return NULL;
+    }
+    if (json_kind(text) != JSON_OBJECT) {
+        err_set(err, ERR_CONFIG,
+                "the stored config of chat %lld is not a JSON object",
+                (long long)chat_id);
+        return NULL;
+    }
+    return config_make(chat_id, pg_int(query, row, 3),
+                       (int)pg_int(query, row, 2), text);
+}
+
+/* Rows come in the order of their chats. */
+static int find_row(const struct pg_op *query, int64_t chat_id)
+{
+    int low = 0, high = pg_rows(query) - 1;
+
+    while (low <= high) {
+        int middle = (low + high) / 2;
+        int64_t here = pg_int(query, middle, 0);
+
+        if (here == chat_id)
+            return middle;
+        if (here < chat_id)
+            low = middle + 1;
+        else
+            high = middle - 1;
+    }
+    return -1;
+}
+
+static void answer(struct config_store *store, const struct pg_op *query,
+                   struct config_op *op)
+{
+    struct config *config = cache_get(store->cache, op->chat_id);
+    int row;
+
+    if (config) { /* another waiter of this answer, or a commit, put it there */
+        op->config = config_ref(config);
+        return;
+    }
+    row = find_row(query, op->chat_id);
+    if (row < 0)
+        config = config_make(op->chat_id, 0, store->version, slice_of("{}"));
+    else
+        config = read_row(query, row, &op->op.err);
+    if (config)
+        cache_put(store->cache, config);
+    op->config = config;
+}
+
+static void on_fetched(struct op *op)
+{
+    struct fetch *fetch = op->arg;
+    struct config_op *waiter;
+    struct config_ops ops = TAILQ_HEAD_INITIALIZER(ops);
+
+    TAILQ_REMOVE(&fetch->store->fetches, fetch, link);
+    TAILQ_CONCAT(&ops, &fetch->ops, link);
+    while ((waiter = TAILQ_FIRST(&ops))) {
+        TAILQ_REMOVE(&ops, waiter, link);
+        waiter->in_fetch = false;
+        if (op->err.kind)
+            waiter->op.err = op->err;
+        else
+            answer(fetch->store, fetch->query, waiter);
+        op_complete(&waiter->op);
+    }
+    op_free(op);
+    free(fetch);
+}
+
+/* Send one statement for up to CHATS_PER_STATEMENT of the wanted. */
+static void send_fetch(struct config_store *store)
+{
+    struct fetch *fetch = xalloc(sizeof(*fetch));
+    struct buf chats = BUF_INIT;
+    struct config_op *op;
+    struct slice param;
+    int n = 0;
+
+    TAILQ_INIT(&fetch->ops);
+    fetch->store = store;
+    buf_addc(&chats, '{');
+    while (n++ < CHATS_PER_STATEMENT && (op = TAILQ_FIRST(&store->wanted))) {
+        TAILQ_REMOVE(&store->wanted, op, link);
+        TAILQ_INSERT_TAIL(&fetch->ops, op, link);
+        if (chats.len > 1)
+            buf_addc(&chats, ',');
+        buf_add_int(&chats, op->chat_id);
+    }
+    buf_addc(&chats, '}');
+    param = buf_slice(&chats);
+    fetch->query = pg_query(store->pg, &fetch_statement, &param, 1);
+    fetch->query->op.done = on_fetched;
+    fetch->query->op.arg = fetch;
+    TAILQ_INSERT_TAIL(&store->fetches, fetch, link);
+    store->statements++;
+    buf_release(&chats);
+}
+
+static void on_turn_end(void *arg)
+{
+    struct config_store *store = arg;
+
+    while (!TAILQ_EMPTY(&store->wanted))
+        send_fetch(store);
+}
+
+/* --- ops -------------------------------------------------------------------------- */
+
+/* Which list a waiting fetch is in, only its neighbours know. */
+static void leave_list(struct config_op *op)
+{
+    struct config_store *store = op->store;
+    struct config_op *other;
+    struct fetch *fetch;
+
+    TAILQ_FOREACH(other, &store->wanted, link)
+    {
+        if (other == op) {
+            TAILQ_REMOVE(&store->wanted, op, link);
+            return;
+        }
+    }
+    TAILQ_FOREACH(fetch, &store->fetches, link)
+    {
+        TAILQ_FOREACH(other, &fetch->ops, link)
+        {
+            if (other == op) {
+                TAILQ_REMOVE(&fetch->ops, op, link);
+                return;
+            }
+        }
+    }
+}
+
+static void config_op_stop(struct op *op)
+{
+    struct config_op *c = (struct config_op *)op;
+
+    if (c->in_fetch)
+        leave_list(c);
+    c->in_fetch = false;
+}
+
+static void config_op_free(struct op *op)
+{
+    struct config_op *c = (struct config_op *)op;
+
+    if (c->query)
+        op_free(&c->query->op);
+    config_unref(c->config);
+    config_unref(c->base);
+    config_patch_release(&c->patch);
+    buf_release(&c->next);
+    free(c);
+}
+
+static const struct op_class config_class = { "config", config_op_stop,
+                                              config_op_free };
+
+static struct config_op *op_new(struct config_store *store, int64_t chat_id)
+{
+    struct config_op *op = xalloc(sizeof(*op));
+
+    op_init(&op->op, &config_class, store->loop);
+    op->store = store;
+    op->chat_id = chat_id;
+    buf_init(&op->next);
+    return op;
+}
+
+struct config_op *config_fetch(struct config_store *store, int64_t chat_id)
+{
+    struct config_op *op = op_new(store, chat_id);
+
+    TAILQ_INSERT_TAIL(&store->wanted, op, link);
+    op->in_fetch = true;
+    loop_turn_wanted(store->loop);
+    return op;
+}
+
+/* --- committing --------------------------------------------------------------------- */
+
+static void write_next(struct config_op *c);
+
+static void commit_failed(struct config_op *c, const struct err *err)
+{
+    cache_drop(c->store->cache, c->chat_id);
+    c->op.err = *err;
+    op_complete_here(&c->op);
+}
+
+static void on_read_again(struct op *op)
+{
+    struct config_op *c = op->arg;
+    struct pg_op *query = c->query;
+    struct config *newer;
+    struct err err = op->err;
+
+    c->query = NULL;
+    if (!err.kind) {
+        newer = pg_rows(query) ? read_row(query, 0, &err)
+                               : config_make(c->chat_id, 0, c->store->version,
+                                             slice_of("{}"));
+        if (newer) {
+            config_unref(c->base);
+            c->base = newer;
+        }
+    }
+    op_free(op);
+    if (err.kind)
+        commit_failed(c, &err);
+    else
+        write_next(c);
+}
+
+static void read_again(struct config_op *c)
+{
+    struct buf chats = BUF_INIT;
+    struct slice param;
+
+    buf_addf(&chats, "{%lld}", (long long)c->chat_id);
+    param = buf_slice(&chats);
+    c->query = pg_query(c->store->pg, &fetch_statement, &param, 1);
+    c->query->op.done = on_read_again;
+    c->query->op.arg = c;
+    c->store->statements++;
+    buf_release(&chats);
+}
+
+static void on_written(struct op *op)
+{
+    struct config_op *c = op->arg;
+    struct err err = op->err;
+    int64_t revision = 0;
+
+    if (!err.kind && pg_rows(c->query))
+        revision = pg_int(c->query, 0, 0);
+    op_free(op);
+    c->query = NULL;
+    if (!err.kind && revision) {
+        c->config = config_make(c->chat_id, revision, c->base->version,
+                                buf_slice(&c->next));
+        cache_put(c->store->cache, c->config);
+        op_complete_here(&c->op);
+    } else if (err.kind) {
+        commit_failed(c, &err);
+    } else if (++c->tries < COMMIT_TRIES) {
+        read_again(c);
+    } else {
+        err_set(&err, ERR_DATABASE,
+                "the config of chat %lld is being written by others all the "
+                "time",
+                (long long)c->chat_id);
+        commit_failed(c, &err);
+    }
+}
+
+static void write_next(struct config_op *c)
+{
+    char chat[24], number[24];
+    struct slice params[3];
+    bool is_new = c->base->revision == 0;
+
+    buf_reset(&c->next);
+    config_patch_apply(&c->patch, c->base->text, &c->next);
+    params[0] = pg_int_param(chat, c->chat_id);
+    params[1] = buf_slice(&c->next);
+    params[2] =
+        pg_int_param(number, is_new ? c->base->version : c->base->revision);
+    c->query =
+        pg_query(c->store->pg, is_new ? &insert_statement : &update_statement,
+                 params, 3);
+    c->query->op.done = on_written;
+    c->query->op.arg = c;
+    c->store->statements++;
+}
+
+struct config_op *config_commit(struct config_store *store, struct config *base,
+                                const struct config_patch *patch)
+{
+    struct config_op *c = op_new(store, base->chat_id);
+
+    c->base = config_ref(base);
+    config_patch_copy(&c->patch, patch);
+    config_patch_apply(&c->patch, base->text, &c->next);
+    if (c->next.len > store->document_max) {
+        err_set(&c->op.err, ERR_CONFIG,
+                "the chat's config would be %zu bytes, more than the %zu that "
+                "CONFIG_MAX_KB allows",
+                c->next.len, store->document_max);
+        op_complete(&c->op);
+    } else {
+        write_next(c);
+    }
+    return c;
+}
+
+/* --- the store ------------------------------------------------------------------------ */
+
+struct config_store *config_store_new(struct loop *loop, struct pg *pg,
+                                      const struct config_store_options *o)
+{
+    struct config_store *store = xalloc(sizeof(*store));
+
+    TAILQ_INIT(&store->wanted);
+    TAILQ_INIT(&store->fetches);
+    store->loop = loop;
+    store->pg = pg;
+    store->cache = cache_new(o->cache_bytes);
+    store->document_max = o->document_max;
+    store->hook = loop_at_end_of_turn(loop, on_turn_end, store);
+    return store;
+}
+
+void config_store_free(struct config_store *store)
+{
+    struct fetch *fetch;
+
+    if (!store)
+        return;
+    while ((fetch = TAILQ_FIRST(&store->fetches))) {
+        TAILQ_REMOVE(&store->fetches, fetch, link);
+        op_free(&fetch->query->op);
+        free(fetch);
+    }
+    loop_end_of_turn_cancel(store->hook);
+    cache_free(store->cache);
+    free(store);
+}
+
+void config_store_set_version(struct config_store *store, int version)
+{
+    store->version = version;
+}
+
+struct config *config_cached(struct config_store *store, int64_t chat_id)
+{
+    return cache_get(store->cache, chat_id);
+}
+
+void config_forget(struct config_store *store, int64_t chat_id)
+{
+    cache_drop(store->cache, chat_id);
+}
+
+struct config_stats config_store_stats(const struct config_store *store)
+{
+    struct config_stats stats = { .statements = store->statements };
+
+    cache_stats(store->cache, &stats);
+    return stats;
+}
