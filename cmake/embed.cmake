@@ -10,6 +10,10 @@ function(embed target name)
             -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     VERBATIM)
+  # a rule belongs to the folder it is written in; the target may be elsewhere
+  add_custom_target(${name}_embedded DEPENDS ${out})
+  add_dependencies(${target} ${name}_embedded)
+  set_source_files_properties(${out} PROPERTIES GENERATED ON)
   target_sources(${target} PRIVATE ${out})
   # the target may be of another folder: then only this makes it wait
   add_custom_target(embed_${name} DEPENDS ${out})
