@@ -109,8 +109,9 @@ static size_t find_delimiter(struct slice s, size_t i, const char *delimiter,
         if (!p)
             break;
         i = (size_t)(p - s.p);
-        if (i > 0 && p[-1] != '\n')
-            continue;
+        if ((i > 0 && p[-1] != '\n') ||
+            (i + n < s.n && !strchr("- \t\r\n", p[n])))
+            continue; /* not a line of its own */
         *end = i + n;
         if (i >= 2 && p[-2] == '\r')
             return i - 2;

@@ -235,19 +235,21 @@ static json_t *to_object(const struct spec *spec, const char *type,
     return object;
 }
 
-/* The same types with each union replaced by what it is made of. */
+/* The object types, with each union replaced by what it is made of. */
 static json_t *objects_of(const struct spec *spec, const json_t *types)
 {
-    json_t *all = json_array(), *type, *subtypes;
+    json_t *all = json_array(), *name, *subtypes;
     size_t i;
 
-    json_array_foreach(types, i, type)
+    json_array_foreach(types, i, name)
     {
-        subtypes = spec_subtypes(spec, json_string_value(type));
+        const char *type = json_string_value(name);
+
+        subtypes = spec_subtypes(spec, type);
         if (subtypes)
             json_array_extend(all, subtypes);
-        else if (!spec_is_scalar(json_string_value(type)))
-            json_array_append(all, type);
+        else if (!spec_is_scalar(type) && !spec_element(type))
+            json_array_append(all, name);
     }
     return all;
 }

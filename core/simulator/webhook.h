@@ -24,8 +24,8 @@ struct webhook_owner {
     const json_t *(*next)(int64_t after, void *arg);
     /* It was answered with 2xx: drop it. */
     void (*done)(int64_t update_id, void *arg);
-    /* Carry out a call that came as an answer. params are borrowed; the result is nobody's.
-     * Not called with an unknown Content-Type or without `method`. */
+    /* Carry out a call that came as an answer. params are borrowed; the result is
+     * nobody's. Not called for an answer without `method`. */
     void (*call)(const char *method, const json_t *params, void *arg);
     void *arg;
 };
