@@ -67,7 +67,7 @@ struct json_lua_options {
     unsigned flags;
     int depth_max;             /* 0: JSON_DEPTH_MAX */
     int sparse_ratio;          /* 0: JSON_LUA_SPARSE_RATIO; < 0: any is taken */
-    int sparse_safe;           /* 0: JSON_LUA_SPARSE_SAFE */
+    int sparse_safe;           /* 0: JSON_LUA_SPARSE_SAFE; < 0: none is safe */
     json_userdata_fn userdata; /* or NULL */
     void *arg;
 };

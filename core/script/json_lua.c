@@ -1,0 +1,221 @@
+/*
+ * json_lua.c - JSON text to Lua values; see json_lua.h. The other way is in
+ * json_lua_write.c.
+ *
+ * A table's size is not known before its end, and a table that grows one by one
+ * is allocated many times. So members wait on Lua's stack, and the table is made
+ * for as many as they are when it ends or CHUNK of them are there.
+ */
+#include "script/json_lua.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+
+#define CHUNK 32 /* elements, or keys and values, that wait on the stack */
+
+struct decoder {
+    lua_State *L;
+    bool mark_arrays;
+    struct json_reader reader;
+};
+
+/* --- metatables, and a buf for the collector ------------------------------------ */
+
+const char json_empty_array = 0;
+static const char array_mt_key, empty_array_mt_key, buf_mt_key;
+
+/* Push the table in the registry at key, made when first asked for. */
+static bool push_registered(lua_State *L, const void *key)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
+        return false;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+    return true;
+}
+
+void json_push_array_mt(lua_State *L)
+{
+    push_registered(L, &array_mt_key);
+}
+
+void json_push_empty_array_mt(lua_State *L)
+{
+    push_registered(L, &empty_array_mt_key);
+}
+
+static int release_buf(lua_State *L)
+{
+    buf_release(lua_touserdata(L, 1));
+    return 0;
+}
+
+struct buf *json_push_buf(lua_State *L)
+{
+    struct buf *b = lua_newuserdatauv(L, sizeof(*b), 0);
+
+    buf_init(b);
+    if (push_registered(L, &buf_mt_key)) {
+        lua_pushcfunction(L, release_buf);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return b;
+}
+
+/* --- values ---------------------------------------------------------------------- */
+
+static bool push_value(struct decoder *d, enum json_token token);
+
+static void push_text(lua_State *L, const struct json_reader *r)
+{
+    luaL_Buffer b;
+    char *to;
+
+    if (!r->escaped) {
+        lua_pushlstring(L, r->text.p, r->text.n);
+        return;
+    }
+    to = luaL_buffinitsize(L, &b, r->text.n);
+    luaL_pushresultsize(&b, json_unescape(to, r->text));
+}
+
+/* Move n elements from above base into the table at base, after done others. */
+static void take_elements(lua_State *L, int base, int n, lua_Integer done)
+{
+    if (done == 0) {
+        lua_createtable(L, n, 0);
+        lua_replace(L, base);
+    }
+    for (int i = 1; i <= n; i++) {
+        lua_pushvalue(L, base + i);
+        lua_rawseti(L, base, done + i);
+    }
+    lua_settop(L, base);
+}
+
+/* The same with n keys and values; in their order, so that the last key counts. */
+static void take_members(lua_State *L, int base, int n, bool first)
+{
+    if (first) {
+        lua_createtable(L, 0, n / 2);
+        lua_replace(L, base);
+    }
+    for (int i = 1; i <= n; i += 2) {
+        lua_pushvalue(L, base + i);
+        lua_pushvalue(L, base + i + 1);
+        lua_rawset(L, base);
+    }
+    lua_settop(L, base);
+}
+
+/* Room for a container's table, its members and what take_*() and push_text()
+ * push. */
+static bool make_room(struct decoder *d)
+{
+    return lua_checkstack(d->L, CHUNK + 8) ||
+           err_set(&d->reader.err, ERR_JSON, "no room left on Lua's stack");
+}
+
+static bool push_array(struct decoder *d)
+{
+    lua_State *L = d->L;
+    lua_Integer done = 0;
+    enum json_token token;
+    int base, n = 0;
+
+    if (!make_room(d))
+        return false;
+    lua_pushnil(L); /* the table's place */
+    base = lua_gettop(L);
+    while ((token = json_read(&d->reader)) != JSON_T_ARRAY_END) {
+        if (n == CHUNK) {
+            take_elements(L, base, n, done);
+            done += n;
+            n = 0;
+        }
+        if (!push_value(d, token))
+            return false;
+        n++;
+    }
+    take_elements(L, base, n, done);
+    if (d->mark_arrays)
+        json_push_array_mt(L);
+    else if (done + n == 0)
+        json_push_empty_array_mt(L);
+    else
+        return true;
+    lua_setmetatable(L, base);
+    return true;
+}
+
+static bool push_object(struct decoder *d)
+{
+    lua_State *L = d->L;
+    enum json_token token;
+    bool first = true;
+    int base, n = 0;
+
+    if (!make_room(d))
+        return false;
+    lua_pushnil(L);
+    base = lua_gettop(L);
+    while ((token = json_read(&d->reader)) == JSON_T_KEY) {
+        if (n == CHUNK) {
+            take_members(L, base, n, first);
+            first = false;
+            n = 0;
+        }
+        push_text(L, &d->reader);
+        if (!push_value(d, json_read(&d->reader)))
+            return false;
+        n += 2;
+    }
+    if (token != JSON_T_OBJECT_END)
+        return false;
+    take_members(L, base, n, first);
+    return true;
+}
+
+static bool push_value(struct decoder *d, enum json_token token)
+{
+    lua_State *L = d->L;
+
+    switch (token) {
+    case JSON_T_NULL: lua_pushlightuserdata(L, NULL); break;
+    case JSON_T_TRUE: lua_pushboolean(L, true); break;
+    case JSON_T_FALSE: lua_pushboolean(L, false); break;
+    case JSON_T_INT: lua_pushinteger(L, d->reader.integer); break;
+    case JSON_T_DOUBLE: lua_pushnumber(L, d->reader.number); break;
+    case JSON_T_STRING: push_text(L, &d->reader); break;
+    case JSON_T_ARRAY: return push_array(d);
+    case JSON_T_OBJECT: return push_object(d);
+    default: return false;
+    }
+    return true;
+}
+
+bool json_push_text(lua_State *L, struct slice text, int depth_max,
+                    bool mark_arrays, struct err *err)
+{
+    struct decoder d = { .L = L, .mark_arrays = mark_arrays };
+    int top = lua_gettop(L);
+
+    json_reader_init(&d.reader, text, depth_max);
+    if (make_room(&d) && push_value(&d, json_read(&d.reader)) &&
+        json_read(&d.reader) == JSON_T_END)
+        return true;
+    lua_settop(L, top);
+    return err_set(err, ERR_JSON, "%s", d.reader.err.text);
+}
+
+void json_push(lua_State *L, struct slice valid)
+{
+    struct err err = ERR_INIT;
+
+    if (json_push_text(L, valid, JSON_DEPTH_MAX, false, &err))
+        return;
+    luaL_error(L, "%s", err.text); /* only Lua's stack may be full */
+}
