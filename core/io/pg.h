@@ -11,6 +11,11 @@
  * backoff (100 ms doubling to 10 s, with jitter). Queries asked for meanwhile
  * wait for it, up to their deadline. A query that was on its way when the
  * connection broke fails with maybe_done set: it may have been carried out.
+ * A query that gets no answer in time takes the connection with it: it is
+ * closed, and what else was on its way fails the same.
+ *
+ * Errors of an op: ERR_DATABASE, or ERR_TIMEOUT; the text begins with the
+ * statement's name and is one line without the values of parameters.
  */
 #ifndef IO_PG_H
 #define IO_PG_H
@@ -27,13 +32,16 @@ struct pg_options {
     int query_timeout_ms;     /* from pg_query() to the answer, waiting for a
                                * connection included; 0: 15 000 */
     int wait_timeout_ms;      /* of that: for a connection at most; 0: 5 000 */
-    bool prepare;             /* named prepared statements */
-    size_t queue_max;         /* queries waiting or on their way; 0: 10 000 */
+    bool prepare;             /* named prepared statements; ends by itself,
+                               * with a warning, where they keep getting lost */
+    bool require_ssl;         /* unless the url has an sslmode of its own */
+    size_t queue_max;         /* queries waiting or on their way; more fail at
+                               * once; 0: 10 000 */
 };
 
 /* A statement; static storage. Its address is its identity. */
 struct pg_statement {
-    const char *name; /* unique; also the prepared statement's name */
+    const char *name; /* unique; prepared statements' names begin with it */
     const char *sql;  /* $1 … $n */
     int nparams;
 };
@@ -45,26 +53,42 @@ struct pg_op {
     struct op op;
     /* private and read through the functions below */
     void *result;
-    bool maybe_done; /* valid on error: it was sent, and no answer came */
+    bool maybe_done;  /* valid on error: it was sent, and no answer came */
     char sqlstate[6]; /* "" when the error did not come from the server */
 };
 
-/* ERR_USAGE when url is malformed (the password is not in the message). */
+/* ERR_USAGE when url is empty or malformed (what could be the password is not
+ * in the message). The first try to connect is made once the loop runs. */
 struct pg *pg_new(struct loop *loop, const struct pg_options *options,
                   struct err *err) MUST_CHECK;
 void pg_free(struct pg *pg); /* after all its ops; closes the connection */
 
-/* Called at each change: up, and down with the reason (passwords removed). */
+/*
+ * Called when the connection is there, when it broke, and when it cannot be
+ * made for another reason than said before: up, or down with the reason, one
+ * line, passwords removed. fn may start queries but not free pg.
+ */
 typedef void (*pg_state_fn)(bool up, const char *reason, void *arg);
 void pg_on_state(struct pg *pg, pg_state_fn fn, void *arg);
 bool pg_is_up(const struct pg *pg);
 
-/* params are copied. n must be statement->nparams. */
+/*
+ * What others send with NOTIFY to the channels this connection listens to
+ * (query LISTEN at each change to up: it does not outlive the connection). Not
+ * through a pooler in transaction mode. fn may start queries but not free pg.
+ */
+typedef void (*pg_notify_fn)(const char *channel, struct slice payload,
+                             void *arg);
+void pg_on_notify(struct pg *pg, pg_notify_fn fn, void *arg);
+
+/* params are copied, without NUL bytes. n must be statement->nparams. */
 struct pg_op *pg_query(struct pg *pg, const struct pg_statement *statement,
                        const struct slice *params, int n);
 /*
  * SQL without parameters, possibly several statements, as one transaction
- * (simple query protocol; the last result is kept): for schema migrations.
+ * (simple query protocol; the last result is kept): for schema migrations. It
+ * runs alone: behind all queries asked for before it, ahead of those after.
+ * Once the connection is there, neither time-out applies to it.
  */
 struct pg_op *pg_script(struct pg *pg, struct slice sql);
 
@@ -73,7 +97,8 @@ int pg_rows(const struct pg_op *op);
 int64_t pg_affected(const struct pg_op *op);
 bool pg_is_null(const struct pg_op *op, int row, int column);
 struct slice pg_value(const struct pg_op *op, int row, int column);
-int64_t pg_int(const struct pg_op *op, int row, int column); /* 0 if no integer */
+int64_t pg_int(const struct pg_op *op, int row,
+               int column); /* 0 if no integer */
 
 /* A parameter from an integer; storage must outlive the pg_query() call. */
 struct slice pg_int_param(char storage[24], int64_t n);

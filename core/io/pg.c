@@ -1,0 +1,508 @@
+/*
+ * pg.c - queries: see pg.h; the other files are listed in pg_int.h.
+ *
+ * pg_query() only puts a query in line. An event that runs before the loop
+ * sleeps sends all that wait, so that a turn's queries go together, and so that
+ * nothing can fail inside a start. Every query is followed by a Sync of its
+ * own: it is its own transaction, and is over when the answer to the Sync comes,
+ * because only then is it committed. (libpq 15 writes to the socket at each
+ * PQpipelineSync(); there is no other way to end a transaction there.)
+ *
+ * by_age has all queries that are not over, oldest first. As all have the same
+ * time-outs, their deadlines come in that order too: one timer is enough.
+ */
+#include "pg_int.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Not for statement_timeout: a migration takes the time it takes. In a simple
+ * query of several statements this holds for their one transaction. */
+#define SCRIPT_PREFIX "SET LOCAL statement_timeout = 0; "
+
+#define NEVER INT64_MAX
+
+/* --- the list of queries -------------------------------------------------- */
+
+const char *pg_query_name(const struct query *q)
+{
+    return q->statement ? q->statement->name : "script";
+}
+
+static void query_destroy(struct query *q)
+{
+    PQclear(q->pub.result);
+    free(q->script);
+    free(q);
+}
+
+static void take_off(struct pg *pg, struct query *q)
+{
+    TAILQ_REMOVE(q->place == QUERY_SENT ? &pg->sent : &pg->waiting, q, link);
+    TAILQ_REMOVE(&pg->by_age, q, age);
+    pg->count--;
+    q->place = QUERY_OVER;
+}
+
+void pg_query_over(struct pg *pg, struct query *q)
+{
+    take_off(pg, q);
+    if (q->detached)
+        query_destroy(q);
+    else
+        op_complete(&q->pub.op);
+}
+
+void pg_query_repeat(struct pg *pg, struct query *q)
+{
+    struct query *other;
+
+    q->again = false;
+    q->unprepared = true;
+    err_clear(&q->pub.op.err);
+    q->pub.sqlstate[0] = '\0';
+    TAILQ_REMOVE(&pg->sent, q, link);
+    q->place = QUERY_WAITING;
+    TAILQ_FOREACH(other, &pg->waiting, link)
+    {
+        if (other->number > q->number) {
+            TAILQ_INSERT_BEFORE(other, q, link);
+            return;
+        }
+    }
+    TAILQ_INSERT_TAIL(&pg->waiting, q, link);
+}
+
+static void query_stop(struct op *op)
+{
+    struct query *q = (struct query *)op;
+
+    if (q->place == QUERY_WAITING)
+        take_off(q->pg, q);
+}
+
+static void query_free(struct op *op)
+{
+    struct query *q = (struct query *)op;
+
+    if (q->place == QUERY_SENT)
+        q->detached = true;
+    else
+        query_destroy(q);
+}
+
+static const struct op_class query_class = { "query", query_stop, query_free };
+
+void pg_sent_lost(struct pg *pg)
+{
+    struct query *q;
+
+    while ((q = TAILQ_FIRST(&pg->sent))) {
+        if (q->again && !q->detached) {
+            pg_query_repeat(pg, q);
+            continue;
+        }
+        if (!q->pub.op.err.kind) {
+            q->pub.maybe_done = true;
+            err_set(&q->pub.op.err, ERR_DATABASE,
+                    "%s: the connection to PostgreSQL broke: %s",
+                    pg_query_name(q), pg->reason);
+        }
+        pg_query_over(pg, q);
+    }
+    free(pg->prepared);
+    pg->prepared = NULL;
+    pg->nprepared = 0;
+    pg->prepared_forgotten = false;
+    pg->prepared_lost = 0;
+}
+
+/* --- deadlines ------------------------------------------------------------ */
+
+static int64_t deadline_of(const struct pg *pg, const struct query *q)
+{
+    int64_t least =
+        q->statement ? q->started_ms + pg->options.query_timeout_ms : NEVER;
+    int64_t waits_since;
+
+    if (pg->phase == PG_UP)
+        return least;
+    waits_since = q->started_ms > pg->down_ms ? q->started_ms : pg->down_ms;
+    waits_since += pg->options.wait_timeout_ms;
+    return waits_since < least ? waits_since : least;
+}
+
+/* Set the timer for the first deadline, if there is one. */
+void pg_deadlines_changed(struct pg *pg)
+{
+    int64_t now = loop_now_ms(), left;
+    struct timeval tv;
+    struct query *q;
+
+    TAILQ_FOREACH(q, &pg->by_age, age)
+    {
+        if (deadline_of(pg, q) == NEVER)
+            continue; /* a script */
+        left = deadline_of(pg, q) - now;
+        left = left < 0 ? 0 : left;
+        tv = (struct timeval){ left / 1000, left % 1000 * 1000 + 999 };
+        evtimer_add(pg->deadline, &tv);
+        return;
+    }
+    evtimer_del(pg->deadline);
+}
+
+static void fail_waiting(struct pg *pg, struct query *q)
+{
+    if (pg->phase != PG_UP)
+        err_set(&q->pub.op.err, ERR_DATABASE,
+                "%s: no connection to PostgreSQL: %s", pg_query_name(q),
+                *pg->reason ? pg->reason : "no answer yet");
+    else
+        err_set(&q->pub.op.err, ERR_TIMEOUT,
+                "%s: not sent within %d ms: those before it took too long",
+                pg_query_name(q), pg->options.query_timeout_ms);
+    pg_query_over(pg, q);
+}
+
+/* There is no telling when the answer will come, and the answers of all others
+ * come after it. (PQcancel() would block; the server's own statement_timeout
+ * ends what still runs there.) */
+static void fail_sent(struct pg *pg, struct query *q)
+{
+    char reason[200];
+
+    snprintf(reason, sizeof(reason), "%s: no answer within %d ms",
+             pg_query_name(q), pg->options.query_timeout_ms);
+    q->pub.maybe_done = true;
+    err_set(&q->pub.op.err, ERR_TIMEOUT, "%s", reason);
+    pg_lost(pg, reason);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+    int64_t now = loop_now_ms();
+    struct query *q, *next;
+
+    (void)fd;
+    (void)what;
+    for (q = TAILQ_FIRST(&pg->by_age); q; q = next) {
+        next = TAILQ_NEXT(q, age);
+        if (deadline_of(pg, q) > now) {
+            if (q->statement)
+                break;
+            continue; /* a script: those behind it have deadlines */
+        }
+        if (q->place == QUERY_SENT) {
+            fail_sent(pg, q); /* ends others too; sets the timer */
+            return;
+        }
+        fail_waiting(pg, q);
+    }
+    pg_deadlines_changed(pg);
+}
+
+/* --- sending -------------------------------------------------------------- */
+
+struct prepared *pg_find_prepared(struct pg *pg,
+                                  const struct pg_statement *statement)
+{
+    for (size_t i = 0; i < pg->nprepared; i++) {
+        if (pg->prepared[i].statement == statement)
+            return &pg->prepared[i];
+    }
+    return NULL;
+}
+
+/* One name is one text in every session of every process: behind a pooler that
+ * hands sessions around, another's statement of our name is as good as ours. */
+static uint32_t hash(const char *text)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 16777619u;
+    return h;
+}
+
+static struct prepared *add_prepared(struct pg *pg,
+                                     const struct pg_statement *statement)
+{
+    struct prepared *p;
+    int n;
+
+    pg->prepared =
+        xrealloc(pg->prepared, (pg->nprepared + 1) * sizeof(*pg->prepared));
+    p = &pg->prepared[pg->nprepared++];
+    *p = (struct prepared){ .statement = statement, .serial = ++pg->serial };
+    n = snprintf(p->name, sizeof(p->name), "%.40s#%08" PRIx32, statement->name,
+                 hash(statement->sql));
+    if (pg->prepared_forgotten) /* the old one may still be there */
+        snprintf(p->name + n, sizeof(p->name) - (size_t)n, "#%u", p->serial);
+    return p;
+}
+
+bool pg_forget_prepared(struct pg *pg, const struct pg_statement *statement,
+                        unsigned serial)
+{
+    struct prepared *p = pg_find_prepared(pg, statement);
+
+    if (!p || p->serial != serial)
+        return false;
+    pg->prepared_forgotten = true;
+    *p = pg->prepared[--pg->nprepared];
+    return true;
+}
+
+static bool send_unprepared(struct pg *pg, struct query *q)
+{
+    const struct pg_statement *st = q->statement;
+
+    return PQsendQueryParams(pg->conn, st->sql, st->nparams, NULL, q->params,
+                             NULL, NULL, 0);
+}
+
+/* Until it is known that the preparation went well, the statement's other
+ * queries go without: they must not fail with it, nor find another's. */
+static bool send_prepared(struct pg *pg, struct query *q)
+{
+    const struct pg_statement *st = q->statement;
+    struct prepared *p = pg_find_prepared(pg, st);
+
+    if (p && !p->ready)
+        return send_unprepared(pg, q);
+    if (!p) {
+        p = add_prepared(pg, st);
+        q->prepares = true;
+        if (!PQsendPrepare(pg->conn, p->name, st->sql, st->nparams, NULL))
+            return false;
+    }
+    q->serial = p->serial;
+    return PQsendQueryPrepared(pg->conn, p->name, st->nparams, q->params, NULL,
+                               NULL, 0);
+}
+
+static bool send_statement(struct pg *pg, struct query *q)
+{
+    q->prepares = false;
+    q->serial = 0;
+    return (pg->prepare && !q->unprepared ? send_prepared(pg, q)
+                                          : send_unprepared(pg, q)) &&
+           PQpipelineSync(pg->conn);
+}
+
+static bool send_script(struct pg *pg, struct query *q)
+{
+    return PQexitPipelineMode(pg->conn) && PQsendQuery(pg->conn, q->script);
+}
+
+/* Nothing was committed without the Sync, so it has had no effect. If the
+ * connection is not to blame, the query is. */
+static void send_failed(struct pg *pg, struct query *q)
+{
+    char reason[300];
+
+    pg_clean(reason, sizeof(reason), PQerrorMessage(pg->conn), pg->conn);
+    if (PQstatus(pg->conn) != CONNECTION_BAD) {
+        err_set(&q->pub.op.err, ERR_DATABASE, "%s: cannot be sent: %s",
+                pg_query_name(q), reason);
+        pg_query_over(pg, q);
+    }
+    pg_lost(pg, reason);
+}
+
+/* A script goes alone: libpq has no simple queries in pipeline mode. */
+static bool may_send(const struct pg *pg, const struct query *q)
+{
+    const struct query *first = TAILQ_FIRST(&pg->sent);
+
+    return !first || (q->statement && first->statement);
+}
+
+void pg_pump(struct pg *pg)
+{
+    struct query *q;
+    bool sent = false;
+
+    while (pg->phase == PG_UP && (q = TAILQ_FIRST(&pg->waiting)) &&
+           may_send(pg, q)) {
+        if (!(q->statement ? send_statement(pg, q) : send_script(pg, q))) {
+            send_failed(pg, q);
+            return;
+        }
+        TAILQ_REMOVE(&pg->waiting, q, link);
+        TAILQ_INSERT_TAIL(&pg->sent, q, link);
+        q->place = QUERY_SENT;
+        sent = true;
+    }
+    if (sent)
+        pg_flush(pg);
+}
+
+static void on_pump(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    (void)what;
+    pg_pump(pg);
+    /* libpq also reads when it cannot write: the socket need not tell. */
+    if (pg->phase == PG_UP)
+        pg_read_answers(pg);
+}
+
+/* --- starting ------------------------------------------------------------- */
+
+static struct query *query_new(struct pg *pg, size_t more)
+{
+    struct query *q = xalloc(sizeof(*q) + more);
+
+    op_init(&q->pub.op, &query_class, pg->loop);
+    q->pg = pg;
+    q->number = pg->number++;
+    q->started_ms = loop_now_ms();
+    q->place = QUERY_OVER;
+    return q;
+}
+
+/* Put it in line, unless something is wrong with it already. */
+static struct pg_op *query_start(struct pg *pg, struct query *q)
+{
+    if (pg->count >= pg->options.queue_max)
+        err_set(&q->pub.op.err, ERR_DATABASE,
+                "%s: too many queries are waiting", pg_query_name(q));
+    if (q->pub.op.err.kind) {
+        op_complete(&q->pub.op);
+        return &q->pub;
+    }
+    q->place = QUERY_WAITING;
+    TAILQ_INSERT_TAIL(&pg->waiting, q, link);
+    TAILQ_INSERT_TAIL(&pg->by_age, q, age);
+    pg->count++;
+    if (!evtimer_pending(pg->deadline, NULL))
+        pg_deadlines_changed(pg);
+    if (pg->phase == PG_UP)
+        event_active(pg->pump, EV_TIMEOUT, 1);
+    return &q->pub;
+}
+
+static void copy_params(struct query *q, const struct slice *params, int n)
+{
+    char *to = (char *)(q->params + n);
+
+    for (int i = 0; i < n; i++) {
+        if (!params[i].p)
+            continue; /* NULL */
+        if (memchr(params[i].p, 0, params[i].n))
+            err_set(&q->pub.op.err, ERR_DATABASE,
+                    "%s: parameter %d has a NUL byte in it", pg_query_name(q),
+                    i + 1);
+        memcpy(to, params[i].p, params[i].n);
+        q->params[i] = to;
+        to += params[i].n + 1; /* the memory is zeroed */
+    }
+}
+
+struct pg_op *pg_query(struct pg *pg, const struct pg_statement *statement,
+                       const struct slice *params, int n)
+{
+    size_t more = 0;
+    struct query *q;
+
+    assert(n == statement->nparams && n <= PG_PARAMS_MAX);
+    for (int i = 0; i < n; i++)
+        more += sizeof(q->params[0]) + params[i].n + 1;
+    q = query_new(pg, more);
+    q->statement = statement;
+    copy_params(q, params, n);
+    return query_start(pg, q);
+}
+
+struct pg_op *pg_script(struct pg *pg, struct slice sql)
+{
+    struct query *q = query_new(pg, 0);
+    struct buf text = BUF_INIT;
+
+    if (sql.n && memchr(sql.p, 0, sql.n))
+        err_set(&q->pub.op.err, ERR_DATABASE, "script: a NUL byte is in it");
+    buf_adds(&text, SCRIPT_PREFIX);
+    buf_add_slice(&text, sql);
+    q->script = buf_detach(&text);
+    return query_start(pg, q);
+}
+
+static void fill_defaults(struct pg_options *o)
+{
+    o->url = o->application_name = NULL; /* pg_url has them */
+    o->statement_timeout_ms = o->statement_timeout_ms ?: 10000;
+    o->query_timeout_ms = o->query_timeout_ms ?: 15000;
+    o->wait_timeout_ms = o->wait_timeout_ms ?: 5000;
+    o->queue_max = o->queue_max ?: 10000;
+}
+
+struct pg *pg_new(struct loop *loop, const struct pg_options *options,
+                  struct err *err)
+{
+    struct event_base *base = loop_base(loop);
+    struct pg_url url = { 0 };
+    struct pg *pg;
+
+    if (!pg_url_init(&url, options, err))
+        return NULL;
+    pg = xalloc(sizeof(*pg));
+    pg->loop = loop;
+    pg->url = url;
+    pg->options = *options;
+    fill_defaults(&pg->options);
+    pg->prepare = options->prepare;
+    TAILQ_INIT(&pg->waiting);
+    TAILQ_INIT(&pg->sent);
+    TAILQ_INIT(&pg->by_age);
+    pg->pump = event_new(base, -1, 0, on_pump, pg);
+    pg->deadline = evtimer_new(base, on_deadline, pg);
+    pg_connect_init(pg);
+    return pg;
+}
+
+void pg_free(struct pg *pg)
+{
+    struct query *q;
+
+    if (!pg)
+        return;
+    assert(TAILQ_EMPTY(&pg->waiting));
+    while ((q = TAILQ_FIRST(&pg->sent))) {
+        assert(q->detached);
+        pg_query_over(pg, q);
+    }
+    pg_connect_release(pg);
+    pg_url_release(&pg->url);
+    event_free(pg->pump);
+    event_free(pg->deadline);
+    free(pg->prepared);
+    free(pg);
+}
+
+void pg_on_state(struct pg *pg, pg_state_fn fn, void *arg)
+{
+    pg->on_state = fn;
+    pg->on_state_arg = arg;
+}
+
+void pg_on_notify(struct pg *pg, pg_notify_fn fn, void *arg)
+{
+    pg->on_notify = fn;
+    pg->on_notify_arg = arg;
+}
+
+bool pg_is_up(const struct pg *pg)
+{
+    return pg->phase == PG_UP;
+}

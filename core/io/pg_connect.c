@@ -1,0 +1,443 @@
+/*
+ * pg_connect.c - making the connection, losing it, and making it again.
+ *
+ * One try goes through the phases in pg_int.h under one timer. Everything that
+ * goes wrong, in a try or later, goes through pg_lost(), which begins the next.
+ * libpq would block to look up names: they are resolved here (libevent's evdns,
+ * which knows /etc/hosts) and given to libpq as addresses beside the names.
+ */
+#include "pg_int.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/dns.h>
+#include <event2/util.h>
+
+#include "base/log.h"
+
+#define TRY_MS 10000 /* for one try, name look-up and password included */
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 10000
+#define STEADY_MS 5000 /* up this long, and pauses begin anew from the least */
+#define ADDRESSES_PER_HOST 8
+
+static void greet(struct pg *pg);
+
+/* --- small parts ---------------------------------------------------------- */
+
+static void set_timer(struct pg *pg, int64_t ms)
+{
+    struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+    evtimer_add(pg->timer, &tv);
+}
+
+static void stop_watching(struct pg *pg)
+{
+    if (pg->readable)
+        event_free(pg->readable);
+    if (pg->writable)
+        event_free(pg->writable);
+    pg->readable = pg->writable = NULL;
+}
+
+/* 100 ms, 200 ms … 10 s; of that between a half and all, so that many
+ * processes do not come back in step. */
+static int64_t pause_ms(int tries)
+{
+    int64_t ms = tries > 6 ? PAUSE_MAX_MS : (int64_t)PAUSE_MIN_MS << tries;
+    uint32_t random;
+
+    evutil_secure_rng_get_bytes(&random, sizeof(random));
+    return ms / 2 + random % (ms / 2 + 1);
+}
+
+bool pg_flush(struct pg *pg)
+{
+    int rest = PQflush(pg->conn);
+
+    if (rest < 0) {
+        pg_lost(pg, PQerrorMessage(pg->conn));
+        return false;
+    }
+    if (rest > 0)
+        event_add(pg->writable, NULL);
+    return true;
+}
+
+/* --- looking up names ----------------------------------------------------- */
+
+struct pg_lookup {
+    struct pg *pg; /* NULL: nobody waits for it any more */
+    struct event_base *base;
+    struct evdns_base *orphan; /* to be freed with it, or NULL */
+    struct evdns_getaddrinfo_request *request;
+};
+
+static void look_up_rest(struct pg *pg);
+
+static void free_dns(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    evdns_base_free(arg, 0);
+}
+
+static void add_address(struct pg *pg, const struct pg_host *host,
+                        const struct sockaddr *sa)
+{
+    struct pg_address *a;
+    const void *from = NULL;
+
+    if (pg->naddresses == PG_ADDRESSES_MAX)
+        return;
+    a = &pg->addresses[pg->naddresses];
+    *a = (struct pg_address){ .host = host };
+    if (sa && sa->sa_family == AF_INET)
+        from = &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+    else if (sa && sa->sa_family == AF_INET6)
+        from = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+    if (sa &&
+        (!from || !inet_ntop(sa->sa_family, from, a->text, sizeof(a->text))))
+        return;
+    pg->naddresses++;
+}
+
+static void on_looked_up(int error, struct evutil_addrinfo *list, void *arg)
+{
+    struct pg_lookup *lookup = arg;
+    struct pg *pg = lookup->pg;
+    int n = 0;
+
+    if (!pg) {
+        if (lookup->orphan) /* evdns still needs it after this call */
+            event_base_once(lookup->base, -1, EV_TIMEOUT, free_dns,
+                            lookup->orphan, NULL);
+    } else {
+        pg->lookup = NULL;
+        for (struct evutil_addrinfo *a = list; a && n < ADDRESSES_PER_HOST;
+             a = a->ai_next, n++)
+            add_address(pg, &pg->url.hosts[pg->looking_up], a->ai_addr);
+        if (error)
+            snprintf(pg->fatal, sizeof(pg->fatal),
+                     "cannot look up the host \"%.200s\": %s",
+                     pg->url.hosts[pg->looking_up].name,
+                     evutil_gai_strerror(error));
+    }
+    if (list)
+        evutil_freeaddrinfo(list);
+    free(lookup);
+    if (pg) {
+        pg->looking_up++;
+        look_up_rest(pg);
+    }
+}
+
+/* May call on_looked_up() at once. */
+static void look_up(struct pg *pg, const char *name)
+{
+    struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC,
+                                     .ai_socktype = SOCK_STREAM };
+    struct pg_lookup *lookup = xalloc(sizeof(*lookup));
+    struct evdns_getaddrinfo_request *request;
+
+    lookup->pg = pg;
+    lookup->base = loop_base(pg->loop);
+    pg->lookup = lookup;
+    request =
+        evdns_getaddrinfo(pg->dns, name, NULL, &hints, on_looked_up, lookup);
+    if (request) /* else the look-up is over, and freed */
+        lookup->request = request;
+}
+
+static void cancel_look_up(struct pg *pg, bool with_dns)
+{
+    struct pg_lookup *lookup = pg->lookup;
+
+    if (!lookup)
+        return;
+    pg->lookup = NULL;
+    lookup->pg = NULL;
+    if (with_dns) {
+        lookup->orphan = pg->dns;
+        pg->dns = NULL;
+    }
+    evdns_getaddrinfo_cancel(lookup->request);
+}
+
+static void on_dns_log(int is_warning, const char *text)
+{
+    (void)is_warning;
+    log_debug("database", "name look-up: %s", text);
+}
+
+/* A new one for each try: resolv.conf may have changed. */
+static bool open_dns(struct pg *pg)
+{
+    if (pg->dns)
+        evdns_base_free(pg->dns, 0);
+    evdns_set_log_fn(on_dns_log);
+    pg->dns = evdns_base_new(loop_base(pg->loop),
+                             EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                 EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    return pg->dns != NULL;
+}
+
+/* --- one try -------------------------------------------------------------- */
+
+static void watch_try(struct pg *pg, short what);
+
+static void on_try_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    (void)what;
+    switch (PQconnectPoll(pg->conn)) {
+    case PGRES_POLLING_READING: watch_try(pg, EV_READ); break;
+    case PGRES_POLLING_WRITING: watch_try(pg, EV_WRITE); break;
+    case PGRES_POLLING_OK: greet(pg); break;
+    default: pg_lost(pg, PQerrorMessage(pg->conn));
+    }
+}
+
+/* The socket may be another one each time. */
+static void watch_try(struct pg *pg, short what)
+{
+    stop_watching(pg);
+    pg->readable = event_new(loop_base(pg->loop), PQsocket(pg->conn), what,
+                             on_try_ready, pg);
+    event_add(pg->readable, NULL);
+}
+
+/* FATAL outside of a query is how the server says why it is going. */
+static void on_notice(void *arg, const PGresult *res)
+{
+    const char *severity =
+        PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    struct pg *pg = arg;
+    char text[500];
+
+    pg_clean(text, sizeof(text), primary ? primary : PQresultErrorMessage(res),
+             pg->conn);
+    if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
+        snprintf(pg->fatal, sizeof(pg->fatal), "%.290s", text);
+    else
+        log_info("database", "%s", text);
+}
+
+static void begin_connecting(struct pg *pg)
+{
+    pg->fatal[0] = '\0'; /* of a look-up: another host was found */
+    pg->conn = pg_url_connect(&pg->url, pg->addresses, pg->naddresses,
+                              pg->first_address);
+    if (!pg->conn)
+        abort(); /* out of memory */
+    if (PQstatus(pg->conn) == CONNECTION_BAD) {
+        pg_lost(pg, PQerrorMessage(pg->conn));
+        return;
+    }
+    pg->phase = PG_CONNECTING;
+    PQsetNoticeReceiver(pg->conn, on_notice, pg);
+    watch_try(pg, EV_WRITE); /* as PQconnectPoll() wants it the first time */
+}
+
+/* One host after the other, then on to connecting. */
+static void look_up_rest(struct pg *pg)
+{
+    const struct pg_host *host;
+
+    for (; pg->looking_up < pg->url.nhosts; pg->looking_up++) {
+        host = &pg->url.hosts[pg->looking_up];
+        if (host->look_up) {
+            look_up(pg, host->name); /* calls this again */
+            return;
+        }
+        add_address(pg, host, NULL);
+    }
+    if (pg->url.nhosts && !pg->naddresses)
+        pg_lost(pg, *pg->fatal ? pg->fatal : "no host has an address");
+    else
+        begin_connecting(pg);
+}
+
+static void begin_try(struct pg *pg)
+{
+    pg->phase = PG_RESOLVING;
+    pg->fatal[0] = '\0';
+    pg->looking_up = pg->naddresses = 0;
+    set_timer(pg, TRY_MS);
+    if (pg->url.nhosts && !open_dns(pg))
+        pg_lost(pg, "name look-ups are not possible: /etc/resolv.conf?");
+    else
+        look_up_rest(pg);
+}
+
+static void too_late(struct pg *pg)
+{
+    const char *host = pg->conn ? PQhost(pg->conn) : NULL;
+    char reason[400];
+
+    if (!pg->conn)
+        host = pg->url.hosts[pg->looking_up].name;
+    snprintf(reason, sizeof(reason), "no answer from %s%.200s within %d s",
+             pg->conn ? "" : "the name server about ",
+             host ? host : "the server", TRY_MS / 1000);
+    pg->first_address++; /* libpq would always begin with the same one */
+    pg_lost(pg, reason);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    (void)what;
+    if (pg->phase == PG_DOWN)
+        begin_try(pg);
+    else
+        too_late(pg);
+}
+
+/* --- up ------------------------------------------------------------------- */
+
+static void come_up(struct pg *pg)
+{
+    if (!PQenterPipelineMode(pg->conn)) {
+        pg_lost(pg, PQerrorMessage(pg->conn));
+        return;
+    }
+    evtimer_del(pg->timer);
+    pg->phase = PG_UP;
+    pg->up_ms = loop_now_ms();
+    pg->reason[0] = pg->fatal[0] = '\0';
+    pg_deadlines_changed(pg);
+    event_active(pg->pump, EV_TIMEOUT, 1);
+    if (pg->on_state)
+        pg->on_state(true, "", pg->on_state_arg);
+}
+
+static void read_greeting(struct pg *pg)
+{
+    while (!PQisBusy(pg->conn)) {
+        PGresult *res = PQgetResult(pg->conn);
+        bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
+
+        if (!res) {
+            come_up(pg);
+            return;
+        }
+        if (!ok)
+            pg_lost(pg, PQresultErrorMessage(res));
+        PQclear(res);
+        if (!ok)
+            return;
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+    bool ok = PQconsumeInput(pg->conn);
+
+    (void)fd;
+    (void)what;
+    if (ok && pg->phase == PG_GREETING) {
+        read_greeting(pg);
+        return;
+    }
+    /* Also when it failed: answers may have come before the end. */
+    if (pg->phase == PG_UP)
+        pg_read_answers(pg);
+    if (!ok && pg->conn)
+        pg_lost(pg, *pg->fatal ? pg->fatal : PQerrorMessage(pg->conn));
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    (void)what;
+    /* libpq also reads when it cannot write: the socket need not tell. */
+    if (pg_flush(pg) && pg->phase == PG_UP)
+        pg_read_answers(pg);
+}
+
+/* Settings by SET: poolers refuse the start-up parameter "options". */
+static void greet(struct pg *pg)
+{
+    struct event_base *base = loop_base(pg->loop);
+    int fd = PQsocket(pg->conn);
+    char sql[160];
+
+    stop_watching(pg);
+    pg->phase = PG_GREETING;
+    pg->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, pg);
+    pg->writable = event_new(base, fd, EV_WRITE, on_writable, pg);
+    event_add(pg->readable, NULL);
+    snprintf(sql, sizeof(sql),
+             "SET statement_timeout = %d; "
+             "SET idle_in_transaction_session_timeout = 60000",
+             pg->options.statement_timeout_ms);
+    if (PQsetnonblocking(pg->conn, 1) || !PQsendQuery(pg->conn, sql))
+        pg_lost(pg, PQerrorMessage(pg->conn));
+    else
+        pg_flush(pg);
+}
+
+/* --- down ----------------------------------------------------------------- */
+
+static void close_connection(struct pg *pg)
+{
+    stop_watching(pg);
+    cancel_look_up(pg, false);
+    PQfinish(pg->conn);
+    pg->conn = NULL;
+}
+
+void pg_lost(struct pg *pg, const char *reason)
+{
+    bool was_up = pg->phase == PG_UP, tell;
+    int64_t now = loop_now_ms();
+    char clean[sizeof(pg->reason)];
+
+    pg_clean(clean, sizeof(clean), reason, pg->conn);
+    if (!*clean)
+        snprintf(clean, sizeof(clean), "it was closed");
+    close_connection(pg);
+    tell = was_up || strcmp(clean, pg->reason) != 0;
+    memcpy(pg->reason, clean, sizeof(clean));
+    pg->phase = PG_DOWN;
+    if (was_up) {
+        pg->down_ms = now;
+        if (now - pg->up_ms >= STEADY_MS)
+            pg->tries = 0;
+    }
+    set_timer(pg, pause_ms(pg->tries++));
+    pg_sent_lost(pg);
+    pg_deadlines_changed(pg);
+    if (tell && pg->on_state)
+        pg->on_state(false, pg->reason, pg->on_state_arg);
+}
+
+void pg_connect_init(struct pg *pg)
+{
+    pg->timer = evtimer_new(loop_base(pg->loop), on_timer, pg);
+    pg->phase = PG_DOWN;
+    set_timer(pg, 0);
+}
+
+void pg_connect_release(struct pg *pg)
+{
+    stop_watching(pg);
+    cancel_look_up(pg, true);
+    close_connection(pg);
+    if (pg->dns)
+        evdns_base_free(pg->dns, 0);
+    event_free(pg->timer);
+}

@@ -1,0 +1,165 @@
+/*
+ * pg_int.h - what the files of pg share.
+ *
+ *     pg.c          queries: waiting, sending, time-outs; the interface
+ *     pg_answer.c   results: reading, errors, repeating
+ *     pg_connect.c  the connection: making it, losing it, making it again
+ *     pg_url.c      what the url says, and what libpq is given
+ */
+#ifndef IO_PG_INT_H
+#define IO_PG_INT_H
+
+#include "io/pg.h"
+
+#include <event2/event.h>
+#include <libpq-fe.h>
+
+#include "io/loop.h"
+
+struct evdns_base;
+
+/*
+ *      ┌─────────── any failure, or too late ──────────┐
+ *      ▼                                               │
+ *     DOWN ─ time ► RESOLVING ► CONNECTING ► GREETING ► UP
+ */
+enum pg_phase {
+    PG_DOWN,       /* a try begins when the timer fires */
+    PG_RESOLVING,  /* asking for the addresses of host names */
+    PG_CONNECTING, /* PQconnectPoll() */
+    PG_GREETING,   /* the session's settings are on their way */
+    PG_UP,
+};
+
+enum query_place { QUERY_WAITING, QUERY_SENT, QUERY_OVER };
+
+struct query {
+    struct pg_op pub; /* first */
+    struct pg *pg;
+    const struct pg_statement *statement; /* NULL: a script */
+    char *script;
+    int64_t started_ms;
+    uint64_t number; /* in the order of asking */
+    enum query_place place;
+    bool detached;   /* op_free()d on its way: its answer is dropped */
+    bool unprepared; /* second try, without a prepared statement */
+    bool prepares;   /* its first result is that of PQsendPrepare() */
+    bool answered;   /* its own result has come; the commit has not */
+    bool again;      /* failed before it had any effect: to be repeated */
+    unsigned serial; /* of the preparation it uses; 0: none */
+    TAILQ_ENTRY(query) link; /* of waiting or sent */
+    TAILQ_ENTRY(query) age;  /* of by_age, until it is over */
+    const char *params[];    /* and their bytes */
+};
+
+TAILQ_HEAD(query_list, query);
+
+/* A statement that is prepared, or is being prepared, on the connection. */
+struct prepared {
+    const struct pg_statement *statement;
+    unsigned serial;
+    bool ready;    /* the server has said so */
+    char name[64]; /* not used twice on a connection */
+};
+
+/* A server to try: one of the url's hosts. */
+struct pg_host {
+    char *name, *port; /* port may be "" */
+    bool look_up;      /* a name: libpq would block to resolve it */
+};
+
+struct pg_url {
+    PQconninfoOption *options; /* as PQconninfoParse() read them */
+    struct pg_host *hosts;     /* none when there is nothing to look up */
+    int nhosts;
+    bool require_ssl;
+    char *application_name;
+};
+
+/* An address of a host, for libpq's parallel lists. */
+struct pg_address {
+    const struct pg_host *host;
+    char text[64]; /* "" for what needs no look-up */
+};
+
+#define PG_ADDRESSES_MAX 32
+struct pg_lookup; /* pg_connect.c */
+
+struct pg {
+    struct loop *loop;
+    struct pg_options options; /* the numbers, with defaults filled in */
+    pg_state_fn on_state;
+    void *on_state_arg;
+    pg_notify_fn on_notify;
+    void *on_notify_arg;
+
+    /* queries */
+    struct query_list waiting, sent, by_age;
+    size_t count; /* of by_age */
+    uint64_t number;
+    struct event *pump;     /* there is something to send */
+    struct event *deadline; /* pending when by_age is not empty */
+    bool prepare;
+    struct prepared *prepared;
+    size_t nprepared;
+    unsigned serial;
+    bool prepared_forgotten; /* any, on this connection */
+    int prepared_lost;       /* of these: not by an error of their own */
+
+    /* connection */
+    enum pg_phase phase;
+    PGconn *conn;
+    struct event *readable, *writable;
+    struct event *timer; /* DOWN: the next try; on the way up: too late */
+    struct pg_url url;
+    struct pg_address addresses[PG_ADDRESSES_MAX];
+    int naddresses;
+    int first_address; /* moves on when a try got no answer */
+    int looking_up;    /* index of the host */
+    struct evdns_base *dns;
+    struct pg_lookup *lookup;
+    int tries;              /* that failed in a row */
+    int64_t up_ms, down_ms; /* when it last became so */
+    char fatal[300];        /* the server's last word, as it came */
+    char reason[700];       /* of being down, as told */
+};
+
+/* pg.c */
+void pg_pump(
+    struct pg *pg); /* send what can be sent; may lose the connection */
+/* Take it off the lists. It is completed unless its owner has left. */
+void pg_query_over(struct pg *pg, struct query *q);
+/* Back to the waiting ones, at its place by number, to be sent unprepared. */
+void pg_query_repeat(struct pg *pg, struct query *q);
+const char *pg_query_name(const struct query *q);
+struct prepared *pg_find_prepared(struct pg *pg,
+                                  const struct pg_statement *statement);
+/* The connection is gone: what was on its way fails; the others wait. */
+void pg_sent_lost(struct pg *pg);
+void pg_deadlines_changed(struct pg *pg);
+
+/* pg_answer.c */
+void pg_read_answers(struct pg *pg); /* may lose the connection */
+/* The statement must be prepared anew before its next use. True if it was
+ * that preparation. */
+bool pg_forget_prepared(struct pg *pg, const struct pg_statement *statement,
+                        unsigned serial);
+
+/* pg_connect.c */
+void pg_connect_init(struct pg *pg);
+void pg_connect_release(struct pg *pg);
+/* Close the connection and begin anew; reason is cleaned here. */
+void pg_lost(struct pg *pg, const char *reason);
+/* Send what libpq holds back. False: the connection is lost. */
+bool pg_flush(struct pg *pg);
+
+/* pg_url.c */
+bool pg_url_init(struct pg_url *url, const struct pg_options *options,
+                 struct err *err);
+void pg_url_release(struct pg_url *url);
+PGconn *pg_url_connect(const struct pg_url *url,
+                       const struct pg_address *addresses, int n, int first);
+/* Put text into out as one line, without the password of conn (may be NULL). */
+void pg_clean(char *out, size_t size, const char *text, PGconn *conn);
+
+#endif
