@@ -165,11 +165,12 @@ static json_t *to_scalar(const char *type, const json_t *value)
     return to_string(value);
 }
 
-static json_t *to_array(const struct spec *spec, const char *element,
+/* types: what each element may be. */
+static json_t *to_array(const struct spec *spec, const json_t *types,
                         const json_t *value, const char *name, int depth,
                         struct err *err)
 {
-    json_t *types = json_pack("[s]", element), *array = json_array(), *item;
+    json_t *array = json_array(), *item;
     size_t i;
 
     json_array_foreach(value, i, item)
@@ -178,12 +179,10 @@ static json_t *to_array(const struct spec *spec, const char *element,
 
         if (!v) {
             json_decref(array);
-            array = NULL;
-            break;
+            return NULL;
         }
         json_array_append_new(array, v);
     }
-    json_decref(types);
     return array;
 }
 
@@ -277,13 +276,11 @@ static json_t *to_any_object(const struct spec *spec, const json_t *types,
     return result;
 }
 
-/* Which of the arrays, when there are several: by the first element. */
 static json_t *to_any_array(const struct spec *spec, const json_t *types,
                             const json_t *value, const char *name, int depth,
                             struct err *err)
 {
     json_t *elements = json_array(), *type, *result;
-    const char *picked;
     size_t i;
 
     json_array_foreach(types, i, type)
@@ -292,12 +289,11 @@ static json_t *to_any_array(const struct spec *spec, const json_t *types,
 
         if (element)
             json_array_append_new(elements, json_string(element));
+        else if (strcmp(json_string_value(type), "RichText") == 0)
+            json_array_append(elements, type);
     }
-    picked = json_string_value(json_array_get(elements, 0));
-    if (json_array_size(elements) > 1)
-        picked = spec_pick(spec, elements, json_array_get(value, 0));
-    result = picked
-                 ? to_array(spec, picked, value, name, depth, err)
+    result = json_array_size(elements)
+                 ? to_array(spec, elements, value, name, depth, err)
                  : wrong_type(name, json_string_value(json_array_get(types, 0)),
                               err);
     json_decref(elements);
@@ -336,8 +332,6 @@ json_t *spec_convert(const struct spec *spec, const json_t *types,
     }
     if (has_type(types, "RichText") && json_is_string(value))
         return json_incref((json_t *)value);
-    if (has_type(types, "RichText") && json_is_array(value))
-        return to_array(spec, "RichText", value, name, depth, err);
     if (json_is_array(value))
         return to_any_array(spec, types, value, name, depth, err);
     if (json_is_object(value))
