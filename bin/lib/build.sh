@@ -9,6 +9,7 @@ build_progress()
     while IFS= read -r line; do
         printf '%s\n' "$line" >>"$1"
         case $line in
+        '[0/'*) ;;
         \[*/*\]*) progress "building ${line%%]*}]" ;;
         esac
     done

@@ -257,6 +257,8 @@ pg_private_join()
         [ -f "$pg_home/data/PG_VERSION" ] || say "Setting up a private PostgreSQL in $pg_home."
         pg_start
         pg_pid >"$root/var/postgres.started"
+    else
+        say "The private PostgreSQL runs already, for another bin/run here: both use it."
     fi
     pg_choose_bin
     exec 7>"$root/var/users/$$"
