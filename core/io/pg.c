@@ -37,6 +37,7 @@ const char *pg_query_name(const struct query *q)
 
 static void query_destroy(struct query *q)
 {
+    q->pg->live--;
     PQclear(q->pub.result);
     free(q->script);
     free(q);
@@ -366,6 +367,7 @@ static struct query *query_new(struct pg *pg, size_t more)
 
     op_init(&q->pub.op, &query_class, pg->loop);
     q->pg = pg;
+    pg->live++;
     q->number = pg->number++;
     q->started_ms = loop_now_ms();
     q->place = QUERY_OVER;
@@ -477,11 +479,11 @@ void pg_free(struct pg *pg)
 
     if (!pg)
         return;
-    assert(TAILQ_EMPTY(&pg->waiting));
     while ((q = TAILQ_FIRST(&pg->sent))) {
         assert(q->detached);
         pg_query_over(pg, q);
     }
+    assert(pg->live == 0);
     pg_connect_release(pg);
     pg_url_release(&pg->url);
     event_free(pg->pump);

@@ -22,6 +22,7 @@
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
 #define STEADY_MS 5000 /* up this long, and pauses begin anew from the least */
+#define TRIES_UNSTEADY 3 /* else from here at most */
 #define ADDRESSES_PER_HOST 8
 
 static void greet(struct pg *pg);
@@ -417,6 +418,8 @@ void pg_lost(struct pg *pg, const char *reason)
         pg->down_ms = now;
         if (now - pg->up_ms >= STEADY_MS)
             pg->tries = 0;
+        else if (pg->tries > TRIES_UNSTEADY)
+            pg->tries = TRIES_UNSTEADY;
     }
     set_timer(pg, pause_ms(pg->tries++));
     pg_sent_lost(pg);

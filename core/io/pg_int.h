@@ -96,6 +96,7 @@ struct pg {
     /* queries */
     struct query_list waiting, sent, by_age;
     size_t count; /* of by_age */
+    size_t live;  /* not freed by their owners, or detached */
     uint64_t number;
     struct event *pump;     /* there is something to send */
     struct event *deadline; /* pending when by_age is not empty */
