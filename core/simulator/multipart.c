@@ -53,7 +53,9 @@ static void value_read(struct slice *s, struct buf *out)
 {
     size_t i = 0;
 
-    if (!s->n || *s->p != '"') {
+    if (!s->n)
+        return;
+    if (*s->p != '"') {
         while (i < s->n && s->p[i] != ';')
             i++;
         buf_add_slice(out, trim((struct slice){ s->p, i }));

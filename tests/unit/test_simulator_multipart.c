@@ -79,6 +79,9 @@ static void test_multipart__errors(void **state)
     static const struct {
         const char *type, *body, *why;
     } bad[] = {
+        { TYPE,
+          "--xYx\r\nContent-Disposition: form-data; name\r\n\r\nx\r\n--xYx--",
+          "part 1 has no name or no data" },
         { "multipart/form-data", "--xYx--", "Content-Type has no boundary" },
         { "multipart/form-data; boundary=\"\"", "--",
           "Content-Type has no boundary" },

@@ -1,0 +1,78 @@
+// Starting programs and waiting for what they do.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+export const moonpost = process.env.MOONPOST || path.join(root, "build/dev/moonpost");
+// Under valgrind everything takes longer.
+export const slow = Number(process.env.MOONPOST_TEST_SLOW) || 1;
+export const patience = 10000 * slow;
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// The first true value of f(), which may be async. what: for the message.
+export async function until(what, f, ms = patience) {
+  for (const end = Date.now() + ms; ; await sleep(20)) {
+    const value = await f();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+  }
+}
+
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+// A running moonpost. It says what it was started with; env is added to a small
+// environment of its own, so that nothing of the caller's gets in.
+export class Program {
+  constructor(args, { env = {}, cwd = root } = {}) {
+    const { PATH, HOME, LANG, ASAN_OPTIONS, UBSAN_OPTIONS, LSAN_OPTIONS } = process.env;
+    const own = { PATH, HOME, LANG, ASAN_OPTIONS, UBSAN_OPTIONS, LSAN_OPTIONS };
+    for (const key of Object.keys(own)) if (own[key] === undefined) delete own[key];
+    this.said = "";
+    this.args = args;
+    this.child = spawn(moonpost, args, { cwd, env: { ...own, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    this.child.stdout.on("data", (d) => { this.said += d; });
+    this.child.stderr.on("data", (d) => { this.said += d; });
+    this.ended = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
+  }
+
+  get running() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  // Wait until what it said matches; gives the match.
+  line(pattern, ms) {
+    return until(`${this.args.join(" ")} says ${pattern}`, () => {
+      const match = this.said.match(pattern);
+      assert.ok(match || this.running, `it ended without saying ${pattern}:\n${this.said}`);
+      return match;
+    }, ms);
+  }
+
+  // Wait until it has ended by itself.
+  async end(ms = patience) {
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), ms);
+    const { code, signal } = await this.ended;
+    clearTimeout(timer);
+    assert.notEqual(signal, "SIGKILL", `it did not end:\n${this.said}`);
+    return { code, signal, said: this.said };
+  }
+
+  // End it well: SIGTERM, exit status 0.
+  async stop() {
+    if (this.running) this.child.kill("SIGTERM");
+    const { code } = await this.end(30000 * slow);
+    assert.equal(code, 0, `it did not end well:\n${this.said}`);
+  }
+}
