@@ -88,6 +88,8 @@ static char *parameter(struct slice header, const char *name)
         struct slice key = trim(cut(rest, '=', &rest));
         struct buf value = BUF_INIT;
 
+        if (!rest.p) /* no '=' */
+            break;
         rest = trim(rest);
         value_read(&rest, &value);
         if (equal_nocase(key, name))
