@@ -29,14 +29,16 @@ is_root()
 # Make var/ and build/, and say it plainly when they are somebody else's.
 make_folders()
 {
-    local dir
+    local dir advice
     umask 022
+    advice="Start as $(stat -c %U "$root"), or make a clone of your own."
+    [ ! -O "$root" ] ||
+        advice="If an earlier start was as root: sudo chown -R $(id -un) $root/build $root/var"
     for dir in var var/log build; do
         mkdir -p "$root/$dir" 2>/dev/null && [ -w "$root/$dir" ] && continue
         fail "can't write to $root/$dir" \
             "It belongs to $(stat -c %U "$root/$dir" 2>/dev/null ||
-                stat -c %U "$root"), and this is $(id -un)." \
-            "If an earlier start was as root: sudo chown -R $(id -un) $root/build $root/var/log"
+                stat -c %U "$root"), and this is $(id -un). $advice"
     done
 }
 

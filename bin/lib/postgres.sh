@@ -238,7 +238,7 @@ pg_private()
         fi
     elif [ -e "$pg_home" ] && [ ! -O "$pg_home" ]; then
         fail "$pg_home belongs to $(stat -c %U "$pg_home"): an earlier start was as root" \
-            "Start as root again (sudo bin/run), or begin with an empty database: sudo rm -r $pg_home"
+            "Start as root again, or make it yours: sudo chown -R $(id -un) $root/build $root/var"
     fi
     pg_make_private "$pg_home"
     pg_choose_socket_dir
@@ -273,8 +273,11 @@ pg_private_join()
 pg_private_leave()
 {
     local file used=
+    if [ -n "${pg_helper:-}" ]; then
+        kill -- "-$pg_helper" 2>/dev/null
+        rm -f "$root/var/users/$$" # the helper may get its lock yet
+    fi
     exec 7>&-
-    [ -z "${pg_helper:-}" ] || kill "$pg_helper" 2>/dev/null
     lock "$root/var/postgres.lock" ""
     for file in "$root"/var/users/*; do
         [ -e "$file" ] || continue

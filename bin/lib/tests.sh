@@ -14,7 +14,7 @@ tests_end()
 {
     trap '' INT TERM HUP
     [ -z "$tests_child" ] || kill -TERM "$tests_child" 2>/dev/null
-    [ -z "$pg_helper" ] || kill "$pg_helper" 2>/dev/null
+    [ -z "$pg_helper" ] || kill -- "-$pg_helper" 2>/dev/null
     if [ -n "$tests_tmp" ]; then
         "$root/bin/lib/pg-throwaway" remove "$tests_tmp/pg" 7>&-
         rm -rf "$tests_tmp"
