@@ -207,6 +207,11 @@ static bool means(struct slice raw, struct slice bytes)
     return at == bytes.n;
 }
 
+static bool raw_means(struct slice raw, struct slice bytes)
+{
+    return has_escape(raw) ? means(raw, bytes) : same_bytes(raw, bytes);
+}
+
 bool json_same_text(struct slice raw, struct slice other_raw)
 {
     struct buf text = BUF_INIT;
@@ -215,8 +220,7 @@ bool json_same_text(struct slice raw, struct slice other_raw)
     if (!has_escape(raw) && !has_escape(other_raw))
         return same_bytes(raw, other_raw);
     json_add_unescaped(&text, other_raw);
-    same = has_escape(raw) ? means(raw, buf_slice(&text))
-                           : same_bytes(raw, buf_slice(&text));
+    same = raw_means(raw, buf_slice(&text));
     buf_release(&text);
     return same;
 }
@@ -359,8 +363,7 @@ struct slice json_get(struct slice object, const char *key)
     if (!it.object)
         return SLICE_NONE;
     while (json_iter_next(&it))
-        if (same_bytes(it.key, wanted) ||
-            (has_escape(it.key) && means(it.key, wanted)))
+        if (it.key.n >= wanted.n && raw_means(it.key, wanted))
             found = it.value;
     return found;
 }
