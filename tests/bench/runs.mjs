@@ -14,6 +14,7 @@ const run = promisify(execFile);
 export const bots = {
   moonpost: { command: (o) => [join(o.build, "moonpost"), "run", join(here, "moonpost")] },
   grammy: { command: () => [process.execPath, join(here, "peers/grammy.mjs")] },
+  telegram: { command: (o) => [join(o.build, "tests/bench/bench_telegram")], unchecked: true },
   floor: { command: (o) => [join(o.build, "tests/bench/bench_floor")], unchecked: true },
 };
 
