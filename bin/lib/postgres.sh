@@ -118,12 +118,12 @@ pg_is_server()
         [ "$(readlink "/proc/$1/cwd")" = "$(readlink -f "$pg_home/data")" ]
 }
 
-# PostgreSQL clears up after a crash itself, unless the pid in its lock file
-# is now some other program of the same user.
+# PostgreSQL clears up after a crash itself, unless the pid in a lock file is
+# now some other program of the same user, or a killed server nobody has reaped.
 pg_forget_stale()
 {
     local file pid
-    for file in "$pg_home/data/postmaster.pid" "$pg_socket_dir/.s.PGSQL.5432.lock"; do
+    for file in "$pg_home/data/postmaster.pid" "$pg_socket_dir"/.s.PGSQL.*.lock; do
         { read -r pid <"$file"; } 2>/dev/null || continue
         [ -d "/proc/$pid" ] && ! pg_is_server "$pid" && rm -f "$file"
     done

@@ -253,10 +253,10 @@ test_tidy()
 }
 
 # Each target for its share of the time. What it found before stays in
-# var/fuzz; tests/fuzz/TARGET holds the cases to begin with.
+# var/fuzz; tests/fuzz/corpus_NAME holds the cases to begin with.
 test_fuzz() # SECONDS
 {
-    local targets=(build/fuzz/tests/fuzz_*[a-z]) target each corpus
+    local targets=(build/fuzz/tests/fuzz_*[a-z]) target each corpus cases
     each=$(($1 / ${#targets[@]} + 1))
     for target in "${targets[@]}"; do
         [ -x "$target" ] || continue
@@ -264,7 +264,8 @@ test_fuzz() # SECONDS
         mkdir -p "$corpus"
         tests_out=$root/var/log/test-${target##*/}.log
         set -- "$corpus"
-        [ ! -d "tests/fuzz/${target##*/fuzz_}" ] || set -- "$@" "tests/fuzz/${target##*/fuzz_}"
+        cases=tests/fuzz/corpus_${target##*/fuzz_}
+        [ ! -d "$cases" ] || set -- "$@" "$cases"
         if run_bounded $((each + 60)) "$target" -max_total_time="$each" \
             -artifact_prefix="$corpus-" "$@"; then
             passed=$((passed + 1))
