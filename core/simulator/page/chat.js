@@ -77,8 +77,11 @@ function drawOne(m) {
   else if (!old) $("to-end").hidden = false;
 }
 
-function redraw(m) {
-  if (isShown(m, keyOf(m.chat.id, view.bot)) && list.querySelector(`[data-id="${m.message_id}"]`)) drawOne(m);
+// Draw it as it is now: it may have been edited since `was`.
+function redraw(was) {
+  const key = keyOf(was.chat.id, view.bot);
+  const m = room(key).messages.get(was.message_id);
+  if (m && !m.deleted && isShown(m, key) && list.querySelector(`[data-id="${m.message_id}"]`)) drawOne(m);
 }
 
 /* ---- moving with the keyboard: one message is in the tab order ---- */

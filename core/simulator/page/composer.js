@@ -33,40 +33,48 @@ function form(fields, kind, file) {
   return data;
 }
 
-async function sendFiles(caption) {
-  const asFile = $("as-file").checked;
-  for (const [i, file] of files.entries()) {
-    const kind = asFile ? "document" : kinds.find(([type]) => file.type.startsWith(type))?.[1] || "document";
-    if (!await act("send", form({ ...target(), caption: i ? "" : caption }, kind, file))) return false;
+// One message for each file; what could not be sent stays.
+async function sendFiles(caption, to, list, kindOf) {
+  for (const [i, file] of list.entries()) {
+    const sent = await act("send", form({ ...to, caption: i ? "" : caption }, kindOf(file), file));
+    if (!sent) return list.slice(i);
   }
-  setFiles([]);
-  return true;
+  return [];
 }
 
-async function sendText(text) {
-  if (about?.kind === "edit") {
-    const m = about.message;
-    return act("edit", { as: view.as, chat: m.chat.id, message_id: m.message_id, text, bot: view.bot || undefined });
-  }
-  return act("send", { ...target(), text });
+const mediaKind = (file) => kinds.find(([type]) => file.type.startsWith(type))?.[1] || "document";
+
+function sendText(text, to, what) {
+  if (what?.kind !== "edit") return act("send", { ...to, text });
+  const m = what.message;
+  return act("edit", { as: view.as, chat: m.chat.id, message_id: m.message_id, text, bot: view.bot || undefined });
 }
 
-let sending = false;
-
+// The field is empty at once, so that one can go on; what fails comes back.
 async function submit() {
-  const text = input.value;
-  if (sending || (!text.trim() && !files.length)) return;
+  const was = { text: input.value, about, files, to: target(), key: viewKey() };
+  const text = was.text.trim();
+  if (!text && !files.length) return;
   if (!store.online) return emit("problem", "The simulator is not there: the message stays in the field.");
-  sending = true;
-  const at = viewKey();
-  closeSuggestions();
-  const sent = files.length ? await sendFiles(text) : await sendText(text);
-  sending = false;
-  if (!sent) return;
-  drafts.delete(at);
-  if (at !== viewKey()) return;
-  if (input.value === text) input.value = "";
+  const kindOf = $("as-file").checked ? () => "document" : mediaKind;
+  clear();
+  let left = [];
+  if (was.files.length) left = await sendFiles(text, was.to, was.files, kindOf);
+  else if (!await sendText(text, was.to, was.about)) left = null;
+  if (left?.length === 0) return;
+  if (was.key !== viewKey()) return drafts.set(was.key, was.text);
+  if (!input.value) input.value = was.text;
+  setAbout(was.about);
+  setFiles(left || []);
+  grow();
+}
+
+function clear() {
+  input.value = "";
+  drafts.delete(viewKey());
   setAbout(null);
+  setFiles([]);
+  closeSuggestions();
   grow();
 }
 

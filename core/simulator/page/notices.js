@@ -24,13 +24,26 @@ function onAnswer(a) {
 
 /* ---- the host's strip ---- */
 
-const strips = new Map();   // text → {node, count}
+const strips = new Map();   // text → {node, count, last}
+
+// What was dismissed stays so when the page is loaded again.
+const dismissed = () => JSON.parse(sessionStorage.getItem("dismissed") || "{}");
+
+function dismiss(id) {
+  const s = strips.get(id);
+  sessionStorage.setItem("dismissed", JSON.stringify({ ...dismissed(), [id]: s.last }));
+  strips.delete(id);
+  s.node.remove();
+  drawStrips();
+}
 
 function strip(h) {
   const id = `${h.area}\n${h.text}`;
+  if (h.time_ms <= dismissed()[id]) return;
   const known = strips.get(id);
   if (known) {
     known.count++;
+    known.last = h.time_ms;
     known.node.querySelector(".count").textContent = `${known.count} times`;
     return;
   }
@@ -44,9 +57,9 @@ function strip(h) {
       rest.length ? el("details", {}, el("summary", {}, "More"), el("pre", { tabindex: 0 }, rest.join("\n"))) : null),
     el("button", {
       type: "button", "aria-label": `Dismiss: ${first}`,
-      onclick: () => { strips.delete(id); node.remove(); drawStrips(); },
+      onclick: () => dismiss(id),
     }, "×"));
-  strips.set(id, { node, count: 1 });
+  strips.set(id, { node, count: 1, last: h.time_ms });
   $("host").prepend(node);
   drawStrips();
 }
@@ -60,9 +73,7 @@ function drawStrips() {
 }
 
 function clearStrips() {
-  for (const { node } of strips.values()) node.remove();
-  strips.clear();
-  drawStrips();
+  for (const id of [...strips.keys()]) dismiss(id);
 }
 
 function onHost(h) {

@@ -13,9 +13,10 @@ let cleared = 0;                // seq before which all was cleared away
 
 /* ---- what an entry says ---- */
 
-const updateKind = (u) => Object.keys(u).find((k) => k !== "update_id") || "update";
+const updateKind = (u) => (u.cut ? "update" : Object.keys(u).find((k) => k !== "update_id") || "update");
 
 function updateText(u) {
+  if (u.cut) return `${u.cut} bytes: too long to be kept`;
   const body = u[updateKind(u)] || {};
   const chat = body.chat || body.message?.chat;
   const where = chat ? chat.title || chat.first_name || chat.id : body.from?.first_name;
@@ -124,8 +125,9 @@ function drawNew() {
     rows.set(id, row);
     list.append(row);
   }
-  while (list.querySelectorAll(".row").length > draw) list.querySelector(".row").remove();
-  $("raw-none").hidden = Boolean(list.querySelector(".row"));
+  const shown = list.getElementsByClassName("row");
+  while (shown.length > draw) shown[0].remove();
+  $("raw-none").hidden = shown.length > 0;
   if (stick) list.scrollTop = list.scrollHeight;
 }
 
@@ -157,8 +159,12 @@ function toggle() {
   } else $("raw-open").focus();
 }
 
-const addUpdate = (u) => add(`u${u.bot ?? ""}/${u.update?.update_id ?? u.seq}`, {
-  ...u, kind: "update", name: u.update ? updateKind(u.update) : "raw", text: u.update ? updateText(u.update) : "",
+const isObject = (x) => typeof x === "object" && x !== null;
+
+// It comes again when it is done, with the same seq.
+const addUpdate = (u) => add(`u${u.seq}`, {
+  ...u, kind: "update", name: isObject(u.update) ? updateKind(u.update) : "raw",
+  text: isObject(u.update) ? updateText(u.update) : "",
 });
 
 function addCall(c) {
