@@ -133,7 +133,7 @@ static void test_entities__html(void **state)
         { "  <b> a </b>  ", "a", "bold 0+1" },
         { "<b> </b>a", "a", "" },
         { "<b>a</b>\r\n<i>b</i>", "a\nb", "bold 0+1, italic 2+1" },
-        { "&#x110000;&#;&lt", "&#x110000;&#;<", "" },
+        { "&#x110000;&#;&lt", "&#x110000;&#;<", "hashtag 1+8" },
         { "<x>a</x>", NULL, "Unsupported start tag \"x\" at byte offset 0" },
         { "a<b>b", NULL,
           "Can't find end tag corresponding to start tag \"b\"" },
