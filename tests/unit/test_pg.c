@@ -197,6 +197,11 @@ static void test_pg__prepares_not(void **state)
 /* A statement that could not be prepared is tried anew, not believed in. */
 static void test_pg__prepare_fails(void **state)
 {
+    static const struct pg_statement there = {
+        "there",
+        "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'later%'",
+        0
+    };
     static const struct pg_statement st = { "later",
                                             "SELECT count(*) FROM t_later", 0 };
     struct client c = connect_to(pg_server_url());
@@ -213,6 +218,7 @@ static void test_pg__prepare_fails(void **state)
     free_all(ops, 3);
     script_ok(&c, "CREATE TABLE t_later (n int)");
     ask_ok(&c, &st);
+    assert_int_equal(ask_int(&c, &there), 1);
     ask_ok(&c, &st);
     client_free(&c);
 }
@@ -399,7 +405,8 @@ static void test_pg__copy_is_refused(void **state)
 
 static void test_pg__free_while_waiting(void **state)
 {
-    struct client c = connect_to("postgresql:///x?host=/nonexistent");
+    struct client c = client_new(&(struct pg_options){
+        .url = "postgresql:///x?host=/nonexistent", .wait_timeout_ms = 250 });
     struct pg_op *ops[3];
 
     (void)state;
@@ -408,6 +415,8 @@ static void test_pg__free_while_waiting(void **state)
     op_free(&ops[1]->op);
     sleep_ms(&c, 20);
     op_free(&ops[0]->op);
+    wait_all(&c, &ops[2], 1); /* the lists hold only this one */
+    assert_has(ops[2]->op.err.text, "no connection");
     op_free(&ops[2]->op);
     client_free(&c);
 }

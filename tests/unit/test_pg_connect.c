@@ -267,6 +267,19 @@ static void test_pg__reachable(void **state)
     }
 }
 
+/* Looked up by us: libpq would block, and say "could not translate". (Without a
+ * name server this takes as long as a try.) */
+static void test_pg__unknown_host(void **state)
+{
+    struct client c = connect_to("postgres://u@no-such-host.invalid/x");
+
+    (void)state;
+    wait_downs(&c, 1);
+    assert_has(c.reason, "no-such-host.invalid");
+    assert_hasnt(c.reason, "translate");
+    client_free(&c);
+}
+
 /* The password is changed while we are refused: then it comes up. */
 static void test_pg__password_is_mended(void **state)
 {
@@ -395,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_pg__malformed_urls),
         cmocka_unit_test(test_pg__unreachable),
         cmocka_unit_test(test_pg__reachable),
+        cmocka_unit_test(test_pg__unknown_host),
         cmocka_unit_test(test_pg__password_is_mended),
         cmocka_unit_test(test_pg__free_at_any_time),
         cmocka_unit_test(test_pg__session),
