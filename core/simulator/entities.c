@@ -268,6 +268,12 @@ static json_t *entity_json(const struct entity *e,
     return o;
 }
 
+static bool too_long(const struct entities_input *input, struct err *err)
+{
+    return err_set(err, ERR_TELEGRAM, "Bad Request: %s",
+                   input->too_long ? input->too_long : "message is too long");
+}
+
 /* Everything after the parsing: cleaning, finding, measuring. */
 static bool finish(const struct entities_input *input, struct marked *m,
                    struct err *err)
@@ -279,9 +285,7 @@ static bool finish(const struct entities_input *input, struct marked *m,
     if (!m->text->len && !input->keep_empty)
         return err_set(err, ERR_TELEGRAM, "Bad Request: message text is empty");
     if (input->max && utf16_length(buf_slice(m->text)) > input->max)
-        return err_set(err, ERR_TELEGRAM, "Bad Request: %s",
-                       input->too_long ? input->too_long
-                                       : "message is too long");
+        return too_long(input, err);
     entities_find(buf_slice(m->text), &found);
     entities_merge(&m->list, &found);
     return true;
@@ -295,7 +299,9 @@ bool entities_apply(const struct entities_input *input, struct buf *text,
 
     buf_reset(text);
     *entities = NULL;
-    ok = parse(input, &m, err) && finish(input, &m, err);
+    ok = input->text.n > ENTITIES_INPUT_MAX
+             ? too_long(input, err)
+             : parse(input, &m, err) && finish(input, &m, err);
     if (ok) {
         *entities = json_array();
         for (size_t i = 0; i < m.list.n; i++) {

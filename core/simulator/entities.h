@@ -15,6 +15,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Bytes with markup; more is too long whatever comes out. */
+#define ENTITIES_INPUT_MAX (256 * 1024)
+
 /* The User object of that id (a new reference), or NULL when the bot does not
  * know them: then a link to them is plain text. */
 typedef json_t *(*entities_user_fn)(int64_t id, void *arg);

@@ -351,6 +351,23 @@ static void test_entities__bad_input(void **state)
     buf_release(&text);
 }
 
+static void test_entities__much_markup(void **state)
+{
+    struct entities_input input = { .parse_mode = "HTML", .max = 10 };
+    struct buf in = BUF_INIT, text = BUF_INIT;
+    struct err err = ERR_INIT;
+    json_t *entities;
+
+    (void)state;
+    while (in.len < ENTITIES_INPUT_MAX)
+        buf_adds(&in, "<b></b>");
+    input.text = buf_slice(&in);
+    assert_false(entities_apply(&input, &text, &entities, &err));
+    assert_string_equal(err.text, "Bad Request: message is too long");
+    buf_release(&in);
+    buf_release(&text);
+}
+
 static void test_entities__utf(void **state)
 {
     static const char *const bad[] = {
@@ -375,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_entities__found_beside_marked),
         cmocka_unit_test(test_entities__given),
         cmocka_unit_test(test_entities__bad_input),
+        cmocka_unit_test(test_entities__much_markup),
         cmocka_unit_test(test_entities__utf),
     };
 
