@@ -106,7 +106,7 @@ static bool read_string(struct json_reader *r, const char *p)
             if (n == 0)
                 return fail(r, p, "bad escape");
         } else {
-            n = (unsigned char)*p < ' ' ? 0 : json_utf8_size(p, r->end);
+            n = json_utf8_size(p, r->end); /* 0 for controls too */
             if (n == 0)
                 return fail(r, p,
                             (unsigned char)*p < ' '
