@@ -1,0 +1,39 @@
+/*
+ * call.h - calls of the Bot API from scripts.
+ *
+ * First what the task changed in its config is committed, then the call leaves:
+ * a handler can't say "saved" before it is.
+ */
+#ifndef SCRIPT_CALL_H
+#define SCRIPT_CALL_H
+
+#include <lua.h>
+
+#include "base/buf.h"
+
+/*
+ * Call method with the JSON object in body (of json_push_buf(), so that the
+ * collector owns it), wait, and return the result; an object comes as a lazy
+ * table. Raises the error object of raise_tg(). method must stay (a literal,
+ * or a string on the stack). Only as: return call_json(…).              [waits]
+ */
+int call_json(lua_State *L, const char *method, struct buf *body);
+
+/*
+ * The same with the parameters in the table at index. If a file (bot.file) is
+ * among them, however deep, the call goes as multipart/form-data.       [waits]
+ */
+int call_table(lua_State *L, const char *method, int index);
+
+/* Append the members of the options table at index (nil: none) to an open JSON
+ * object that has at least one member. Raises what can't be written. */
+void call_add_options(lua_State *L, struct buf *body, int index);
+
+/* bot.api and ctx.api: any method by its name.                   [-0, +1, m] */
+void call_push_api(lua_State *L);
+void call_open(lua_State *L); /* once for a state */
+
+/* bot.file(path) or bot.file{ data = …, name = …, type = … }: an upload. */
+int call_file(lua_State *L);
+
+#endif

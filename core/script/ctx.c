@@ -1,0 +1,338 @@
+/* ctx.c - see ctx.h. */
+#include "script/ctx.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "script/call.h"
+#include "script/json_lua.h"
+#include "script/raise.h"
+#include "script/task.h"
+#include "script/view.h"
+
+#define CTX_MT "moonpost.ctx"
+
+static const char ctx_key; /* in the registry: the metatable */
+
+struct ctx {
+    struct task *task; /* NULL: it has ended */
+};
+
+/* The ctx at 1 has the fields read so far, and a script's own, as uservalue 1. */
+enum { FIELDS = 1 };
+
+static struct ctx *check_ctx(lua_State *L, int index)
+{
+    struct ctx *c = lua_touserdata(L, index);
+    bool ok = false;
+
+    if (c && lua_getmetatable(L, index)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &ctx_key);
+        ok = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    if (!ok)
+        luaL_error(L, "ctx expected; call methods with a colon: ctx:reply(…)");
+    return c;
+}
+
+struct task *ctx_task(lua_State *L, int index)
+{
+    struct ctx *c = check_ctx(L, index);
+
+    if (!c->task)
+        luaL_error(L, "this ctx belongs to an update that is done");
+    return c->task;
+}
+
+/* --- fields: each pushes its value ----------------------------------------------- */
+
+static int push_json(lua_State *L, struct slice value)
+{
+    if (value.p)
+        json_push(L, value);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* A raw string: with its quotes, which stand around it in the text. */
+static int push_raw(lua_State *L, struct slice raw)
+{
+    if (!raw.p)
+        lua_pushnil(L);
+    else
+        json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
+    return 1;
+}
+
+static int get_update(lua_State *L, struct task *t)
+{
+    return push_json(L, buf_slice(&t->in->text));
+}
+
+static int get_update_id(lua_State *L, struct task *t)
+{
+    lua_pushinteger(L, t->in->u.id);
+    return 1;
+}
+
+static int get_kind(lua_State *L, struct task *t)
+{
+    struct slice name = t->in->u.kind_name;
+
+    lua_pushlstring(L, name.p ? name.p : "", name.n);
+    return 1;
+}
+
+static int get_message(lua_State *L, struct task *t)
+{
+    return push_json(L, t->in->u.message);
+}
+
+static int get_chat(lua_State *L, struct task *t)
+{
+    return push_json(L, t->in->u.chat);
+}
+
+static int get_chat_id(lua_State *L, struct task *t)
+{
+    if (t->in->u.chat_id)
+        lua_pushinteger(L, t->in->u.chat_id);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int get_from(lua_State *L, struct task *t)
+{
+    return push_json(L, t->in->u.from);
+}
+
+static int get_text(lua_State *L, struct task *t)
+{
+    return push_raw(L, t->in->u.text);
+}
+
+static int get_data(lua_State *L, struct task *t)
+{
+    return push_raw(L, t->in->u.data);
+}
+
+static int get_command(lua_State *L, struct task *t)
+{
+    struct slice command = t->in->u.command;
+
+    if (command.n)
+        lua_pushlstring(L, command.p, command.n);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* What stands after the command, unescaped. */
+static struct buf *push_args_text(lua_State *L, struct task *t)
+{
+    struct buf *text = json_push_buf(L);
+
+    if (t->in->u.command_args.p)
+        json_add_unescaped(text, t->in->u.command_args);
+    return text;
+}
+
+static int get_match(lua_State *L, struct task *t)
+{
+    struct buf *text = push_args_text(L, t);
+
+    if (t->in->u.command.n)
+        lua_pushlstring(L, text->data, text->len);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int get_args(lua_State *L, struct task *t)
+{
+    const char *p = push_args_text(L, t)->data;
+    lua_Integer i = 0;
+
+    lua_newtable(L);
+    for (;;) {
+        size_t n;
+
+        p += strspn(p, " \t\r\n");
+        n = strcspn(p, " \t\r\n");
+        if (!n)
+            return 1;
+        lua_pushlstring(L, p, n);
+        lua_rawseti(L, -2, ++i);
+        p += n;
+    }
+}
+
+static int get_api(lua_State *L, struct task *t)
+{
+    (void)t;
+    call_push_api(L);
+    return 1;
+}
+
+/* --- config: may wait for the database --------------------------------------------- */
+
+static int push_view(lua_State *L, struct task *t, struct config *config)
+{
+    view_push(L, t->gen, config, &t->view);
+    lua_getiuservalue(L, 1, FIELDS);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "config");
+    lua_pop(L, 1);
+    return 1;
+}
+
+static int config_fetched(lua_State *L, int status, lua_KContext ctx)
+{
+    struct task *t = task_current(L);
+    const struct config_op *op = (struct config_op *)t->finished;
+    struct err err = op->op.err;
+
+    (void)status;
+    (void)ctx;
+    if (err.kind)
+        return raise_err(L, &err);
+    return push_view(L, t, op->config);
+}
+
+static int get_config(lua_State *L, struct task *t)
+{
+    struct config_store *store = t->vm->services->store;
+    int64_t chat = update_lane(&t->in->u);
+    struct config *config;
+
+    if (!chat)
+        return luaL_error(L, "this update is about no chat and no person, so "
+                             "it has no config");
+    config = config_cached(store, chat);
+    if (config)
+        return push_view(L, t, config);
+    return task_wait(L, &config_fetch(store, chat)->op, config_fetched);
+}
+
+/* --- the metatable -------------------------------------------------------------------- */
+
+typedef int (*getter_fn)(lua_State *L, struct task *t);
+
+struct field {
+    const char *name;
+    getter_fn get;
+    bool keeps_itself; /* stores the value in the fields, when it has it */
+};
+
+static const struct field fields[] = {
+    { "api", get_api, false },
+    { "args", get_args, false },
+    { "callback_data", get_data, false },
+    { "chat", get_chat, false },
+    { "chat_id", get_chat_id, false },
+    { "command", get_command, false },
+    { "config", get_config, true },
+    { "data", get_data, false },
+    { "from", get_from, false },
+    { "kind", get_kind, false },
+    { "match", get_match, false },
+    { "message", get_message, false },
+    { "text", get_text, false },
+    { "update", get_update, false },
+    { "update_id", get_update_id, false },
+    { NULL, NULL, false },
+};
+
+/* Upvalue 1: names → method functions, or light userdata of a struct field. */
+static int ctx_index(lua_State *L)
+{
+    struct ctx *c = lua_touserdata(L, 1);
+    const struct field *f;
+    struct task *t;
+    int n;
+
+    lua_settop(L, 2);
+    lua_getiuservalue(L, 1, FIELDS); /* ctx, key, fields */
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, 3) != LUA_TNIL)
+        return 1;
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TFUNCTION)
+        return 1;
+    f = lua_touserdata(L, -1);
+    if (!c->task && (f || lua_type(L, 2) != LUA_TSTRING))
+        return luaL_error(L, "this ctx belongs to an update that is done");
+    t = c->task;
+    lua_settop(L, 3);
+    if (!f) {
+        /* the payload under its own name: ctx.callback_query, ctx.poll, … */
+        if (!t || lua_type(L, 2) != LUA_TSTRING ||
+            !slice_eq(t->in->u.kind_name, lua_tostring(L, 2)))
+            return 0;
+        n = push_json(L, t->in->u.payload);
+    } else if (f->keeps_itself) {
+        return f->get(L, t);
+    } else {
+        n = f->get(L, t);
+    }
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 3);
+    return n;
+}
+
+static int ctx_newindex(lua_State *L)
+{
+    if (lua_type(L, 2) == LUA_TSTRING &&
+        strcmp(lua_tostring(L, 2), "config") == 0)
+        return luaL_error(L, "ctx.config can't be replaced; assign to the "
+                             "settings in it");
+    lua_getiuservalue(L, 1, FIELDS);
+    lua_replace(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+void ctx_open(lua_State *L)
+{
+    luaL_newmetatable(L, CTX_MT);
+    lua_newtable(L);
+    luaL_setfuncs(L, ctx_methods, 0);
+    for (const struct field *f = fields; f->name; f++) {
+        lua_pushlightuserdata(L, (void *)f);
+        lua_setfield(L, -2, f->name);
+    }
+    lua_pushcclosure(L, ctx_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, ctx_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &ctx_key);
+}
+
+void ctx_push(lua_State *L, struct task *t)
+{
+    struct ctx *c = lua_newuserdatauv(L, sizeof(*c), 1);
+
+    c->task = t;
+    t->ctx = c;
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, FIELDS);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ctx_key);
+    lua_setmetatable(L, -2);
+}
+
+void ctx_end(struct task *t)
+{
+    if (t->ctx)
+        t->ctx->task = NULL;
+    if (t->view)
+        view_end(t->vm->L, t->view);
+    t->ctx = NULL;
+    t->view = NULL;
+}

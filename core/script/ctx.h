@@ -1,0 +1,25 @@
+/*
+ * ctx.h - what a handler is given: the update, and what it can do about it.
+ *
+ * A userdata that knows its task while that lives. Fields are made when first
+ * read and kept; a script may set fields of its own.
+ */
+#ifndef SCRIPT_CTX_H
+#define SCRIPT_CTX_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+struct task;
+
+void ctx_open(lua_State *L);                 /* once for a state */
+void ctx_push(lua_State *L, struct task *t); /* [-0, +1, m] */
+void ctx_end(struct task *t);                /* its ctx no longer knows it */
+
+/* The task of the ctx at index; raises when it is no ctx or has ended. */
+struct task *ctx_task(lua_State *L, int index);
+
+/* The methods (ctx_methods.c): their table of contents. */
+extern const struct luaL_Reg ctx_methods[];
+
+#endif

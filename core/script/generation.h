@@ -1,0 +1,46 @@
+/*
+ * generation.h - one loading of the bot's folder: its globals, handlers,
+ * settings and upgrade functions.
+ *
+ * Everything that scripts register belongs to the generation that is being
+ * loaded, so one that fails leaves nothing behind. Tasks hold a reference; the
+ * last one to let go frees it.
+ */
+#ifndef SCRIPT_GENERATION_H
+#define SCRIPT_GENERATION_H
+
+#include <lua.h>
+
+#include "config/schema.h"
+#include "script/handlers.h"
+
+struct generation {
+    lua_State *L; /* the main thread */
+    int refs;
+    int number;        /* 1, 2, … */
+    char *dir;         /* the bot's folder */
+    int globals_ref;   /* scripts' _G */
+    int modules_ref;   /* what require() has loaded */
+    int functions_ref; /* handlers' functions, by handler number */
+    bool loading;
+    struct handlers handlers;
+    struct setting *schema;
+    int config_version; /* how many upgrade functions there are */
+    int upgrades_ref;   /* they, in order */
+    int files;          /* loaded in all */
+};
+
+struct generation *generation_new(lua_State *L, const char *dir, int number);
+struct generation *generation_ref(struct generation *gen);
+void generation_unref(struct generation *gen); /* NULL is allowed */
+
+/* The generation a C function belongs to: modules have it as upvalue 1. */
+struct generation *generation_of(lua_State *L);
+
+/*
+ * Load scripts/, defaults/ and migrations/config/ of gen->dir. ERR_SCRIPT names
+ * file and line.
+ */
+bool generation_load(struct generation *gen, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * load.c - loading a bot's folder into a generation: defaults/, then
+ * migrations/config/, then scripts/, each in the order of the files' names.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+
+#include "script/generation.h"
+#include "script/json_lua.h"
+#include "script/modules.h"
+#include "script/option.h"
+#include "script/vm.h"
+
+#define FILES_MAX 1000
+
+/* --- finding files -------------------------------------------------------------- */
+
+/* Not what editors leave beside a file: ".#x.lua", "x.lua~", "#x.lua#". */
+static int is_script(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+
+    return n > 4 && strcmp(entry->d_name + n - 4, ".lua") == 0 &&
+           entry->d_name[0] != '.' && entry->d_name[0] != '#';
+}
+
+/* Push a table of the names of the .lua files in a folder, sorted. */
+static void push_files(lua_State *L, const struct generation *gen,
+                       const char *folder, bool required)
+{
+    struct dirent **list;
+    const char *path = lua_pushfstring(L, "%s/%s", gen->dir, folder);
+    int n = scandir(path, &list, is_script, alphasort);
+
+    if (n < 0 && (errno != ENOENT || required))
+        luaL_error(L, "%s: %s%s", path, strerror(errno),
+                   required ? " (a bot's folder has its handlers in scripts/)"
+                            : "");
+    lua_pop(L, 1);
+    lua_createtable(L, n > 0 ? n : 0, 0);
+    for (int i = 0; i < n; i++) {
+        lua_pushstring(L, list[i]->d_name);
+        lua_rawseti(L, -2, i + 1);
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
+    if (n > FILES_MAX)
+        luaL_error(L, "%s: more than %d files", folder, FILES_MAX);
+}
+
+/* Compile and run a file of the folder; pushes its first result. */
+static void run_file(lua_State *L, struct generation *gen, const char *name)
+{
+    const char *path = lua_pushfstring(L, "%s/%s", gen->dir, name);
+    const char *chunk = lua_pushfstring(L, "@%s", name);
+    struct buf *text = json_push_buf(L);
+    struct err err = ERR_INIT;
+
+    if (!buf_add_file(text, path, &err))
+        luaL_error(L, "%s", err.text);
+    if (luaL_loadbufferx(L, text->data, text->len, chunk, "t") != LUA_OK)
+        lua_error(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
+    lua_setupvalue(L, -2, 1);
+    gen->files++;
+    lua_call(L, 0, 1);
+    lua_insert(L, -4); /* result, path, chunk, text */
+    lua_pop(L, 3);
+}
+
+/* --- require ----------------------------------------------------------------------- */
+
+static const char loading_mark;
+
+static const struct {
+    const char *name;
+    void (*push)(lua_State *L, struct generation *gen);
+} host_modules[] = {
+    { "bot", mod_bot_push },
+    { "log", mod_log_push },
+    { "time", mod_time_push },
+};
+
+static bool push_host_module(lua_State *L, struct generation *gen,
+                             const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(host_modules); i++) {
+        if (strcmp(name, host_modules[i].name) == 0) {
+            host_modules[i].push(L, gen);
+            return true;
+        }
+    }
+    if (strcmp(name, "cjson") == 0)
+        lua_pushcfunction(L, luaopen_cjson);
+    else if (strcmp(name, "cjson.safe") == 0)
+        lua_pushcfunction(L, luaopen_cjson_safe);
+    else
+        return false;
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+    return true;
+}
+
+/* "text" and "lib.text" are scripts/lib/text.lua. */
+static const char *push_library_path(lua_State *L, const char *name)
+{
+    const char *p;
+
+    if (strncmp(name, "lib.", 4) == 0)
+        name += 4;
+    for (p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                    "0123456789_-.",
+                    *p))
+            break;
+    if (*p || !*name || strstr(name, "..") || *name == '.')
+        luaL_error(L, "require \"%s\": not a module's name", name);
+    lua_pushliteral(L, "scripts/lib/");
+    luaL_gsub(L, name, ".", "/");
+    lua_pushliteral(L, ".lua");
+    lua_concat(L, 3);
+    return lua_tostring(L, -1);
+}
+
+static bool file_exists(const struct generation *gen, const char *path)
+{
+    struct buf full = BUF_INIT;
+    struct stat st;
+    bool exists;
+
+    buf_addf(&full, "%s/%s", gen->dir, path);
+    exists = stat(full.data, &st) == 0;
+    buf_release(&full);
+    return exists;
+}
+
+static void push_library(lua_State *L, struct generation *gen, const char *name)
+{
+    const char *path = push_library_path(L, name);
+
+    if (!gen->loading)
+        luaL_error(L,
+                   "require \"%s\": files are loaded at the top of a script, "
+                   "not in a handler",
+                   name);
+    if (!file_exists(gen, path))
+        luaL_error(L,
+                   "require \"%s\": no such module; the host has bot, cjson, "
+                   "log and time, and there is no %s",
+                   name, path);
+    run_file(L, gen, path);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, true);
+    }
+    lua_remove(L, -2);
+}
+
+static int l_require(lua_State *L)
+{
+    struct generation *gen = generation_of(L);
+    const char *name = luaL_checkstring(L, 1);
+
+    lua_settop(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->modules_ref); /* name, modules */
+    lua_getfield(L, 2, name);
+    if (lua_touserdata(L, -1) == &loading_mark)
+        return luaL_error(L, "require \"%s\": it requires itself", name);
+    if (!lua_isnil(L, -1))
+        return 1;
+    lua_pop(L, 1);
+    if (!push_host_module(L, gen, name)) {
+        lua_pushlightuserdata(L, (void *)&loading_mark);
+        lua_setfield(L, 2, name);
+        push_library(L, gen, name);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, name);
+    return 1;
+}
+
+void require_push(lua_State *L, struct generation *gen)
+{
+    lua_pushlightuserdata(L, gen);
+    lua_pushcclosure(L, l_require, 1);
+}
+
+/* --- the three folders ---------------------------------------------------------------- */
+
+static void load_defaults_file(lua_State *L, struct generation *gen,
+                               const char *file)
+{
+    const char *path = lua_pushfstring(L, "defaults/%s", file);
+    struct setting *section = gen->schema;
+    struct err err = ERR_INIT;
+
+    run_file(L, gen, path);
+    if (!lua_istable(L, -1))
+        luaL_error(L, "%s: must return a table of settings, returned %s", path,
+                   luaL_typename(L, -1));
+    if (strcmp(file, "init.lua") != 0) {
+        lua_pushlstring(L, file, strlen(file) - 4);
+        section = schema_add(gen->schema, lua_tostring(L, -1), SETTING_SECTION,
+                             NULL, &err);
+        if (!section)
+            luaL_error(L, "%s: %s", path, err.text);
+        lua_pop(L, 1);
+    }
+    option_declare(L, section, path);
+    lua_pop(L, 2);
+}
+
+static void load_defaults(lua_State *L, struct generation *gen)
+{
+    int files;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
+    option_push(L);
+    lua_setfield(L, -2, "option");
+    push_files(L, gen, "defaults", false);
+    files = lua_gettop(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {
+        load_defaults_file(L, gen, lua_tostring(L, -1));
+        lua_settop(L, files);
+    }
+    lua_pushnil(L);
+    lua_setfield(L, files - 1, "option");
+    lua_settop(L, files - 2);
+}
+
+/* "0003_split.lua" → 3; 0 when it has no number. */
+static long migration_number(const char *file)
+{
+    char *end;
+    long n = strtol(file, &end, 10);
+
+    return end - file == 4 && *end == '_' ? n : 0;
+}
+
+static void load_upgrade(lua_State *L, struct generation *gen, const char *file)
+{
+    long number = migration_number(file);
+    const char *path = lua_pushfstring(L, "migrations/config/%s", file);
+
+    if (number < 1)
+        luaL_error(L,
+                   "%s: the name must begin with four digits and _, like "
+                   "0001_first.lua",
+                   path);
+    if (number != gen->config_version + 1)
+        luaL_error(L,
+                   "%s: number %d is expected here; numbers go up from 1 "
+                   "without gaps or doubles",
+                   path, gen->config_version + 1);
+    run_file(L, gen, path);
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "%s: must return a function(config), returned %s", path,
+                   luaL_typename(L, -1));
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->upgrades_ref);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, ++gen->config_version);
+    lua_pop(L, 2);
+}
+
+static void load_upgrades(lua_State *L, struct generation *gen)
+{
+    int files;
+
+    push_files(L, gen, "migrations/config", false);
+    files = lua_gettop(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {
+        load_upgrade(L, gen, lua_tostring(L, -1));
+        lua_settop(L, files);
+    }
+    lua_settop(L, files - 1);
+}
+
+static void load_scripts(lua_State *L, struct generation *gen)
+{
+    int files;
+
+    push_files(L, gen, "scripts", true);
+    files = lua_gettop(L);
+    for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {
+        run_file(L, gen, lua_pushfstring(L, "scripts/%s", lua_tostring(L, -1)));
+        lua_settop(L, files);
+    }
+    lua_settop(L, files - 1);
+}
+
+static int load_all(lua_State *L)
+{
+    struct generation *gen = lua_touserdata(L, 1);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
+    require_push(L, gen);
+    lua_setfield(L, -2, "require");
+    lua_pop(L, 1);
+    load_defaults(L, gen);
+    load_upgrades(L, gen);
+    load_scripts(L, gen);
+    return 0;
+}
+
+bool generation_load(struct generation *gen, struct err *err)
+{
+    lua_State *L = gen->L;
+    struct buf text = BUF_INIT;
+    bool ok;
+
+    gen->loading = true;
+    lua_pushcfunction(L, load_all);
+    lua_pushlightuserdata(L, gen);
+    ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
+    gen->loading = false;
+    if (!ok) {
+        vm_add_error(L, -1, &text);
+        lua_pop(L, 1);
+        err_set(err, ERR_SCRIPT, "%s", text.data);
+        buf_release(&text);
+    }
+    return ok;
+}

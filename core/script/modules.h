@@ -1,0 +1,22 @@
+/*
+ * modules.h - what scripts get by require(): one file for each, mod_*.c.
+ *
+ * A module is made for each generation anew; its functions have the generation
+ * as upvalue 1 (generation_of()).
+ */
+#ifndef SCRIPT_MODULES_H
+#define SCRIPT_MODULES_H
+
+#include <lua.h>
+
+struct generation;
+
+/* Each pushes its module.                                        [-0, +1, m] */
+void mod_bot_push(lua_State *L, struct generation *gen);
+void mod_log_push(lua_State *L, struct generation *gen);
+void mod_time_push(lua_State *L, struct generation *gen);
+
+/* require() for a generation: host modules, then scripts/lib/.   [-0, +1, m] */
+void require_push(lua_State *L, struct generation *gen);
+
+#endif

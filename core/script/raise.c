@@ -1,0 +1,105 @@
+/* raise.c - see raise.h. */
+#include "script/raise.h"
+
+#include <lauxlib.h>
+
+#include "script/json_lua.h"
+
+#define ERROR_MT "moonpost.error"
+
+static const char stop_key;
+
+static int error_tostring(lua_State *L)
+{
+    lua_getfield(L, 1, "where");
+    lua_getfield(L, 1, "message");
+    if (!lua_isstring(L, -2))
+        lua_pushliteral(L, "");
+    else
+        lua_pushvalue(L, -2);
+    luaL_tolstring(L, -2, NULL);
+    lua_concat(L, 2);
+    return 1;
+}
+
+static void push_error(lua_State *L, enum err_kind kind, const char *message)
+{
+    lua_createtable(L, 0, 8);
+    luaL_where(L, 1);
+    lua_setfield(L, -2, "where");
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    lua_pushstring(L, err_kind_name(kind));
+    lua_setfield(L, -2, "kind");
+    lua_pushinteger(L, kind);
+    lua_rawsetp(L, -2, &stop_key);
+    if (luaL_newmetatable(L, ERROR_MT)) {
+        lua_pushcfunction(L, error_tostring);
+        lua_setfield(L, -2, "__tostring");
+        lua_pushboolean(L, false);
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_setmetatable(L, -2);
+}
+
+int raise_err(lua_State *L, const struct err *err)
+{
+    push_error(L, err->kind, err->text);
+    return lua_error(L);
+}
+
+static void push_text(lua_State *L, struct slice raw)
+{
+    json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
+}
+
+int raise_tg(lua_State *L, const struct tg_op *op, const char *method)
+{
+    const char *doubt = "";
+
+    if (op->op.err.kind != ERR_TELEGRAM && op->maybe_sent)
+        doubt = " (it may have been sent)";
+    lua_pushfstring(L, "%s: %s%s", method, op->op.err.text, doubt);
+    push_error(L, op->op.err.kind, lua_tostring(L, -1));
+    lua_pushstring(L, method);
+    lua_setfield(L, -2, "method");
+    if (op->error_code) {
+        lua_pushinteger(L, op->error_code);
+        lua_setfield(L, -2, "error_code");
+    }
+    if (op->description.p) {
+        push_text(L, op->description);
+        lua_setfield(L, -2, "description");
+    }
+    if (op->parameters.p) {
+        json_push(L, op->parameters);
+        lua_setfield(L, -2, "parameters");
+    }
+    lua_pushboolean(L, op->maybe_sent);
+    lua_setfield(L, -2, "maybe_sent");
+    return lua_error(L);
+}
+
+int raise_stop(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&stop_key);
+    return lua_error(L);
+}
+
+bool raise_is_stop(lua_State *L, int index)
+{
+    return lua_touserdata(L, index) == &stop_key;
+}
+
+enum err_kind raise_kind(lua_State *L, int index)
+{
+    lua_Integer kind = ERR_SCRIPT;
+
+    if (lua_istable(L, index)) {
+        lua_rawgetp(L, index, &stop_key);
+        if (lua_isinteger(L, -1))
+            kind = lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    }
+    return (enum err_kind)kind;
+}

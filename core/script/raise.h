@@ -1,0 +1,26 @@
+/*
+ * raise.h - error objects that the host raises in scripts.
+ *
+ * A table with kind ("telegram", "config", "database", …), message, where
+ * ("scripts/x.lua:5: "), and for the Bot API's errors method, error_code,
+ * description, parameters. tostring() gives where and message.
+ */
+#ifndef SCRIPT_RAISE_H
+#define SCRIPT_RAISE_H
+
+#include <lua.h>
+
+#include "telegram/api.h"
+
+/* Never return; int so that `return raise_…` can be written. */
+int raise_err(lua_State *L, const struct err *err);
+int raise_tg(lua_State *L, const struct tg_op *op, const char *method);
+
+/* End the task without an error: everything has been said. */
+int raise_stop(lua_State *L);
+bool raise_is_stop(lua_State *L, int index);
+
+/* The kind of the error object at index; ERR_SCRIPT for any other value. */
+enum err_kind raise_kind(lua_State *L, int index);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * task.h - one run of the handlers for one update: a coroutine that may wait.
+ *
+ *     RUNNING ⇄ WAITING → ended
+ *
+ * A C function that scripts call waits by `return task_wait(L, op, k)`: the
+ * coroutine is suspended, and when the op is done it is resumed in k, where
+ * task_finished() is the op. The task owns the op it waits on and frees it
+ * after k, or at its end. A task is resumed only from the loop, on an empty C
+ * stack, and killed only while it waits.
+ */
+#ifndef SCRIPT_TASK_H
+#define SCRIPT_TASK_H
+
+#include <lua.h>
+
+#include "io/op.h"
+#include "script/generation.h"
+#include "script/vm.h"
+#include "telegram/update.h"
+
+/* An update and the memory that its slices point into. */
+struct incoming {
+    struct buf text;
+    struct update u;
+};
+void incoming_free(struct incoming *in); /* NULL is allowed */
+
+enum task_state { TASK_RUNNING, TASK_WAITING };
+
+enum task_result {
+    TASK_OK,
+    TASK_FAILED,      /* a handler raised and no bot.catch took it */
+    TASK_NO_DATABASE, /* the same, because the config could not be read or saved */
+    TASK_OVERRAN,     /* over its time or its CPU budget */
+    TASK_KILLED,      /* the program is ending */
+};
+
+/* Called when the task has ended; it is freed after that. */
+typedef void (*task_end_fn)(struct task *t, enum task_result result, void *arg);
+
+struct task {
+    struct vm *vm;
+    lua_State *co;
+    int ref; /* of co in the registry */
+    enum task_state state;
+    struct op *op;       /* waits on */
+    struct op *finished; /* what it waited on; during the resume */
+    struct generation *gen;
+    struct incoming *in; /* owned */
+    struct ctx *ctx;     /* its userdata, while the coroutine lives */
+    struct view *view; /* of this chat's config, or NULL; view_end() ends it */
+    const char *handler; /* what runs, for messages; borrowed from gen */
+    int64_t started_ms;
+    bool overran, failed;
+    bool no_database;
+    struct buf trace; /* of an error that bot.catch gets */
+    task_end_fn on_end;
+    void *arg;
+    TAILQ_ENTRY(task) link;
+};
+
+/*
+ * Start the handlers for an update (taken) on the next resume: never ends
+ * here. Holds a reference of gen while it lives.
+ */
+struct task *task_new(struct vm *vm, struct generation *gen,
+                      struct incoming *in, task_end_fn on_end, void *arg);
+/* Run it till it first waits or ends; once, from the loop. */
+void task_run(struct task *t);
+void tasks_kill_all(struct vm *vm);
+
+/* --- for the modules ------------------------------------------------------------ */
+
+/* The task that runs; raises outside of handlers (while scripts are loaded). */
+struct task *task_current(lua_State *L);
+/* The same, NULL instead of raising. */
+struct task *task_find(lua_State *L);
+
+/* Only as: return task_wait(L, op, k). Raises (op is freed) where a script can't wait:
+ * inside table.sort's comparator, string.gsub's function, while loading. */
+int task_wait(lua_State *L, struct op *op, lua_KFunction k);
+int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
+                  lua_KFunction k);
+struct op *task_finished(lua_State *L);
+
+/* Commit what the task changed in its config, if anything, then go on in k. The commit's
+ * failure raises. Only as: return task_commit(L, k). */
+int task_commit(lua_State *L, lua_KFunction k);
+
+#endif

@@ -1,0 +1,278 @@
+/* vm.c - see vm.h. The one file that decides what scripts may see. */
+#include "script/vm.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "script/call.h"
+#include "script/ctx.h"
+#include "script/lazy.h"
+#include "script/task.h"
+#include "script/view.h"
+#include "script/watchdog.h"
+
+static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
+{
+    struct vm *vm = ud;
+
+    if (!p)
+        old = 0; /* then it is the kind of object */
+    if (size == 0) {
+        free(p);
+        vm->memory -= old;
+        return NULL;
+    }
+    if (size > old && vm->memory + (size - old) > vm->limits.memory_max)
+        return NULL; /* Lua collects and tries again, then raises */
+    p = realloc(p, size);
+    if (!p)
+        return NULL;
+    vm->memory += size - old;
+    if (vm->memory > vm->memory_peak)
+        vm->memory_peak = vm->memory;
+    return p;
+}
+
+struct vm *vm_of(lua_State *L)
+{
+    void *vm;
+
+    lua_getallocf(L, &vm);
+    return vm;
+}
+
+/* --- globals ------------------------------------------------------------------ */
+
+struct allowed {
+    const char *library; /* "_G" or a table in it */
+    const char *const *names;
+};
+
+static const char *const base_names[] = {
+    "assert",   "error",  "getmetatable", "ipairs",   "pairs",
+    "pcall",    "select", "rawequal",     "tonumber", "type",
+    "tostring", "xpcall", "_VERSION",     NULL,
+};
+static const char *const string_names[] = {
+    "byte", "char",     "find",   "format", "gmatch",  "gsub",
+    "len",  "lower",    "match",  "pack",   "reverse", "rep",
+    "sub",  "packsize", "unpack", "upper",  NULL,
+};
+static const char *const table_names[] = {
+    "concat", "insert", "move", "pack", "remove", "sort", "unpack", NULL,
+};
+static const char *const math_names[] = {
+    "abs",  "acos",       "asin",      "atan", "ceil", "cos",    "deg",
+    "exp",  "floor",      "fmod",      "huge", "log",  "max",    "maxinteger",
+    "min",  "mininteger", "modf",      "pi",   "rad",  "random", "sin",
+    "sqrt", "tan",        "tointeger", "type", "ult",  NULL,
+};
+static const char *const utf8_names[] = {
+    "char", "charpattern", "codepoint", "codes", "len", "offset", NULL,
+};
+static const char *const os_names[] = { "clock", "date", "difftime", "time",
+                                        NULL };
+
+static const struct allowed libraries[] = {
+    { "string", string_names }, { "table", table_names },
+    { "math", math_names },     { "utf8", utf8_names },
+    { "os", os_names },
+};
+
+static void copy_names(lua_State *L, int from, int to, const char *const *names)
+{
+    for (; *names; names++) {
+        lua_getfield(L, from, *names);
+        lua_setfield(L, to, *names);
+    }
+}
+
+/* Add the texts that make one line of print(). */
+static int l_print(lua_State *L)
+{
+    luaL_Buffer b;
+    int n = lua_gettop(L);
+
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= n; i++) {
+        if (i > 1)
+            luaL_addchar(&b, '\t');
+        luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    log_info("script", "%s", lua_tostring(L, -1));
+    return 0;
+}
+
+/* load(text [, name [, "t" [, env]]]): text only, the script's globals. */
+static int l_load(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    const char *name = luaL_optstring(L, 2, text);
+
+    if (luaL_loadbufferx(L, text, n, name, "t") != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (lua_isnoneornil(L, 4))
+        lua_pushvalue(L, lua_upvalueindex(1));
+    else
+        lua_pushvalue(L, 4);
+    lua_setupvalue(L, -2, 1);
+    return 1;
+}
+
+/* Only asking: a script can't stop the collector of everybody. */
+static int l_collectgarbage(lua_State *L)
+{
+    const char *what = luaL_optstring(L, 1, "count");
+
+    if (strcmp(what, "count") != 0)
+        return luaL_error(L,
+                          "collectgarbage(\"%s\"): only \"count\" is "
+                          "available to scripts",
+                          what);
+    lua_pushnumber(L, (lua_Number)vm_of(L)->memory / 1024);
+    return 1;
+}
+
+/* As Lua's own, but __gc would run when its generation is gone. */
+static int l_setmetatable(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, lua_isnil(L, 2) || lua_istable(L, 2), 2,
+                     "nil or table");
+    lua_settop(L, 2);
+    lazy_settle(L, 1);
+    if (lua_istable(L, 2)) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL)
+            return luaL_error(L, "__gc is not available to scripts");
+        lua_pop(L, 1);
+    }
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+        return luaL_error(L, "cannot change a protected metatable");
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+void vm_push_globals(lua_State *L)
+{
+    int all, globals;
+
+    lua_newtable(L);
+    globals = lua_gettop(L);
+    lua_pushglobaltable(L);
+    all = lua_gettop(L);
+    copy_names(L, all, globals, base_names);
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+        lua_getfield(L, all, libraries[i].library);
+        lua_newtable(L);
+        copy_names(L, lua_gettop(L) - 1, lua_gettop(L), libraries[i].names);
+        lua_setfield(L, globals, libraries[i].library);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    lazy_set_functions(L, globals); /* next, rawget, rawset, rawlen */
+    lua_pushcfunction(L, l_setmetatable);
+    lua_setfield(L, globals, "setmetatable");
+    lua_pushcfunction(L, l_print);
+    lua_setfield(L, globals, "print");
+    lua_pushcfunction(L, l_collectgarbage);
+    lua_setfield(L, globals, "collectgarbage");
+    lua_pushvalue(L, globals);
+    lua_pushcclosure(L, l_load, 1);
+    lua_setfield(L, globals, "load");
+    lua_pushvalue(L, globals);
+    lua_setfield(L, globals, "_G");
+}
+
+/* --- errors --------------------------------------------------------------------- */
+
+static int protected_tolstring(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+void vm_add_error(lua_State *L, int index, struct buf *out)
+{
+    const char *text;
+    size_t n;
+
+    index = lua_absindex(L, index);
+    lua_pushcfunction(L, protected_tolstring);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+        buf_adds(out, "(an error whose __tostring raises)");
+    else if ((text = lua_tolstring(L, -1, &n)))
+        buf_add(out, text, n);
+    lua_pop(L, 1);
+}
+
+/* --- the state -------------------------------------------------------------------- */
+
+/* The methods of strings: a table of its own that no script can reach. */
+static void close_string_metatable(lua_State *L)
+{
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1); /* "", mt */
+    lua_newtable(L);         /* "", mt, methods */
+    lua_getglobal(L, "string");
+    copy_names(L, lua_gettop(L), lua_gettop(L) - 1, string_names);
+    lua_pop(L, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 2);
+}
+
+static int set_up(lua_State *L)
+{
+    luaL_openlibs(L);
+    close_string_metatable(L);
+    lazy_open(L);
+    view_open(L);
+    call_open(L);
+    ctx_open(L);
+    return 0;
+}
+
+struct vm *vm_new(const struct services *services,
+                  const struct vm_limits *limits)
+{
+    struct vm *vm = xalloc(sizeof(*vm));
+
+    vm->services = services;
+    vm->limits = *limits;
+    TAILQ_INIT(&vm->tasks);
+    vm->L = lua_newstate(vm_alloc, vm);
+    if (!vm->L)
+        abort();
+    *(struct task **)lua_getextraspace(vm->L) = NULL;
+    lua_pushcfunction(vm->L, set_up);
+    if (lua_pcall(vm->L, 0, 0, 0) != LUA_OK) {
+        log_error("script", "Lua: %s", lua_tostring(vm->L, -1));
+        abort();
+    }
+    watchdog_start(vm);
+    return vm;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    tasks_kill_all(vm);
+    watchdog_stop(vm);
+    op_free(vm->sweep);
+    lua_close(vm->L);
+    free(vm);
+}

@@ -1,0 +1,60 @@
+/*
+ * vm.h - the Lua state: memory cap, what scripts may see, error texts.
+ *
+ * One state for the whole program. Every generation of scripts gets globals of
+ * its own (vm_push_globals()), made of allow-listed functions; io, os.execute,
+ * debug, coroutine, dofile, loadfile and native modules are not among them.
+ */
+#ifndef SCRIPT_VM_H
+#define SCRIPT_VM_H
+
+#include <lua.h>
+#include <sys/queue.h>
+
+#include "config/store.h"
+#include "io/loop.h"
+#include "telegram/api.h"
+
+struct task;
+
+/* What scripts reach through their modules. All borrowed; outlives the vm. */
+struct services {
+    struct loop *loop;
+    struct tg *tg;              /* NULL in `check`: nothing can be called */
+    struct config_store *store; /* NULL in `check` */
+    struct admins *admins;      /* or NULL */
+    const char *bot_username;   /* "" until getMe has answered */
+    const char *dir;            /* the bot's folder */
+};
+
+struct vm_limits {
+    size_t memory_max; /* bytes */
+    int cpu_ms;        /* of Lua time a task may use between two waits */
+    int64_t task_ms;   /* from a task's start to its end, waiting included */
+};
+
+struct vm {
+    lua_State
+        *L; /* the main thread: nothing runs on it but in protected calls */
+    const struct services *services;
+    struct vm_limits limits;
+    size_t memory, memory_peak;        /* bytes in use */
+    TAILQ_HEAD(task_list, task) tasks; /* alive, oldest first */
+    int ntasks;
+    struct op *sweep; /* the timer that ends tasks over their time */
+};
+
+struct vm *vm_new(const struct services *services,
+                  const struct vm_limits *limits);
+/* Kills the tasks that are left. */
+void vm_free(struct vm *vm);
+struct vm *vm_of(lua_State *L);
+
+/* A new table of globals: the allow-listed ones.                  [-0, +1, m] */
+void vm_push_globals(lua_State *L);
+
+/* What an error value says; for tables through __tostring. Never raises but on
+ * memory. [-0, +0, m] */
+void vm_add_error(lua_State *L, int index, struct buf *out);
+
+#endif

@@ -1,0 +1,81 @@
+/* watchdog.c - see watchdog.h. */
+#include "script/watchdog.h"
+
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "script/task.h"
+
+#define TICK_MS 20
+
+/* What the signal handler looks at. One vm a process, one thread. */
+static struct {
+    volatile sig_atomic_t ticks; /* since watchdog_enter() */
+    volatile sig_atomic_t ticks_max;
+    lua_State *volatile running;
+    struct task *task;
+} g;
+
+static void on_overrun(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    if (!g.task)
+        return;
+    g.task->overran = true;
+    if (lua_isyieldable(L)) {
+        lua_yield(L, 0);
+        return;
+    }
+    luaL_error(L, "the handler computes for too long");
+}
+
+/* lua_sethook() may be called from a signal handler (Lua manual, lua.c). */
+static void on_tick(int number)
+{
+    lua_State *L = g.running;
+
+    (void)number;
+    if (!L || ++g.ticks <= g.ticks_max)
+        return;
+    lua_sethook(L, on_overrun, LUA_MASKCOUNT, 1);
+}
+
+static void set_timer(int ms)
+{
+    struct itimerval every = { .it_interval = { 0, ms * 1000 },
+                               .it_value = { 0, ms * 1000 } };
+
+    setitimer(ITIMER_VIRTUAL, &every, NULL);
+}
+
+void watchdog_start(struct vm *vm)
+{
+    struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
+
+    g.ticks_max = vm->limits.cpu_ms / TICK_MS;
+    sigaction(SIGVTALRM, &action, NULL);
+    set_timer(TICK_MS);
+}
+
+void watchdog_stop(struct vm *vm)
+{
+    (void)vm;
+    set_timer(0);
+}
+
+void watchdog_enter(struct task *t)
+{
+    g.task = t;
+    g.ticks = 0;
+    g.running = t->co;
+}
+
+void watchdog_leave(struct task *t)
+{
+    g.running = NULL;
+    g.task = NULL;
+    if (t->overran)
+        lua_sethook(t->co, NULL, 0, 0);
+}
