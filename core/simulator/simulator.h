@@ -1,0 +1,29 @@
+/*
+ * simulator.h - a Telegram that runs here: the Bot API on one side, a chat page
+ * and /sim/ on the other. See docs/simulator.md.
+ */
+#ifndef SIMULATOR_SIMULATOR_H
+#define SIMULATOR_SIMULATOR_H
+
+#include "base/err.h"
+#include "io/loop.h"
+
+struct simulator;
+
+struct simulator_options {
+    const char *address;     /* NULL: "127.0.0.1" */
+    int port;                /* 0: any free one */
+    int64_t first_update_id; /* of each bot; 0: 1 000 001 */
+};
+
+/* ERR_SYSTEM when the port is taken, naming address and port. */
+struct simulator *simulator_start(struct loop *loop,
+                                  const struct simulator_options *options,
+                                  struct err *err) MUST_CHECK;
+int simulator_port(const struct simulator *sim);
+/* A line of the host for the page: level "info", "warn" or "error". */
+void simulator_say(struct simulator *sim, const char *level, const char *area,
+                   const char *text);
+void simulator_free(struct simulator *sim); /* NULL is allowed */
+
+#endif
