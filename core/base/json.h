@@ -99,7 +99,7 @@ struct slice json_outline(struct slice text);
  */
 enum json_kind json_kind(struct slice value);
 bool json_is_true(struct slice value);
-bool json_to_int(struct slice value, int64_t *n); /* false: not an integer */
+bool json_to_int(struct slice value, int64_t *n);   /* false: not an integer */
 bool json_to_double(struct slice value, double *d); /* also of integers */
 /* The text between a string's quotes, not unescaped; SLICE_NONE if no string. */
 struct slice json_raw(struct slice value);
@@ -112,7 +112,7 @@ struct slice json_get(struct slice object, const char *key);
 struct slice json_path(struct slice value, ...) __attribute__((sentinel));
 
 struct json_iter {
-    struct slice key;   /* raw, between its quotes; SLICE_NONE in an array */
+    struct slice key; /* raw, between its quotes; SLICE_NONE in an array */
     struct slice value;
     /* private */
     const char *p, *end;
@@ -127,8 +127,8 @@ bool json_iter_next(struct json_iter *it);
 
 /* "text" with quotes, escaped as needed. Bytes that are not UTF-8: false with
  * ERR_JSON naming the byte, nothing appended. */
-bool json_add_string(struct buf *out, struct slice text, struct err *err)
-    MUST_CHECK;
+bool json_add_string(struct buf *out, struct slice text,
+                     struct err *err) MUST_CHECK;
 /* The same for text known to be UTF-8 or ours; bad bytes become U+FFFD. */
 void json_add_text(struct buf *out, struct slice text);
 /* NaN and infinity: nothing is appended, *finite (may be NULL) becomes false. */
