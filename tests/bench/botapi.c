@@ -19,8 +19,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- /bench/… --------------------------------------------------------------------- */
@@ -232,6 +235,7 @@ static int serve(struct options o)
     struct api a = { .o = o };
     int port;
 
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* never outlives the test that asked */
     a.server = (struct server){
         .request = on_request, .closed = on_closed, .tick = on_tick, .arg = &a
     };
