@@ -2,20 +2,11 @@
 // playwright-core. Most tests have `moonpost simulate` and a small bot of their
 // own; the last ones have `moonpost dev` with the bot in scripts/.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { freePort, patience, Program, sleep, until } from "./lib/program.mjs";
+import { simulate } from "./lib/simulator.mjs";
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const moonpost = process.env.MOONPOST || path.join(root, "build/dev/moonpost");
-const slow = Number(process.env.MOONPOST_TEST_SLOW) || 1;
-const patience = 10000 * slow;
 let browser;
 
 before(async () => {
@@ -27,57 +18,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/* ---- the programs ---- */
-
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-
-async function until(what, f) {
-  for (const end = Date.now() + patience; ; await sleep(25)) {
-    const value = await f();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-  }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-// Start the program and wait until its simulator answers.
-async function start(args, port, options = {}) {
-  const child = spawn(moonpost, [...args, "--port", String(port)], { stdio: ["ignore", "pipe", "pipe"], ...options });
-  let said = "";
-  child.stdout.on("data", (d) => { said += d; });
-  child.stderr.on("data", (d) => { said += d; });
-  const base = `http://127.0.0.1:${port}`;
-  await until(`${args[0]} answers`, async () => {
-    assert.equal(child.exitCode, null, `it ended:\n${said}`);
-    return fetch(`${base}/sim/state`).then((r) => r.ok, () => false);
-  });
-  const stop = async () => {
-    if (child.exitCode !== null || child.signalCode) return;
-    const timer = setTimeout(() => child.kill("SIGKILL"), patience);
-    child.kill("SIGTERM");
-    await once(child, "exit");
-    clearTimeout(timer);
-    assert.equal(child.exitCode, 0, `it did not end well:\n${said}`);
-  };
-  return { base, port, stop, said: () => said };
-}
-
-async function post(base, what, body) {
-  const response = await fetch(`${base}/sim/${what}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  assert.ok(response.ok, `${what}: ${JSON.stringify(answer)}`);
-  return answer;
-}
+/* ---- a bot of our own ---- */
 
 const keys = (...rows) => ({ inline_keyboard: rows.map((r) => r.map((d) => ({ text: `Do ${d}`, callback_data: d }))) });
 const hostile = `<img src=x onerror="window.hacked=1"><script>window.hacked=2</script><b>&amp;`;
@@ -144,17 +85,15 @@ function startBot(base, token = "1:page-test") {
 }
 
 // A page on a simulator of its own; whatever goes wrong in the page fails.
-async function world(t, { bot = true, hash = "", ...context } = {}) {
-  const sim = await start(["simulate"], await freePort());
-  const stopBot = bot ? startBot(sim.base) : null;
-  const tab = await open(t, sim.base + hash, context);
-  t.after(async () => {
-    await stopBot?.();
-    await sim.stop();
-  });
-  if (bot) await tab.getByRole("heading", { name: "Moonpost", level: 2 }).waitFor();
-  return { sim, page: tab };
+async function world(t, { bot = true, ...context } = {}) {
+  const sim = await simulate(t);
+  if (bot) t.after(startBot(sim.base));
+  const page = await open(t, sim.base, context);
+  if (bot) await hasBot(page);
+  return { sim, page };
 }
+
+const hasBot = (page) => page.getByRole("heading", { name: "Moonpost", level: 2 }).waitFor();
 
 async function open(t, address, context) {
   const ctx = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...context });
@@ -169,7 +108,7 @@ async function open(t, address, context) {
     await ctx.close();
     assert.deepEqual(errors, [], "errors in the page");
   });
-  await page.goto(`${address.replace(/#.*/, "")}/${address.match(/#.*/)?.[0] || ""}`);
+  await page.goto(`${address}/`);
   return page;
 }
 
@@ -196,9 +135,8 @@ test("page: says that no bot is there, and finds the one that comes", async (t) 
   const { sim, page } = await world(t, { bot: false });
   await page.getByText("No bot has connected yet").waitFor();
   await page.getByText(`TELEGRAM_API_URL=${sim.base}`).waitFor();
-  const stopBot = startBot(sim.base);
-  t.after(stopBot);
-  await page.getByRole("heading", { name: "Moonpost", level: 2 }).waitFor();
+  t.after(startBot(sim.base));
+  await hasBot(page);
   assert.equal(await page.getByText("No bot has connected yet").isVisible(), false);
   await say(page, "/start");
   await bubble(page, "Hello there").waitFor();
@@ -335,7 +273,7 @@ test("page: people, groups, topics, members; the address keeps where one is", as
 
 test("page: text is never markup", async (t) => {
   const { sim, page } = await world(t);
-  await post(sim.base, "person", { id: 1666, first_name: `<i onmouseover="window.hacked=3">Eve</i>`, username: "eve_666" });
+  await sim.post("person", { id: 1666, first_name: `<i onmouseover="window.hacked=3">Eve</i>`, username: "eve_666" });
   await say(page, "/hostile");
   const last = page.locator("#messages > li.other .text").last();
   assert.equal(await last.textContent(), hostile);
@@ -343,7 +281,7 @@ test("page: text is never markup", async (t) => {
   await say(page, `${hostile} by me`);
   await page.getByRole("button", { name: /^Raw/ }).click();
   await page.locator("#raw-list summary", { hasText: "hacked" }).first().click();
-  await post(sim.base, "host", { level: "error", area: "<u>x</u>", text: `${hostile}\n${hostile}` });
+  await sim.post("host", { level: "error", area: "<u>x</u>", text: `${hostile}\n${hostile}` });
   await page.locator("#host .strip", { hasText: "onerror" }).waitFor();
   await sleep(200);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
@@ -545,41 +483,41 @@ test("page: an error of the host stays until it is dismissed or a reload is good
   const { sim, page } = await world(t);
   const error = { level: "error", area: "handler", text: "scripts/start.lua:12: attempt to index a nil value\nstack traceback: …" };
   const strip = page.locator("#host .strip");
-  await post(sim.base, "host", error);
-  await post(sim.base, "host", error);
+  await sim.post("host", error);
+  await sim.post("host", error);
   await strip.filter({ hasText: "scripts/start.lua:12" }).filter({ hasText: "2 times" }).waitFor();
   await strip.getByRole("button", { name: /Dismiss/ }).click();
   assert.equal(await strip.count(), 0);
-  await post(sim.base, "host", { ...error, text: "scripts/other.lua:3: no" });
+  await sim.post("host", { ...error, text: "scripts/other.lua:3: no" });
   await strip.waitFor();
-  await post(sim.base, "host", { level: "info", area: "lanes", text: "nothing" });
+  await sim.post("host", { level: "info", area: "lanes", text: "nothing" });
   await page.reload();
   await strip.waitFor();
-  await post(sim.base, "host", { level: "info", area: "reload", text: "generation 2 runs" });
+  await sim.post("host", { level: "info", area: "reload", text: "generation 2 runs" });
   await strip.waitFor({ state: "detached" });
   await page.locator(".toast", { hasText: "generation 2 runs" }).waitFor();
 });
 
 test("page: says that the simulator has gone, and comes back with it", async (t) => {
   const port = await freePort();
-  let sim = await start(["simulate"], port);
-  t.after(() => sim.stop());
-  const stopBot = startBot(sim.base);
-  t.after(stopBot);
-  const page = await open(t, sim.base, {});
-  await page.getByRole("heading", { name: "Moonpost", level: 2 }).waitFor();
+  const base = `http://127.0.0.1:${port}`;
+  let program = new Program(["simulate", "--port", String(port)]);
+  t.after(() => program.stop());
+  await until("the simulator answers", () => fetch(base).then((r) => r.ok, () => false));
+  t.after(startBot(base));
+  const page = await open(t, base, {});
+  await hasBot(page);
   await say(page, "before");
-  await sim.stop();
+  await program.stop();
   await page.getByText("The simulator does not answer").waitFor();
   await field(page).fill("kept words");
   await field(page).press("Enter");
   assert.equal(await field(page).inputValue(), "kept words");
-  sim = await start(["simulate"], port);
+  program = new Program(["simulate", "--port", String(port)]);
   await page.getByText("The simulator does not answer").waitFor({ state: "hidden" });
   await until("the old messages are gone", async () => await bubble(page, "before").count() === 0);
-  await page.getByRole("heading", { name: "Moonpost", level: 2 }).waitFor();
-  await until("the words were sent", async () => {
-    if (await field(page).isVisible()) await field(page).press("Enter");
-    return await bubble(page, "You said kept words").count() > 0;
-  });
+  await hasBot(page);
+  await until("the words are still there", async () => await field(page).inputValue() === "kept words");
+  await field(page).press("Enter");
+  await bubble(page, "You said kept words").waitFor();
 });

@@ -55,7 +55,7 @@ async function submit() {
   const was = { text: input.value, about, files, to: target(), key: viewKey() };
   const text = was.text.trim();
   if (!text && !files.length) return;
-  if (!store.online) return emit("problem", "The simulator is not there: the message stays in the field.");
+  if (!store.ready || !store.online) return emit("problem", "The simulator is not there: the message stays in the field.");
   const kindOf = $("as-file").checked ? () => "document" : mediaKind;
   clear();
   let left = [];
