@@ -1,0 +1,301 @@
+/*
+ * migrate.c - see migrate.h. The SQL statements of schema migrations are here.
+ *
+ *     list the files ─► read what has run ─► run the next one ─► … ─► done
+ *                               ▲                   │
+ *                               └───────────────────┘
+ */
+#include "bot/migrate.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/embedded.h"
+#include "base/log.h"
+
+extern const struct embedded core_schema[];
+
+struct migration {
+    char *owner; /* "moonpost" or "bot" */
+    char *name;  /* "0001_chat_configs.sql" */
+    char *sql;
+};
+
+struct migrate {
+    struct migrate_op pub;
+    struct pg *pg;
+    bool dry_run;
+    struct migration *files;
+    size_t n, next;
+    bool raced; /* another program may have applied this file just now */
+    struct pg_op *query;
+};
+
+/*
+ * One statement that makes the table, without its notice, and one reader. The
+ * checksum tells a file that was edited after it ran.
+ */
+static const char prepare_sql[] =
+    "DO $$ BEGIN"
+    " IF to_regclass('schema_migrations') IS NULL THEN"
+    "  PERFORM pg_advisory_xact_lock(7299154105);"
+    "  CREATE TABLE IF NOT EXISTS schema_migrations ("
+    "   owner TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL,"
+    "   applied_at TIMESTAMPTZ NOT NULL DEFAULT now(),"
+    "   PRIMARY KEY (owner, name));"
+    " END IF; END $$";
+
+static const struct pg_statement seen_statement = {
+    "migrations_seen",
+    "SELECT checksum = md5($3) FROM schema_migrations "
+    "WHERE owner = $1 AND name = $2",
+    3,
+};
+
+/* --- the files ----------------------------------------------------------------- */
+
+static void add_file(struct migrate *m, const char *owner, const char *name,
+                     struct slice sql)
+{
+    m->files = xrealloc(m->files, (m->n + 1) * sizeof(*m->files));
+    m->files[m->n++] =
+        (struct migration){ xstrdup(owner), xstrdup(name), slice_dup(sql) };
+}
+
+static int is_sql(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+
+    return n > 4 && strcmp(entry->d_name + n - 4, ".sql") == 0 &&
+           entry->d_name[0] != '.';
+}
+
+static bool check_name(const char *name, int expected, struct err *err)
+{
+    char *end;
+    long number = strtol(name, &end, 10);
+
+    if (end - name != 4 || *end != '_')
+        return err_set(err, ERR_SCRIPT,
+                       "migrations/schema/%s: the name must begin with four "
+                       "digits and _, like 0001_first.sql",
+                       name);
+    if (number != expected)
+        return err_set(err, ERR_SCRIPT,
+                       "migrations/schema/%s: number %d is expected here; "
+                       "numbers go up from 1 without gaps or doubles",
+                       name, expected);
+    return true;
+}
+
+static bool add_bot_file(struct migrate *m, const char *folder,
+                         const char *name, int expected, struct err *err)
+{
+    struct buf path = BUF_INIT, sql = BUF_INIT;
+    bool ok;
+
+    buf_addf(&path, "%s/%s", folder, name);
+    ok = check_name(name, expected, err) && buf_add_file(&sql, path.data, err);
+    if (ok)
+        add_file(m, "bot", name, buf_slice(&sql));
+    buf_release(&path);
+    buf_release(&sql);
+    return ok;
+}
+
+static bool list_files(struct migrate *m, const char *dir, struct err *err)
+{
+    struct buf folder = BUF_INIT;
+    struct dirent **list = NULL;
+    bool ok = true;
+    int n;
+
+    for (const struct embedded *f = core_schema; f->name; f++)
+        add_file(m, "moonpost", f->name, embedded_find(core_schema, f->name));
+    buf_addf(&folder, "%s/migrations/schema", dir);
+    n = scandir(folder.data, &list, is_sql, alphasort);
+    if (n < 0 && errno != ENOENT)
+        ok = err_set(err, ERR_SYSTEM, "%s: %s", folder.data, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        ok = ok && add_bot_file(m, folder.data, list[i]->d_name, i + 1, err);
+        free(list[i]);
+    }
+    free(list);
+    buf_release(&folder);
+    return ok;
+}
+
+/* --- running them ------------------------------------------------------------------ */
+
+static void look_at_next(struct migrate *m);
+
+static void fail(struct migrate *m, const char *name, const struct err *why)
+{
+    err_set(&m->pub.op.err, why->kind, "%s%s%s", name ? name : "",
+            name ? ": " : "", why->text);
+    op_complete_here(&m->pub.op);
+}
+
+static void on_applied(struct op *op)
+{
+    struct migrate *m = op->arg;
+    struct migration *f = &m->files[m->next];
+    struct err err = op->err;
+    bool exists = err.kind && strcmp(m->query->sqlstate, "23505") == 0;
+
+    op_free(op);
+    m->query = NULL;
+    if (exists && !m->raced) {
+        m->raced = true; /* look whether its row is there now */
+        look_at_next(m);
+        return;
+    }
+    if (err.kind) {
+        fail(m, f->name, &err);
+        return;
+    }
+    log_info("migrate", "applied %s (%s)", f->name, f->owner);
+    m->pub.applied++;
+    m->next++;
+    m->raced = false;
+    look_at_next(m);
+}
+
+static void add_literal(struct buf *out, const char *text)
+{
+    buf_addc(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            buf_addc(out, '\'');
+        buf_addc(out, *text);
+    }
+    buf_addc(out, '\'');
+}
+
+/*
+ * One transaction: the lock, the row (which fails when another program was
+ * faster: it has run there), the file.
+ */
+static void apply(struct migrate *m, const struct migration *f)
+{
+    struct buf sql = BUF_INIT;
+
+    buf_adds(&sql, "SET LOCAL statement_timeout = 0;"
+                   "SELECT pg_advisory_xact_lock(7299154105);"
+                   "SET LOCAL standard_conforming_strings = on;"
+                   "INSERT INTO schema_migrations (owner, name, checksum) "
+                   "VALUES (");
+    add_literal(&sql, f->owner);
+    buf_addc(&sql, ',');
+    add_literal(&sql, f->name);
+    buf_adds(&sql, ",md5(");
+    add_literal(&sql, f->sql);
+    buf_adds(&sql, "));\n");
+    buf_adds(&sql, f->sql);
+    m->query = pg_script(m->pg, buf_slice(&sql));
+    m->query->op.done = on_applied;
+    m->query->op.arg = m;
+    buf_release(&sql);
+}
+
+static void on_looked(struct op *op)
+{
+    struct migrate *m = op->arg;
+    struct migration *f = &m->files[m->next];
+    struct err err = op->err;
+    bool seen = !err.kind && pg_rows(m->query) > 0;
+    bool same = seen && slice_eq(pg_value(m->query, 0, 0), "t");
+
+    op_free(op);
+    m->query = NULL;
+    if (seen && !same)
+        err_set(&err, ERR_SCRIPT,
+                "it was changed after it was applied; put the change in a new "
+                "migration and restore this file");
+    if (err.kind) {
+        fail(m, f->name, &err);
+    } else if (!seen && !m->dry_run) {
+        apply(m, f);
+    } else {
+        if (!seen) {
+            log_info("migrate", "would apply %s (%s)", f->name, f->owner);
+            m->pub.applied++;
+        }
+        m->next++;
+        m->raced = false;
+        look_at_next(m);
+    }
+}
+
+static void look_at_next(struct migrate *m)
+{
+    struct slice params[3];
+
+    if (m->next == m->n) {
+        op_complete_here(&m->pub.op);
+        return;
+    }
+    params[0] = slice_of(m->files[m->next].owner);
+    params[1] = slice_of(m->files[m->next].name);
+    params[2] = slice_of(m->files[m->next].sql);
+    m->query = pg_query(m->pg, &seen_statement, params, 3);
+    m->query->op.done = on_looked;
+    m->query->op.arg = m;
+}
+
+static void on_prepared(struct op *op)
+{
+    struct migrate *m = op->arg;
+    struct err err = op->err;
+
+    op_free(op);
+    m->query = NULL;
+    if (err.kind)
+        fail(m, NULL, &err);
+    else
+        look_at_next(m);
+}
+
+static void migrate_stop(struct op *op)
+{
+    (void)op;
+}
+
+static void migrate_free(struct op *op)
+{
+    struct migrate *m = (struct migrate *)op;
+
+    if (m->query)
+        op_free(&m->query->op);
+    for (size_t i = 0; i < m->n; i++) {
+        free(m->files[i].owner);
+        free(m->files[i].name);
+        free(m->files[i].sql);
+    }
+    free(m->files);
+    free(m);
+}
+
+static const struct op_class migrate_class = { "migrate", migrate_stop,
+                                               migrate_free };
+
+struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
+                         bool dry_run)
+{
+    struct migrate *m = xalloc(sizeof(*m));
+
+    op_init(&m->pub.op, &migrate_class, loop);
+    m->pg = pg;
+    m->dry_run = dry_run;
+    if (!list_files(m, dir, &m->pub.op.err)) {
+        op_complete(&m->pub.op);
+        return &m->pub.op;
+    }
+    m->query = pg_script(pg, slice_of(prepare_sql));
+    m->query->op.done = on_prepared;
+    m->query->op.arg = m;
+    return &m->pub.op;
+}

@@ -1,0 +1,28 @@
+/*
+ * migrate.h - schema migrations: the core's own tables, then the bot's.
+ *
+ * The core's are compiled in; the bot's are migrations/schema/NNNN_name.sql.
+ * Each file is one transaction together with its row in schema_migrations, and
+ * runs once. Two programs that migrate at the same time wait for each other
+ * (an advisory lock within the transaction).
+ */
+#ifndef BOT_MIGRATE_H
+#define BOT_MIGRATE_H
+
+#include "io/loop.h"
+#include "io/pg.h"
+
+struct migrate_op {
+    struct op op;
+    int applied; /* how many files ran; 0: all was up to date */
+};
+
+/*
+ * dir: the bot's folder. dry_run: only log what would run. ERR_SCRIPT: a
+ * migration file's name or number, or one that ran was changed since.
+ * ERR_DATABASE: with the file's name.
+ */
+struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
+                         bool dry_run);
+
+#endif

@@ -1,0 +1,152 @@
+/* watch.c - see watch.h. */
+#include "io/watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "io/loop_int.h"
+
+#define QUIET_MS 15
+#define DEPTH_MAX 8
+
+#define INTERESTING                                                            \
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
+
+struct watch {
+    struct loop *loop;
+    int fd;
+    struct event *readable, *quiet;
+    watch_fn fn;
+    void *arg;
+    char **paths; /* by watch descriptor; NULL: none */
+    int npaths;
+};
+
+static void remember(struct watch *w, int wd, const char *path)
+{
+    if (wd >= w->npaths) {
+        w->paths = xrealloc(w->paths, (size_t)(wd + 16) * sizeof(*w->paths));
+        memset(w->paths + w->npaths, 0,
+               (size_t)(wd + 16 - w->npaths) * sizeof(*w->paths));
+        w->npaths = wd + 16;
+    }
+    free(w->paths[wd]);
+    w->paths[wd] = xstrdup(path);
+}
+
+static void add(struct watch *w, const char *path, int depth)
+{
+    struct buf sub = BUF_INIT;
+    struct dirent *entry;
+    struct stat st;
+    DIR *dir;
+    int wd = inotify_add_watch(w->fd, path, INTERESTING | IN_ONLYDIR);
+
+    if (wd < 0)
+        return;
+    remember(w, wd, path);
+    dir = depth < DEPTH_MAX ? opendir(path) : NULL;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        buf_reset(&sub);
+        buf_addf(&sub, "%s/%s", path, entry->d_name);
+        if (stat(sub.data, &st) == 0 && S_ISDIR(st.st_mode))
+            add(w, sub.data, depth + 1);
+    }
+    if (dir)
+        closedir(dir);
+    buf_release(&sub);
+}
+
+void watch_add(struct watch *w, const char *path)
+{
+    add(w, path, 0);
+}
+
+static void on_event(struct watch *w, const struct inotify_event *e)
+{
+    static const struct timeval quiet = { 0, QUIET_MS * 1000 };
+    struct buf path = BUF_INIT;
+
+    if (e->mask & IN_IGNORED) {
+        if (e->wd >= 0 && e->wd < w->npaths) {
+            free(w->paths[e->wd]);
+            w->paths[e->wd] = NULL;
+        }
+        return;
+    }
+    if ((e->mask & IN_ISDIR) && (e->mask & (IN_CREATE | IN_MOVED_TO)) &&
+        e->wd < w->npaths && w->paths[e->wd]) {
+        buf_addf(&path, "%s/%s", w->paths[e->wd], e->name);
+        watch_add(w, path.data);
+        buf_release(&path);
+    }
+    /* A created file is only interesting once it has been written. */
+    if (!(e->mask & IN_ISDIR) && (e->mask & IN_CREATE))
+        return;
+    event_add(w->quiet, &quiet);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *w = arg;
+    char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t n = read(fd, data, sizeof(data));
+
+    (void)what;
+    for (char *p = data; n > 0 && p < data + n;) {
+        const struct inotify_event *e = (const struct inotify_event *)(void *)p;
+
+        on_event(w, e);
+        p += sizeof(*e) + e->len;
+    }
+}
+
+static void on_quiet(evutil_socket_t fd, short what, void *arg)
+{
+    struct watch *w = arg;
+
+    (void)fd;
+    (void)what;
+    w->fn(w->arg);
+}
+
+struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,
+                        struct err *err)
+{
+    struct watch *w;
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    if (fd < 0) {
+        err_set(err, ERR_SYSTEM, "can't watch files for changes: %s",
+                strerror(errno));
+        return NULL;
+    }
+    w = xalloc(sizeof(*w));
+    *w = (struct watch){ .loop = loop, .fd = fd, .fn = fn, .arg = arg };
+    w->readable =
+        event_new(loop->base, fd, EV_READ | EV_PERSIST, on_readable, w);
+    w->quiet = evtimer_new(loop->base, on_quiet, w);
+    event_add(w->readable, NULL);
+    return w;
+}
+
+void watch_free(struct watch *w)
+{
+    if (!w)
+        return;
+    event_free(w->readable);
+    event_free(w->quiet);
+    close(w->fd);
+    for (int i = 0; i < w->npaths; i++)
+        free(w->paths[i]);
+    free(w->paths);
+    free(w);
+}

@@ -1,0 +1,28 @@
+/*
+ * watch.h - tells when files below a folder change (inotify).
+ *
+ * Watches the folders given and, in them, new folders too. Changes that come
+ * close together (an editor's save is several) are one call, QUIET_MS after
+ * the last.
+ */
+#ifndef IO_WATCH_H
+#define IO_WATCH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct loop;
+struct watch;
+
+typedef void (*watch_fn)(void *arg);
+
+/* ERR_SYSTEM: the system's limit of inotify watches, mostly. */
+struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,
+                        struct err *err) MUST_CHECK;
+void watch_free(struct watch *watch); /* NULL is allowed */
+
+/* Watch a folder and those below it; one that does not exist is ignored. */
+void watch_add(struct watch *watch, const char *path);
+
+#endif
