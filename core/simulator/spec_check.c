@@ -332,6 +332,10 @@ json_t *spec_convert(const struct spec *spec, const json_t *types,
     }
     if (has_type(types, "RichText") && json_is_string(value))
         return json_incref((json_t *)value);
+    /* text alone may stand for these: not in the data, but at Telegram */
+    if (json_is_string(value) && (has_type(types, "KeyboardButton") ||
+                                  has_type(types, "InputPollOption")))
+        return json_pack("{s:O}", "text", value);
     if (json_is_array(value))
         return to_any_array(spec, types, value, name, depth, err);
     if (json_is_object(value))
