@@ -73,16 +73,14 @@ packages_missing()
     done <<<"$1"
 }
 
-# apt_progress LOG: keep what apt says in LOG, show how far it is.
+# apt's status lines: show how far it is.
 apt_progress()
 {
-    local kind what percent rest line
-    while IFS= read -r line; do
-        IFS=: read -r kind what percent rest <<<"$line"
+    local kind what percent rest
+    while IFS=: read -r kind what percent rest; do
         case $kind in
         dlstatus) progress "fetching ${percent%.*} %" ;;
         pmstatus) progress "installing ${percent%.*} %: $what" ;;
-        *) printf '%s\n' "$line" >>"$1" ;;
         esac
     done
     progress_end
@@ -109,7 +107,7 @@ packages_need()
     fi
     say "Installing with apt-get: ${missing[*]}"
     "${as_root[@]}" sh "$root/bin/lib/apt-install" "${missing[@]}" \
-        </dev/null 2>&1 8>&- | apt_progress "$log"
+        </dev/null 2>>"$log" | apt_progress
     if [ "${PIPESTATUS[0]}" != 0 ]; then
         tail -n 25 "$log" >&2
         fail "apt-get could not install them; all it said is in $log"
