@@ -56,6 +56,8 @@ static const struct setting table[] = {
       false, "prepared statements; off behind PgBouncer in transaction mode" },
     { "TASK_TIMEOUT_S", INTEGER, AT(task_timeout_s), "60", 1, 86400, NULL,
       false, "time for one run of a handler, waiting included" },
+    { "TASK_CPU_MS", INTEGER, AT(task_cpu_ms), "250", 20, 60000, NULL, false,
+      "computing time for a handler between two waits" },
     { "STOP_TIMEOUT_S", INTEGER, AT(stop_timeout_s), "20", 0, 600, NULL, false,
       "time for running handlers to end after SIGTERM" },
     { "LUA_MEMORY_MB", INTEGER, AT(memory_max_mb), "128", 8, 65536, NULL, false,

@@ -32,6 +32,7 @@ struct settings {
     int config_max_kb;       /* one chat's config */
     int database_timeout_ms; /* for one query, waiting for a connection included */
     int task_timeout_s;      /* for one handler run, waiting included */
+    int task_cpu_ms;         /* of Lua time between two waits */
     int stop_timeout_s;      /* for the running handlers after SIGTERM */
     int memory_max_mb;       /* of the Lua state */
     bool database_prepare; /* named prepared statements */

@@ -34,6 +34,7 @@ struct intake {
     int64_t polled_offset, polled_at;
     struct op *patience;
     bool impatient; /* patience is over: poll with updates unfinished */
+    bool taking;    /* going through a poll's answer */
     bool stopped;
 };
 
@@ -129,7 +130,7 @@ static void poll_if_due(struct intake *in)
 {
     int64_t offset = next_offset(in), since;
 
-    if (in->stopped || poll_is_running(in->poll) || is_full(in))
+    if (in->stopped || in->taking || poll_is_running(in->poll) || is_full(in))
         return;
     if (in->unfinished && !in->impatient)
         return;
@@ -220,8 +221,10 @@ static void on_updates(const struct slice *updates, size_t n, bool valid,
 {
     struct intake *in = arg;
 
+    in->taking = true;
     for (size_t i = 0; i < n; i++)
         take(in, updates[i], valid);
+    in->taking = false;
     if (in->unfinished)
         wait(in, in->options.patience_ms);
     poll_if_due(in);

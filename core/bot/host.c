@@ -1,0 +1,350 @@
+/* host.c - see host.h: making, stopping and freeing everything. */
+#include "bot/host_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+
+/* --- errands ------------------------------------------------------------------- */
+
+static void errand_free(struct errand *e)
+{
+    TAILQ_REMOVE(&e->host->errands, e, link);
+    op_free(&e->call->op);
+    free(e);
+}
+
+static void on_errand_done(struct op *op)
+{
+    struct errand *e = op->arg;
+
+    if (op->err.kind)
+        log_warn("telegram", "%s: %s", e->what, op->err.text);
+    errand_free(e);
+}
+
+void host_errand(struct host *host, const char *method, struct buf *body)
+{
+    struct errand *e = xalloc(sizeof(*e));
+
+    e->host = host;
+    e->what = method;
+    e->call =
+        tg_start(host->tg, &(struct tg_call){ .method = method, .body = body });
+    e->call->op.done = on_errand_done;
+    e->call->op.arg = e;
+    TAILQ_INSERT_TAIL(&host->errands, e, link);
+}
+
+/* --- what becomes of updates ------------------------------------------------------ */
+
+/* The person should know why nothing happened, in a few words. */
+static void say_no_database(struct host *host, const struct update *u)
+{
+    static const char text[] = "I can't reach my database at the moment, so I "
+                               "can't do this now. Please try again later.";
+    struct buf body = BUF_INIT;
+    struct slice id = json_get(u->payload, "id");
+
+    if (u->kind == UPDATE_CALLBACK_QUERY && id.p) {
+        buf_adds(&body, "{\"callback_query_id\":");
+        buf_add_slice(&body, id);
+        buf_addf(&body, ",\"show_alert\":true,\"text\":\"%s\"}", text);
+        host_errand(host, "answerCallbackQuery", &body);
+    } else if (u->command.n && u->chat_id) {
+        buf_addf(&body, "{\"chat_id\":%lld,\"text\":\"%s\"}",
+                 (long long)u->chat_id, text);
+        host_errand(host, "sendMessage", &body);
+    }
+    buf_release(&body);
+}
+
+static void stop_when_idle(struct host *host);
+
+static void on_update_done(struct incoming *in, enum task_result result,
+                           void *arg)
+{
+    struct host *host = arg;
+
+    if (result == TASK_NO_DATABASE)
+        say_no_database(host, &in->u);
+    if (result == TASK_KILLED) /* not acknowledged: it comes again */
+        return;
+    intake_done(host->intake, in->u.id);
+    if (host->state == HOST_STOPPING)
+        stop_when_idle(host);
+}
+
+static void on_refused(const char *why, void *arg)
+{
+    host_fail(arg, why);
+}
+
+static void on_database(bool up, const char *reason, void *arg)
+{
+    struct host *host = arg;
+
+    if (!up) {
+        host->told_database_down = true;
+        log_warn("database", "%s: %s",
+                 host->state == HOST_STARTING
+                     ? "waiting for PostgreSQL"
+                     : "no connection to PostgreSQL; chats whose config is in "
+                       "memory go on, trying again",
+                 reason);
+    } else if (host->told_database_down) {
+        host->told_database_down = false;
+        log_info("database", "connected to PostgreSQL again");
+    }
+}
+
+/* --- making ------------------------------------------------------------------------- */
+
+static bool open_database(struct host *host, struct err *err)
+{
+    const struct settings *s = host->settings;
+
+    if (!s->database_url)
+        return err_set(
+            err, ERR_USAGE,
+            "DATABASE_URL is not set: where is PostgreSQL? (postgres:"
+            "//user:password@host/database; bin/run brings up a "
+            "private one)");
+    host->pg = pg_new(host->loop,
+                      &(struct pg_options){
+                          .url = s->database_url,
+                          .application_name = "moonpost",
+                          .statement_timeout_ms = s->database_timeout_ms,
+                          .query_timeout_ms = s->database_timeout_ms,
+                          .wait_timeout_ms = s->database_timeout_ms / 2,
+                          .prepare = s->database_prepare,
+                          .require_ssl = s->on_heroku,
+                      },
+                      err);
+    if (!host->pg)
+        return false;
+    pg_on_state(host->pg, on_database, host);
+    host->store =
+        config_store_new(host->loop, host->pg,
+                         &(struct config_store_options){
+                             .cache_bytes = (size_t)s->config_cache_mb << 20,
+                             .document_max = (size_t)s->config_max_kb << 10,
+                         });
+    return true;
+}
+
+static bool open_telegram(struct host *host, struct err *err)
+{
+    const struct settings *s = host->settings;
+    const char *token =
+        host->options.token ? host->options.token : s->bot_token;
+
+    if (!token)
+        return err_set(err, ERR_USAGE,
+                       "BOT_TOKEN is not set: get one from @BotFather, or use "
+                       "`moonpost dev` to work without Telegram");
+    host->http = http_new(host->loop, &(struct http_options){
+                                          .connections_max = s->api_connections,
+                                      });
+    host->tg = tg_new(host->loop, host->http,
+                      &(struct tg_options){
+                          .url = host->options.api_url ? host->options.api_url
+                                                       : s->telegram_api_url,
+                          .token = token,
+                          .timeout_ms = s->api_timeout_ms,
+                      },
+                      err);
+    return host->tg != NULL;
+}
+
+static void open_lua(struct host *host)
+{
+    const struct settings *s = host->settings;
+
+    host->admins = admins_new();
+    host->services = (struct services){
+        .loop = host->loop,
+        .tg = host->tg,
+        .store = host->store,
+        .admins = host->admins,
+        .bot_username = "",
+        .dir = host->dir,
+    };
+    host->vm = vm_new(&host->services,
+                      &(struct vm_limits){
+                          .memory_max = (size_t)s->memory_max_mb << 20,
+                          .cpu_ms = s->task_cpu_ms,
+                          .task_ms = (int64_t)s->task_timeout_s * 1000,
+                      });
+    host->lanes = lanes_new(host->loop, host->vm, on_update_done, host);
+    host->intake = intake_new(host->loop, host->tg, host->lanes,
+                              &(struct intake_options){
+                                  .updates_max = s->updates_max,
+                                  .bytes_max = (size_t)s->updates_max_kb << 10,
+                                  .patience_ms = s->poll_patience_ms,
+                                  .poll_timeout_s = s->poll_timeout_s,
+                                  .refused = on_refused,
+                                  .arg = host,
+                              });
+}
+
+struct host *host_new(struct loop *loop, const struct host_options *options,
+                      struct err *err)
+{
+    struct host *host = xalloc(sizeof(*host));
+
+    host->loop = loop;
+    host->settings = options->settings;
+    host->options = *options;
+    host->dir = xstrdup(options->dir);
+    host->username = xstrdup("");
+    TAILQ_INIT(&host->errands);
+    buf_init(&host->sent_commands);
+    if (!open_telegram(host, err) || !open_database(host, err))
+        goto fail;
+    open_lua(host);
+    if (!host_load(host, err))
+        goto fail;
+    return host;
+fail:
+    host_free(host);
+    return NULL;
+}
+
+void host_free(struct host *host)
+{
+    struct errand *e;
+
+    if (!host)
+        return;
+    watch_free(host->watch);
+    op_free(host->step);
+    while ((e = TAILQ_FIRST(&host->errands)))
+        errand_free(e);
+    if (host->vm)
+        tasks_kill_all(host->vm);
+    intake_free(host->intake);
+    lanes_free(host->lanes);
+    generation_unref(host->gen);
+    vm_free(host->vm);
+    admins_free(host->admins);
+    config_store_free(host->store);
+    pg_free(host->pg);
+    tg_free(host->tg);
+    http_free(host->http);
+    buf_release(&host->sent_commands);
+    free(host->username);
+    free(host->dir);
+    free(host);
+}
+
+/* --- running and stopping --------------------------------------------------------------- */
+
+void host_start(struct host *host)
+{
+    host_begin(host);
+}
+
+static void stopped(struct host *host)
+{
+    host->state = HOST_STOPPED;
+    loop_stop(host->loop);
+}
+
+static void on_acknowledged(struct op *op)
+{
+    struct host *host = op->arg;
+
+    if (op->err.kind)
+        log_debug("poll",
+                  "the last updates could not be acknowledged and will "
+                  "come again: %s",
+                  op->err.text);
+    op_free(op);
+    host->step = NULL;
+    log_info("host", "stopped");
+    stopped(host);
+}
+
+static void acknowledge(struct host *host)
+{
+    struct tg_op *op = intake_acknowledge(host->intake);
+
+    op_free(host->step);
+    host->step = NULL;
+    if (!op) {
+        log_info("host", "stopped");
+        stopped(host);
+        return;
+    }
+    host->step = &op->op;
+    op->op.done = on_acknowledged;
+    op->op.arg = host;
+}
+
+static void on_stop_timeout(struct op *op)
+{
+    struct host *host = op->arg;
+
+    log_warn("host",
+             "%d handlers did not finish in time; their updates will "
+             "come again",
+             lanes_running(host->lanes));
+    tasks_kill_all(host->vm);
+    acknowledge(host);
+}
+
+static void stop_when_idle(struct host *host)
+{
+    if (lanes_running(host->lanes) == 0)
+        acknowledge(host);
+}
+
+void host_stop(struct host *host, bool hurry)
+{
+    bool was_running = host->state == HOST_RUNNING;
+
+    if (host->state == HOST_STOPPING && hurry && lanes_running(host->lanes)) {
+        tasks_kill_all(host->vm);
+        acknowledge(host);
+        return;
+    }
+    if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
+        return;
+    host->state = HOST_STOPPING;
+    op_free(host->step);
+    host->step = NULL;
+    intake_stop(host->intake);
+    lanes_stop(host->lanes);
+    if (!was_running) {
+        stopped(host);
+        return;
+    }
+    if (lanes_running(host->lanes)) {
+        log_info("host", "stopping; %d handlers are still running",
+                 lanes_running(host->lanes));
+        host->step =
+            timer_start(host->loop,
+                        (int64_t)host->settings->stop_timeout_s * 1000);
+        host->step->done = on_stop_timeout;
+        host->step->arg = host;
+    } else {
+        acknowledge(host);
+    }
+}
+
+void host_fail(struct host *host, const char *why)
+{
+    log_error("host", "%s", why);
+    host->exit_status = 1;
+    intake_stop(host->intake);
+    lanes_stop(host->lanes);
+    stopped(host);
+}
+
+int host_exit_status(const struct host *host)
+{
+    return host->exit_status;
+}

@@ -1,0 +1,40 @@
+/*
+ * host.h - a bot that runs: everything long-lived, its start and its end.
+ *
+ *     STARTING ─ database, schema, getMe ─► RUNNING ─ SIGTERM ─► STOPPING ─► STOPPED
+ *
+ * host_new() loads the bot's folder; host_start() begins; when the host has
+ * stopped, by itself or by host_stop(), the loop is stopped and
+ * host_exit_status() says how it went.
+ */
+#ifndef BOT_HOST_H
+#define BOT_HOST_H
+
+#include "base/settings.h"
+#include "io/loop.h"
+
+struct host;
+
+struct host_options {
+    const struct settings *settings; /* borrowed */
+    const char *dir;                 /* the bot's folder */
+    const char *api_url;             /* instead of the settings' */
+    const char *token;               /* the same */
+    void (*on_ready)(const char *username, void *arg); /* polling begins */
+    void *arg;
+};
+
+/* ERR_USAGE, ERR_SCRIPT, ERR_SYSTEM: what to mend. */
+struct host *host_new(struct loop *loop, const struct host_options *options,
+                      struct err *err) MUST_CHECK;
+void host_start(struct host *host);
+/*
+ * Stop polling, let running handlers finish (STOP_TIMEOUT_S), tell Telegram what
+ * is done, stop the loop. Again while it stops: nothing. hurry: don't wait for
+ * the handlers.
+ */
+void host_stop(struct host *host, bool hurry);
+int host_exit_status(const struct host *host); /* 0 or 1 */
+void host_free(struct host *host);             /* NULL is allowed */
+
+#endif

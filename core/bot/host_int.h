@@ -1,0 +1,66 @@
+/*
+ * host_int.h - the host's inside: every long-lived object, in the order in
+ * which they are made. For bot/host*.c only.
+ */
+#ifndef BOT_HOST_INT_H
+#define BOT_HOST_INT_H
+
+#include "bot/host.h"
+#include "bot/intake.h"
+#include "bot/lanes.h"
+#include "io/pg.h"
+#include "io/watch.h"
+#include "script/admins.h"
+#include "script/vm.h"
+
+enum host_state { HOST_STARTING, HOST_RUNNING, HOST_STOPPING, HOST_STOPPED };
+
+/* A call that nobody waits for: its end is logged if it failed. */
+struct errand {
+    struct host *host;
+    struct tg_op *call;
+    const char *what;
+    TAILQ_ENTRY(errand) link;
+};
+
+struct host {
+    struct loop *loop;
+    const struct settings *settings;
+    struct host_options options;
+    char *dir;
+    enum host_state state;
+    int exit_status;
+    struct http *http;
+    struct tg *tg;
+    struct pg *pg;
+    struct config_store *store;
+    struct admins *admins;
+    char *username;
+    struct services services;
+    struct vm *vm;
+    struct generation *gen;
+    int generations; /* loaded so far */
+    struct lanes *lanes;
+    struct intake *intake;
+    struct watch *watch;
+    struct op *step; /* of starting or stopping */
+    int backoff_ms;
+    bool told_database_down;
+    struct buf sent_commands; /* what setMyCommands was last given */
+    TAILQ_HEAD(, errand) errands;
+};
+
+/* host.c */
+void host_fail(struct host *host, const char *why); /* log it, stop with 1 */
+void host_errand(struct host *host, const char *method, struct buf *body);
+
+/* host_start.c */
+void host_begin(struct host *host);
+
+/* host_reload.c */
+bool host_load(struct host *host, struct err *err);
+void host_watch(struct host *host);
+void host_sync_commands(struct host *host);
+void host_sync_allowed(struct host *host);
+
+#endif

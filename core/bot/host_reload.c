@@ -1,0 +1,114 @@
+/*
+ * host_reload.c - generations: loading the bot's folder, again at each save.
+ */
+#include "base/json.h"
+#include "base/log.h"
+#include "bot/host_int.h"
+
+static void use_generation(struct host *host, struct generation *gen)
+{
+    generation_unref(host->gen);
+    host->gen = gen;
+    lanes_set_generation(host->lanes, gen);
+    config_store_set_version(host->store, gen->config_version);
+}
+
+bool host_load(struct host *host, struct err *err)
+{
+    struct generation *gen =
+        generation_new(host->vm->L, host->dir, host->generations + 1);
+
+    if (!generation_load(gen, err)) {
+        generation_unref(gen);
+        return false;
+    }
+    host->generations++;
+    use_generation(host, gen);
+    return true;
+}
+
+static void reload(void *arg)
+{
+    struct host *host = arg;
+    struct err err = ERR_INIT;
+
+    if (host->state != HOST_RUNNING)
+        return;
+    if (!host_load(host, &err)) {
+        log_error("reload",
+                  "%s\nnot reloaded: the scripts loaded before stay in use",
+                  err.text);
+        return;
+    }
+    lua_gc(host->vm->L, LUA_GCCOLLECT);
+    log_info("reload", "reloaded: %d scripts, %d handlers", host->gen->files,
+             host->gen->handlers.n);
+    host_sync_commands(host);
+    host_sync_allowed(host);
+}
+
+void host_watch(struct host *host)
+{
+    static const char *const folders[] = { "scripts", "defaults",
+                                           "migrations" };
+    struct err err = ERR_INIT;
+    struct buf path = BUF_INIT;
+
+    if (!host->settings->reload || host->watch)
+        return;
+    host->watch = watch_new(host->loop, reload, host, &err);
+    if (!host->watch) {
+        log_warn("reload", "%s; saving a file changes nothing until a restart",
+                 err.text);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        buf_reset(&path);
+        buf_addf(&path, "%s/%s", host->dir, folders[i]);
+        watch_add(host->watch, path.data);
+    }
+    buf_release(&path);
+}
+
+/* Telegram's list of commands, with those that have a description. */
+static void add_commands(const struct handlers *hs, struct buf *body)
+{
+    bool first = true;
+
+    buf_adds(body, "{\"commands\":[");
+    for (int i = 0; i < hs->n; i++) {
+        const struct handler *h = &hs->list[i];
+
+        if (h->type != HANDLER_COMMAND || !h->description)
+            continue;
+        buf_addf(body,
+                 "%s{\"command\":\"%s\",\"description\":", first ? "" : ",",
+                 h->command);
+        json_add_text(body, slice_of(h->description));
+        buf_addc(body, '}');
+        first = false;
+    }
+    buf_adds(body, "]}");
+}
+
+void host_sync_commands(struct host *host)
+{
+    struct buf body = BUF_INIT;
+
+    add_commands(&host->gen->handlers, &body);
+    if (!slice_eq(buf_slice(&body), host->sent_commands.data)) {
+        buf_reset(&host->sent_commands);
+        buf_add_slice(&host->sent_commands, buf_slice(&body));
+        host_errand(host, "setMyCommands", &body);
+    }
+    buf_release(&body);
+}
+
+void host_sync_allowed(struct host *host)
+{
+    struct buf allowed = BUF_INIT;
+
+    handlers_add_allowed(&host->gen->handlers, &allowed);
+    intake_allow(host->intake, allowed.data);
+    buf_release(&allowed);
+}

@@ -1,0 +1,141 @@
+/*
+ * host_start.c - from nothing to polling:
+ *     schema ─► getMe ─► deleteWebhook, setMyCommands (errands) ─► poll
+ * Each step is tried again until it works, or fails for good.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "bot/host_int.h"
+#include "bot/migrate.h"
+
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 10000
+
+static void apply_schema(struct host *host);
+static void ask_who(struct host *host);
+
+static void step(struct host *host, struct op *op, op_done_fn done)
+{
+    host->step = op;
+    op->done = done;
+    op->arg = host;
+}
+
+static void step_over(struct host *host, struct op *op)
+{
+    host->step = NULL;
+    op_free(op);
+}
+
+static void on_retry_schema(struct op *op)
+{
+    struct host *host = op->arg;
+
+    step_over(host, op);
+    apply_schema(host);
+}
+
+static void on_retry_who(struct op *op)
+{
+    struct host *host = op->arg;
+
+    step_over(host, op);
+    ask_who(host);
+}
+
+static void again(struct host *host, op_done_fn retry, int at_least_ms)
+{
+    int ms = host->backoff_ms ? host->backoff_ms * 2 : BACKOFF_MIN_MS;
+
+    if (ms > BACKOFF_MAX_MS)
+        ms = BACKOFF_MAX_MS;
+    host->backoff_ms = ms;
+    step(host, timer_start(host->loop, ms > at_least_ms ? ms : at_least_ms),
+         retry);
+}
+
+static void begin_polling(struct host *host)
+{
+    struct buf body = BUF_INIT;
+
+    host->state = HOST_RUNNING;
+    host->backoff_ms = 0;
+    buf_adds(&body, "{\"drop_pending_updates\":false}");
+    host_errand(host, "deleteWebhook", &body);
+    buf_release(&body);
+    host_sync_commands(host);
+    host_sync_allowed(host);
+    host_watch(host);
+    log_info("host", "@%s is running: %d scripts, %d handlers", host->username,
+             host->gen->files, host->gen->handlers.n);
+    if (host->options.on_ready)
+        host->options.on_ready(host->username, host->options.arg);
+    intake_start(host->intake);
+}
+
+static void on_who(struct op *op)
+{
+    struct host *host = op->arg;
+    struct tg_op *call = (struct tg_op *)op;
+    struct buf name = BUF_INIT;
+    int wait_ms = call->retry_after * 1000;
+
+    if (op->err.kind == ERR_TELEGRAM &&
+        (call->error_code == 401 || call->error_code == 404)) {
+        step_over(host, op);
+        host_fail(host, "the Bot API server does not know this BOT_TOKEN (401 "
+                        "Unauthorized); ask @BotFather for the right one");
+        return;
+    }
+    if (op->err.kind) {
+        if (host->backoff_ms <= BACKOFF_MIN_MS)
+            log_warn("telegram", "waiting for the Bot API at %s: %s",
+                     tg_url(host->tg), op->err.text);
+        step_over(host, op);
+        again(host, on_retry_who, wait_ms);
+        return;
+    }
+    if (json_to_text(json_get(call->result, "username"), &name)) {
+        free(host->username);
+        host->username = buf_detach(&name);
+        host->services.bot_username = host->username;
+    }
+    step_over(host, op);
+    begin_polling(host);
+}
+
+static void ask_who(struct host *host)
+{
+    step(host, &tg_start(host->tg, &(struct tg_call){ .method = "getMe" })->op,
+         on_who);
+}
+
+static void on_schema(struct op *op)
+{
+    struct host *host = op->arg;
+    struct err err = op->err;
+
+    step_over(host, op);
+    if (!err.kind) {
+        host->backoff_ms = 0;
+        ask_who(host);
+    } else if (!pg_is_up(host->pg)) {
+        again(host, on_retry_schema, 0); /* on_database() has said why */
+    } else {
+        host_fail(host, err.text);
+    }
+}
+
+static void apply_schema(struct host *host)
+{
+    step(host, migrate_start(host->loop, host->pg, host->dir, false),
+         on_schema);
+}
+
+void host_begin(struct host *host)
+{
+    apply_schema(host);
+}

@@ -1,0 +1,164 @@
+/*
+ * main.c - environment → settings → command. The only getenv() and exit status.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+
+static const struct command *const commands[] = {
+    &cmd_run, &cmd_dev, &cmd_simulate, &cmd_migrate, &cmd_check, &cmd_version,
+};
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "Usage: moonpost COMMAND [ARGUMENTS]\n\n"
+                 "A host for Telegram bots written in Lua.\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out,
+            "\n`moonpost COMMAND --help` tells more. Exit status: 0 well, 1 "
+            "failed, 2 wrong usage.\n");
+}
+
+static void print_help(const struct command *c)
+{
+    struct buf settings = BUF_INIT;
+
+    printf("Usage: moonpost %s\n\n%s\n", c->usage, c->summary);
+    if (c->shows_settings) {
+        settings_help(&settings);
+        printf("\nSettings from the environment:\n%s", settings.data);
+        buf_release(&settings);
+    }
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+int command_failed(const struct err *err)
+{
+    struct buf text = BUF_INIT;
+
+    log_redact(&text, slice_of(err->text));
+    fprintf(stderr, "moonpost: %s\n", text.data);
+    buf_release(&text);
+    return EXIT_FAILED;
+}
+
+static bool parse_port(const char *text, int *port)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    *port = (int)n;
+    return *text && !*end && n >= 0 && n <= 65535;
+}
+
+static bool is_option(const char *arg, const char *name)
+{
+    return strcmp(arg, name) == 0;
+}
+
+bool arguments_read(const struct invocation *in, int takes,
+                    struct arguments *out)
+{
+    bool has_dir = false;
+
+    *out = (struct arguments){ .dir = "." };
+    for (int i = 1; i < in->argc; i++) {
+        const char *arg = in->argv[i];
+
+        if ((takes & TAKES_PORT) && is_option(arg, "--port")) {
+            if (++i == in->argc || !parse_port(in->argv[i], &out->port)) {
+                fprintf(stderr,
+                        "moonpost %s: --port needs a number from 0 to "
+                        "65535\n",
+                        in->argv[0]);
+                return false;
+            }
+            out->has_port = true;
+        } else if ((takes & TAKES_DRY_RUN) && is_option(arg, "--dry-run")) {
+            out->dry_run = true;
+        } else if ((takes & TAKES_DIR) && arg[0] != '-' && !has_dir) {
+            out->dir = arg;
+            has_dir = true;
+        } else {
+            fprintf(stderr,
+                    "moonpost %s: unexpected argument \"%s\"; see moonpost %s "
+                    "--help\n",
+                    in->argv[0], arg, in->argv[0]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (is_option(argv[i], "--help") || is_option(argv[i], "-h"))
+            return true;
+    return false;
+}
+
+static const char *get(const char *name)
+{
+    return getenv(name);
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct invocation in = { .argc = argc, .argv = argv };
+    struct err err = ERR_INIT;
+    int status;
+
+    if (!settings_load(&in.settings, get, &err))
+        return command_failed(&err);
+    log_setup(in.settings.log_level, in.settings.log_format);
+    log_hide(in.settings.bot_token);
+    status = c->run(&in);
+    settings_release(&in.settings);
+    log_unhide_all();
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *c;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN);
+    srandom((unsigned)time(NULL) ^ (unsigned)getpid());
+    if (argc < 2) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (is_option(argv[1], "--version"))
+        argv[1] = (char *)"version";
+    c = find(argv[1]);
+    if (!c && wants_help(1, argv + 1)) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    if (!c) {
+        fprintf(stderr, "moonpost: there is no command \"%s\"\n\n", argv[1]);
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (wants_help(argc - 2, argv + 2)) {
+        print_help(c);
+        return EXIT_OK;
+    }
+    return run(c, argc - 1, argv + 1);
+}
