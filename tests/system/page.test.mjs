@@ -49,6 +49,12 @@ function startBot(base, token = "1:page-test") {
     if (q.data === "edit") await call("editMessageText", { ...at, text: "Changed after a press" });
     await call("answerCallbackQuery", { callback_query_id: q.id, text: `${q.data} it is`, show_alert: q.data === "alert" });
   }
+  const onInline = (q) => call("answerInlineQuery", {
+    inline_query_id: q.id,
+    results: ["one", "two"].map((id) => ({
+      type: "article", id, title: `${q.query} ${id}`, input_message_content: { message_text: `Chosen: ${q.query} ${id}` },
+    })),
+  });
   async function onMessage(m) {
     const say = { chat_id: m.chat.id, message_thread_id: m.is_topic_message ? m.message_thread_id : undefined };
     if (replies[m.text]) await call("sendMessage", { ...say, ...replies[m.text] });
@@ -69,6 +75,7 @@ function startBot(base, token = "1:page-test") {
         for (const u of await call("getUpdates", { offset, timeout: 5 }) || []) {
           offset = u.update_id + 1;
           if (u.callback_query) onCallback(u.callback_query).catch(() => {});
+          else if (u.inline_query) await onInline(u.inline_query);
           else if (u.message) await onMessage(u.message);
         }
       } catch {
@@ -231,7 +238,74 @@ test("page: the command list filters, completes and sends", async (t) => {
   await bubble(page, "You said /set").waitFor();
 });
 
+test("page: inline mode: results while one types, the chosen one is sent", async (t) => {
+  const { page } = await world(t);
+  await field(page).pressSequentially("@moonpost_bot cat");
+  const results = page.getByRole("option");
+  await results.filter({ hasText: "cat two" }).waitFor();
+  await field(page).press("ArrowDown");
+  await field(page).press("Enter");
+  const sent = bubble(page, "Chosen: cat two");
+  await sent.getByText("via @moonpost_bot").waitFor();
+  assert.equal(await field(page).inputValue(), "");
+});
+
 /* ---- groups ---- */
+
+test("page: a new person, a new chat, starting over", async (t) => {
+  const { page } = await world(t);
+  await page.getByRole("button", { name: "New person" }).click();
+  await page.getByLabel("First name").fill("Dora");
+  await page.getByRole("button", { name: "Make them" }).click();
+  await page.getByRole("radio", { name: /Dora/ }).check();
+  await page.getByRole("button", { name: "New chat" }).click();
+  const dialog = page.getByRole("dialog", { name: "New chat" });
+  await dialog.getByLabel("Title").fill("Cellar");
+  await dialog.getByLabel("Kind").selectOption("supergroup");
+  await dialog.getByLabel("Bob").check();
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  await page.getByRole("heading", { name: "Cellar", level: 2 }).waitFor();
+  await page.getByText("supergroup, 3 members").waitFor();
+  await say(page, "Dora is down here");
+  await bubble(page, "You said Dora is down here").waitFor();
+  await page.getByRole("button", { name: "Start over" }).click();
+  await page.getByRole("dialog", { name: "Start over?" }).getByRole("button", { name: "Start over" }).click();
+  await page.getByRole("radio", { name: /Dora/ }).waitFor({ state: "detached" });
+  assert.equal(await page.getByRole("button", { name: /Cellar/ }).count(), 0);
+  await page.getByText("No messages yet.").waitFor();
+});
+
+test("page: what the bot deletes, pins and says elsewhere", async (t) => {
+  const { sim, page } = await world(t);
+  const call = async (method, body) => {
+    const r = await fetch(`${sim.base}/bot1:page-test/${method}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    const answer = await r.json();
+    assert.ok(answer.ok, JSON.stringify(answer));
+    return answer.result;
+  };
+  const one = await call("sendMessage", { chat_id: 1001, text: "gone soon" });
+  await bubble(page, "gone soon").waitFor();
+  await call("deleteMessage", { chat_id: 1001, message_id: one.message_id });
+  await bubble(page, "gone soon").waitFor({ state: "detached" });
+  await call("sendChatAction", { chat_id: 1001, action: "typing" });
+  await page.getByText("Moonpost is typing …").waitFor();
+
+  await call("sendMessage", { chat_id: 1002, text: "for Bob" });
+  await page.getByRole("radio", { name: /Bob.*1 unread/ }).click();
+  await bubble(page, "for Bob").waitFor();
+  await call("sendMessage", { chat_id: -2001, text: "for all" });
+  await page.getByRole("button", { name: /Garden.*for all.*1 unread/s }).click();
+  await bubble(page, "for all").waitFor();
+
+  const post = await call("sendMessage", { chat_id: -1001000002003, text: "the news" });
+  await call("pinChatMessage", { chat_id: -1001000002003, message_id: post.message_id });
+  await page.getByRole("button", { name: /News/ }).click();
+  await page.locator("#pinned", { hasText: "Pinned: the news" }).waitFor();
+  await page.getByText("Only administrators write in News.").waitFor();
+  assert.equal(await field(page).isVisible(), false);
+});
 
 test("page: people, groups, topics, members; the address keeps where one is", async (t) => {
   const { page } = await world(t);

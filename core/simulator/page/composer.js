@@ -113,11 +113,19 @@ function addFiles(list) {
 
 /* ---- reply keyboards ---- */
 
+// A selective keyboard is for whom the message answers or mentions.
+function isForMe(m) {
+  if (!m.reply_markup.selective || view.chat === null) return true;
+  const name = person(view.as)?.username;
+  return m.reply_to_message?.from?.id === view.as
+    || Boolean(name && m.text?.toLowerCase().includes(`@${name.toLowerCase()}`));
+}
+
 // The last message with something about the keyboard decides.
 function replyMarkup() {
   const list = [...room(currentKey()).messages.values()].filter((m) => {
     const k = m.reply_markup;
-    return !m.deleted && k && (k.keyboard || k.remove_keyboard || k.force_reply);
+    return !m.deleted && k && (k.keyboard || k.remove_keyboard || k.force_reply) && isForMe(m);
   }).sort((a, b) => b.message_id - a.message_id);
   return list[0] && { message: list[0], ...list[0].reply_markup };
 }
@@ -155,7 +163,7 @@ function placeholder(k = replyMarkup()) {
 }
 
 function forceReply(m) {
-  if (!m.reply_markup?.force_reply || m.from?.id === view.as) return;
+  if (!m.reply_markup?.force_reply || m.from?.id === view.as || !isForMe(m)) return;
   if (input.value || about) return;
   setAbout({ kind: "reply", message: m });
 }
