@@ -130,11 +130,15 @@ tests_npm()
     [ $dir/node_modules/.package-lock.json -nt $dir/package-lock.json ] && return
     say "Installing the npm packages of $dir."
     tests_out=$root/var/log/npm.log
-    if ! (cd $dir && run_bounded 300 npm ci --ignore-scripts --no-audit --no-fund); then
-        tail -n 30 "$tests_out" >&2
-        fail "npm could not install them; all it said is in $tests_out"
+    # the system's certificates too: some networks have one of their own
+    export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
+    if run_bounded 300 npm --prefix $dir ci --ignore-scripts --prefer-offline --no-audit --no-fund; then
+        touch $dir/node_modules/.package-lock.json
+    else # what does without them is tested all the same
+        failed=$((failed + 1))
+        tail -n 30 "$tests_out" | sed 's/^/    /'
+        say "npm could not install them; all it said is in $tests_out"
     fi
-    touch $dir/node_modules/.package-lock.json
 }
 
 test_node() # scripts|system
