@@ -183,7 +183,7 @@ static void apply(struct migrate *m, const struct migration *f)
 {
     struct buf sql = BUF_INIT;
 
-    buf_adds(&sql, "SET LOCAL statement_timeout = 0;"
+    buf_adds(&sql, "SET LOCAL client_min_messages = warning;"
                    "SELECT pg_advisory_xact_lock(7299154105);"
                    "SET LOCAL standard_conforming_strings = on;"
                    "INSERT INTO schema_migrations (owner, name, checksum) "

@@ -66,8 +66,10 @@ static void add_text_and_options(lua_State *L, struct buf *body)
 static int ctx_reply(lua_State *L)
 {
     struct task *t = ctx_task(L, 1);
-    struct buf *body = json_push_buf(L);
+    struct buf *body;
 
+    lua_settop(L, 3);
+    body = json_push_buf(L);
     add_chat(L, body, &t->in->u);
     add_text_and_options(L, body);
     buf_addc(body, '}');
@@ -76,13 +78,14 @@ static int ctx_reply(lua_State *L)
 
 static int answer_inline(lua_State *L, const struct update *u)
 {
-    struct buf *body = json_push_buf(L);
+    struct buf *body;
     struct json_lua_options options = {
         .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS
     };
     struct err err = ERR_INIT;
 
     luaL_checktype(L, 2, LUA_TTABLE);
+    body = json_push_buf(L);
     buf_adds(body, "{\"inline_query_id\":");
     buf_add_slice(body, json_get(u->payload, "id"));
     buf_adds(body, ",\"results\":");
@@ -102,6 +105,7 @@ static int ctx_answer(lua_State *L)
     const struct update *u = &ctx_task(L, 1)->in->u;
     struct buf *body;
 
+    lua_settop(L, 3);
     if (u->kind == UPDATE_INLINE_QUERY)
         return answer_inline(L, u);
     if (u->kind != UPDATE_CALLBACK_QUERY)
@@ -142,8 +146,10 @@ static void add_message(lua_State *L, struct buf *body, const struct update *u)
 static int ctx_edit(lua_State *L)
 {
     struct task *t = ctx_task(L, 1);
-    struct buf *body = json_push_buf(L);
+    struct buf *body;
 
+    lua_settop(L, 3);
+    body = json_push_buf(L);
     add_message(L, body, &t->in->u);
     add_text_and_options(L, body);
     buf_addc(body, '}');

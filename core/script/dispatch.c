@@ -153,9 +153,7 @@ static int on_error(lua_State *L)
         return 1;
     buf_reset(&t->trace);
     vm_add_error(L, 1, &t->trace);
-    luaL_traceback(L, L, NULL, 1);
-    buf_addf(&t->trace, "\n%s", lua_tostring(L, -1));
-    lua_settop(L, 1);
+    vm_add_traceback(L, 1, &t->trace);
     return 1;
 }
 

@@ -79,20 +79,16 @@ static void keep_error(struct task *t)
 {
     buf_reset(&t->trace);
     vm_add_error(t->co, -1, &t->trace);
-    luaL_traceback(t->vm->L, t->co, NULL, 0);
-    buf_addf(&t->trace, "\n%s", lua_tostring(t->vm->L, -1));
-    lua_pop(t->vm->L, 1);
+    vm_add_traceback(t->co, 0, &t->trace);
 }
 
 static void report_overrun(struct task *t, const char *what)
 {
     struct buf fields = BUF_INIT, where = BUF_INIT;
 
-    luaL_traceback(t->vm->L, t->co, NULL, 0);
-    buf_adds(&where, lua_tostring(t->vm->L, -1));
-    lua_pop(t->vm->L, 1);
+    vm_add_traceback(t->co, 0, &where);
     add_fields(t, &fields);
-    log_event(LOG_ERROR, "script", fields.data, "handler ended: %s\n%s", what,
+    log_event(LOG_ERROR, "script", fields.data, "handler ended: %s%s", what,
               where.data);
     buf_release(&fields);
     buf_release(&where);

@@ -57,4 +57,8 @@ void vm_push_globals(lua_State *L);
  * memory. [-0, +0, m] */
 void vm_add_error(lua_State *L, int index, struct buf *out);
 
+/* The calls of scripts on a thread's stack, one line each, from level on. Takes no
+ * memory of Lua's, so that it works when that has run out. */
+void vm_add_traceback(lua_State *of, int level, struct buf *out);
+
 #endif
