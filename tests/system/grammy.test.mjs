@@ -250,13 +250,13 @@ test("grammy: faults on demand", async (t) => {
   assert.deepEqual((await sim.get("state")).faults, []);
 });
 
-test("grammy: a second poller gets a conflict", async (t) => {
-  const { sim } = await world(t);
+test("grammy: a second poller ends the first, as at Telegram", async (t) => {
+  const { sim, bot } = await world(t, undefined, { poll: false });
+  const ended = poll(t, bot);
   await until("the first polls", async () => (await sim.get("state")).bots[0].connected);
-  const url = `${sim.base}/bot${token}/getUpdates`;
-  const codes = await Promise.all([1, 2].map(() => fetch(url).then((r) => r.json())));
-  assert.ok(codes.some((a) => a.error_code === 409 && /terminated by other getUpdates request/.test(a.description)) ||
-    (await sim.calls("getUpdates")).some((c) => c.status === 409), JSON.stringify(codes));
+  const second = await botFor(t, sim);
+  assert.deepEqual(await second.api.getUpdates(), []);
+  await refused(ended, 409, /^Conflict: terminated by other getUpdates request/);
 });
 
 test("grammy: members of a group", async (t) => {

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { GrammyError, InlineKeyboard, webhookCallback } from "grammy";
 import { world } from "./lib/grammy.mjs";
-import { sleep, until } from "./lib/program.mjs";
+import { atEnd, sleep, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const secretToken = "Secret_token-1";
@@ -14,7 +14,7 @@ const secretToken = "Secret_token-1";
 async function serve(t, handle) {
   const server = createServer(handle).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => {
+  atEnd(t, () => {
     server.close();
     server.closeAllConnections?.();
   });

@@ -14,6 +14,29 @@ export const patience = 10000 * slow;
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// What a test began is ended in reverse order; node's own t.after() runs in
+// the order of its calls. The first error is the test's.
+const endings = new WeakMap();
+
+export function atEnd(t, f) {
+  if (!endings.has(t)) {
+    const list = [];
+    endings.set(t, list);
+    t.after(async () => {
+      const errors = [];
+      for (const end of list.reverse()) {
+        try {
+          await end();
+        } catch (e) {
+          errors.push(e);
+        }
+      }
+      if (errors.length) throw errors[0];
+    });
+  }
+  endings.get(t).push(f);
+}
+
 // The first true value of f(), which may be async. what: for the message.
 export async function until(what, f, ms = patience) {
   for (const end = Date.now() + ms; ; await sleep(20)) {
@@ -44,6 +67,7 @@ export class Program {
     this.child = spawn(moonpost, args, { cwd, env: { ...own, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     this.child.stdout.on("data", (d) => { this.said += d; });
     this.child.stderr.on("data", (d) => { this.said += d; });
+    this.child.on("error", (e) => { this.said += `${e.message}\n`; });
     this.ended = once(this.child, "close").then(([code, signal]) => ({ code, signal }));
   }
 

@@ -1,6 +1,6 @@
 // `moonpost simulate`, and being a person in it: /sim/ of docs/simulator.md.
 import assert from "node:assert/strict";
-import { freePort, patience, Program, until } from "./program.mjs";
+import { atEnd, freePort, patience, Program, until } from "./program.mjs";
 
 export const alice = 1001;
 export const bob = 1002;
@@ -79,7 +79,7 @@ export async function simulate(t) {
   const program = new Program(["simulate", "--port", String(port)]);
   const sim = new Simulator(`http://127.0.0.1:${port}`);
   sim.program = program;
-  t.after(() => program.stop());
+  atEnd(t, () => program.stop());
   await until("the simulator answers", () => {
     assert.ok(program.running, `it ended:\n${program.said}`);
     return fetch(`${sim.base}/sim/state`).then((r) => r.ok, () => false);
