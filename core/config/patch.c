@@ -95,6 +95,18 @@ void config_patch_apply(const struct config_patch *patch, struct slice document,
     buf_release(&now);
 }
 
+bool config_patch_has(const struct config_patch *patch, const char *path,
+                      bool *is_reset)
+{
+    for (size_t i = 0; i < patch->n; i++) {
+        if (strcmp(patch->changes[i].path, path) == 0) {
+            *is_reset = !patch->changes[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
 void config_patch_copy(struct config_patch *to, const struct config_patch *from)
 {
     *to = (struct config_patch){ 0 };

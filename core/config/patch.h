@@ -22,6 +22,9 @@ void config_patch_set(struct config_patch *patch, const char *path,
 /* Append the document (a JSON object) with the changes made. */
 void config_patch_apply(const struct config_patch *patch, struct slice document,
                         struct buf *out);
+/* Is the path among the changes? Then *is_reset says whether it was reset. */
+bool config_patch_has(const struct config_patch *patch, const char *path,
+                      bool *is_reset);
 void config_patch_copy(struct config_patch *to,
                        const struct config_patch *from);
 

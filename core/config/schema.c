@@ -136,6 +136,16 @@ void setting_path(const struct setting *s, struct buf *out)
     buf_adds(out, s->name);
 }
 
+const char *setting_type_word(enum setting_type type)
+{
+    static const char *const words[] = {
+        "section", "boolean", "integer", "number",
+        "string",  "choice",  "list",    "map",
+    };
+
+    return words[type];
+}
+
 const char *setting_type_name(enum setting_type type)
 {
     static const char *const names[] = {

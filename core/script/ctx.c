@@ -180,42 +180,64 @@ static int get_api(lua_State *L, struct task *t)
 
 /* --- config: may wait for the database --------------------------------------------- */
 
-static int push_view(lua_State *L, struct task *t, struct config *config)
+static void push_view(lua_State *L, struct task *t, struct config *config)
 {
     view_push(L, t->gen, config, &t->view);
     lua_getiuservalue(L, 1, FIELDS);
     lua_pushvalue(L, -2);
     lua_setfield(L, -2, "config");
     lua_pop(L, 1);
-    return 1;
 }
 
-static int config_fetched(lua_State *L, int status, lua_KContext ctx)
+static int config_fetched(lua_State *L, int status, lua_KContext k)
 {
     struct task *t = task_current(L);
     const struct config_op *op = (struct config_op *)t->finished;
     struct err err = op->op.err;
 
     (void)status;
-    (void)ctx;
     if (err.kind)
         return raise_err(L, &err);
-    return push_view(L, t, op->config);
+    push_view(L, t, op->config);
+    return ((lua_KFunction)k)(L, LUA_OK, 0);
 }
 
-static int get_config(lua_State *L, struct task *t)
+int ctx_with_config(lua_State *L, lua_KFunction k)
 {
+    struct task *t = ctx_task(L, 1);
     struct config_store *store = t->vm->services->store;
     int64_t chat = update_lane(&t->in->u);
     struct config *config;
 
+    lua_getiuservalue(L, 1, FIELDS);
+    lua_getfield(L, -1, "config");
+    lua_remove(L, -2);
+    if (!lua_isnil(L, -1))
+        return k(L, LUA_OK, 0);
+    lua_pop(L, 1);
     if (!chat)
         return luaL_error(L, "this update is about no chat and no person, so "
                              "it has no config");
     config = config_cached(store, chat);
-    if (config)
-        return push_view(L, t, config);
-    return task_wait(L, &config_fetch(store, chat)->op, config_fetched);
+    if (!config)
+        return task_wait_ctx(L, &config_fetch(store, chat)->op, (lua_KContext)k,
+                             config_fetched);
+    push_view(L, t, config);
+    return k(L, LUA_OK, 0);
+}
+
+static int give_config(lua_State *L, int status, lua_KContext k)
+{
+    (void)L;
+    (void)status;
+    (void)k;
+    return 1;
+}
+
+static int get_config(lua_State *L, struct task *t)
+{
+    (void)t;
+    return ctx_with_config(L, give_config);
 }
 
 /* --- the metatable -------------------------------------------------------------------- */

@@ -19,6 +19,9 @@ void ctx_end(struct task *t);                /* its ctx no longer knows it */
 /* The task of the ctx at index; raises when it is no ctx or has ended. */
 struct task *ctx_task(lua_State *L, int index);
 
+/* Push ctx.config of the ctx at 1, then go on in k. Only as: return …      [waits] */
+int ctx_with_config(lua_State *L, lua_KFunction k);
+
 /* The methods (ctx_methods.c): their table of contents. */
 extern const struct luaL_Reg ctx_methods[];
 

@@ -9,6 +9,7 @@
 #include "script/json_lua.h"
 #include "script/raise.h"
 #include "script/task.h"
+#include "script/view.h"
 
 /* --- writing bodies ----------------------------------------------------------- */
 
@@ -294,9 +295,37 @@ static int ctx_require_admin(lua_State *L)
     return ask_admin(L, refuse_unless_admin);
 }
 
+/* Stack: ctx, path, …, config. */
+static int tell_is_set(lua_State *L, int status, lua_KContext k)
+{
+    struct task *t = ctx_task(L, 1);
+    const char *path = lua_tostring(L, 2);
+    const struct setting *s = schema_find(t->gen->schema, path);
+
+    (void)status;
+    (void)k;
+    if (!s || s->type == SETTING_SECTION)
+        return luaL_error(L, "there is no setting \"%s\"", path);
+    lua_pushboolean(L, view_is_set(L, t->view, s));
+    return 1;
+}
+
+/* ctx:is_set(path) -> boolean: has this chat a value of its own?         [waits] */
+static int ctx_is_set(lua_State *L)
+{
+    ctx_task(L, 1);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    return ctx_with_config(L, tell_is_set);
+}
+
 const luaL_Reg ctx_methods[] = {
-    { "answer", ctx_answer }, { "delete", ctx_delete },
-    { "edit", ctx_edit },     { "is_admin", ctx_is_admin },
-    { "reply", ctx_reply },   { "require_admin", ctx_require_admin },
+    { "answer", ctx_answer },
+    { "delete", ctx_delete },
+    { "edit", ctx_edit },
+    { "is_admin", ctx_is_admin },
+    { "is_set", ctx_is_set },
+    { "reply", ctx_reply },
+    { "require_admin", ctx_require_admin },
     { NULL, NULL },
 };

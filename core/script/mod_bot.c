@@ -273,6 +273,15 @@ static int l_commands(lua_State *L)
     return 1;
 }
 
+static void push_choices(lua_State *L, const struct setting *s)
+{
+    lua_newtable(L);
+    for (char **c = s->choices; *c; c++) {
+        lua_pushstring(L, *c);
+        lua_rawseti(L, -2, (lua_Integer)(c - s->choices) + 1);
+    }
+}
+
 static void push_setting(lua_State *L, const struct setting *s)
 {
     struct buf *text = json_push_buf(L);
@@ -291,6 +300,12 @@ static void push_setting(lua_State *L, const struct setting *s)
     lua_setfield(L, -2, "allowed");
     lua_pushstring(L, s->def);
     lua_setfield(L, -2, "default_json");
+    lua_pushstring(L, setting_type_word(s->type));
+    lua_setfield(L, -2, "type");
+    if (s->choices) {
+        push_choices(L, s);
+        lua_setfield(L, -2, "choices");
+    }
     lua_remove(L, -2);
 }
 

@@ -562,6 +562,25 @@ static void collect_dirty(lua_State *L, struct view *v, int view)
     v->dirty = false;
 }
 
+bool view_is_set(lua_State *L, struct view *v, const struct setting *leaf)
+{
+    struct buf path = BUF_INIT;
+    bool is_reset, is_set;
+
+    if (v->dirty) {
+        push_self(L, v);
+        collect_dirty(L, v, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    setting_path(leaf, &path);
+    if (config_patch_has(&v->patch, path.data, &is_reset))
+        is_set = !is_reset;
+    else
+        setting_value(leaf, v->config->text, &is_set);
+    buf_release(&path);
+    return is_set;
+}
+
 struct op *view_commit(lua_State *L, struct view *v)
 {
     push_self(L, v);

@@ -15,6 +15,7 @@
 
 #include <lua.h>
 
+#include "config/schema.h"
 #include "config/store.h"
 
 struct generation;
@@ -29,6 +30,9 @@ void view_push(lua_State *L, struct generation *gen, struct config *config,
 
 /* The task is over: from now on assigning raises. */
 void view_end(lua_State *L, struct view *view);
+
+/* Is there a value of this chat's own for a leaf, what was assigned included? */
+bool view_is_set(lua_State *L, struct view *view, const struct setting *leaf);
 
 bool view_is_changed(const struct view *view);
 /* Start to commit what changed. Raises ERR_CONFIG if a list has become invalid. */

@@ -60,10 +60,10 @@ static bool parse_url(const char *url, const char **path, struct err *err)
 struct tg *tg_new(struct loop *loop, struct http *http,
                   const struct tg_options *options, struct err *err)
 {
-    const char *path, *secret;
+    const char *path = NULL, *secret;
     struct buf prefix = BUF_INIT;
     struct tg *tg;
-    int64_t id;
+    int64_t id = 0;
     size_t n;
 
     if (!parse_token(options->token, &id, err) ||

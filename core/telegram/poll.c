@@ -25,7 +25,9 @@ struct poll {
     int64_t offset;
     int limit;
     int backoff_ms;
-    char trouble[300]; /* what was logged last; "" when all is well */
+    char trouble[sizeof(
+        ((struct err *)0)
+            ->text)]; /* what was logged last; "" when all is well */
 };
 
 static void start_call(struct poll *poll);
@@ -67,7 +69,7 @@ static void explain(struct poll *poll, const struct tg_op *call, int wait_ms)
 
     if (strcmp(poll->trouble, call->op.err.text) == 0)
         return;
-    strncpy(poll->trouble, call->op.err.text, sizeof(poll->trouble) - 1);
+    memcpy(poll->trouble, call->op.err.text, sizeof(poll->trouble));
     if (call->error_code == 409)
         meaning = " (another program polls with this token, or a webhook is "
                   "set; only one can get the updates)";
