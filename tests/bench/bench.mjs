@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { profile } from "./profile.mjs";
 import { bots, makeTemplate, mistakes, runOnce } from "./runs.mjs";
 
-const numbers = { updates: 20000, chats: 10000, rounds: 3, "delay-ms": 0, rate: 0, wait: 120 };
+const numbers = { updates: 20000, chats: 10000, rounds: 3, "delay-ms": 0, rate: 0, wait: 60 };
 const texts = { only: "", build: "", log: "", json: "", tool: "" };
 
 function readOptions() {

@@ -101,6 +101,9 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     const done = await loaded(bot.pid);
     await server.release(bot.pid);
     const report = await server.report(options.wait);
+    if (bot.exitCode !== null || bot.signalCode) {
+      throw new Error(`it ended half way, ${bot.signalCode ?? `status ${bot.exitCode}`}`);
+    }
     const peak = memory(bot.pid).peak;
     if (done) await done();
     return { bot: name, ...report, rss_idle_mb: idle, rss_peak_mb: peak };

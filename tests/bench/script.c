@@ -25,6 +25,7 @@ struct bot {
     struct poll *poll;
     int64_t offset;
     int in_hand;
+    bool in_batch; /* its updates are still being taken in */
     bool stopping;
 };
 
@@ -34,6 +35,13 @@ static void fail(const char *what, const struct err *err)
     exit(1);
 }
 
+static void poll_more(struct bot *bot)
+{
+    if (bot->in_hand <= BATCH_MAX / 4 && !poll_is_running(bot->poll) &&
+        !bot->stopping)
+        poll_next(bot->poll, bot->offset, BATCH_MAX);
+}
+
 static void on_end(struct task *t, enum task_result result, void *arg)
 {
     struct bot *bot = arg;
@@ -41,9 +49,8 @@ static void on_end(struct task *t, enum task_result result, void *arg)
     (void)t;
     (void)result;
     bot->in_hand--;
-    if (bot->in_hand == BATCH_MAX / 4 && !poll_is_running(bot->poll) &&
-        !bot->stopping)
-        poll_next(bot->poll, bot->offset, BATCH_MAX);
+    if (!bot->in_batch)
+        poll_more(bot);
 }
 
 static void on_update(struct bot *bot, struct slice text)
@@ -66,10 +73,11 @@ static void on_updates(const struct slice *updates, size_t n, bool valid,
     struct bot *bot = arg;
 
     (void)valid;
+    bot->in_batch = true;
     for (size_t i = 0; i < n; i++)
         on_update(bot, updates[i]);
-    if (bot->in_hand <= BATCH_MAX / 4)
-        poll_next(bot->poll, bot->offset, BATCH_MAX);
+    bot->in_batch = false;
+    poll_more(bot);
 }
 
 static void on_refused(const char *why, void *arg)
