@@ -68,6 +68,7 @@ struct http_pending {
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line */
     bool in_line;
+    bool tried; /* curl has begun to send it */
 };
 
 static void start_waiting(struct http *http);
@@ -201,6 +202,27 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return n;
 }
 
+/*
+ * A kept connection that breaks before the first byte of the answer makes
+ * libcurl send the request again by itself (Curl_retry_request in its
+ * transfer.c): a message would be sent twice. It asks here before each try.
+ */
+static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct http_pending *p =
+        (struct http_pending *)((struct handle *)arg)->user;
+
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    if (!p->tried || !(p->request_body.len || p->nparts)) {
+        p->tried = true;
+        return CURL_PREREQFUNC_OK;
+    }
+    p->pub.maybe_sent = true;
+    err_set(&p->pub.op.err, ERR_NETWORK,
+            "the connection was closed before an answer came");
+    return CURL_PREREQFUNC_ABORT;
+}
+
 static void handle_set_base(struct http *http, struct handle *h)
 {
     CURL *e = h->easy;
@@ -214,6 +236,8 @@ static void handle_set_base(struct http *http, struct handle *h)
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, curl_closes);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, http);
     curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_try);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     h->plain_json = false;
     free(h->url);
@@ -382,7 +406,7 @@ static void set_error(struct http_pending *p, CURLcode code)
         code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NETWORK;
 
     curl_easy_getinfo(p->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
-    p->pub.maybe_sent = sent > 0;
+    p->pub.maybe_sent = p->pub.maybe_sent || sent > 0;
     err_set(&p->pub.op.err, kind, "%s",
             p->errbuf[0] ? p->errbuf : curl_easy_strerror(code));
 }

@@ -6,9 +6,9 @@
  * not noticed; switching it on with evhttp's own read callback in place ends
  * the program when a client pipelines ("illegal connection state" in
  * evhttp_read_cb, http.c). So watch() switches it on with no read callback, as
- * evhttp_write_buffer() does. And there is no limit on connections: we keep a
- * reference to each connection's bufferevent and look which ones evhttp has
- * let go of (bufferevent_free() clears the callbacks).
+ * evhttp_write_buffer() does. And there is no limit on connections, and nothing
+ * says when evhttp closes one: we remember the sockets by their inode numbers
+ * and, at the limit, look which are still what they were.
  */
 #include "io/httpd.h"
 
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -44,6 +45,11 @@ struct httpd_request {
     TAILQ_ENTRY(httpd_request) link;
 };
 
+struct socket_id {
+    int fd;
+    ino_t inode;
+};
+
 struct httpd {
     struct event_base *base;
     struct evhttp *http;
@@ -51,64 +57,84 @@ struct httpd {
     httpd_handler_fn handler;
     void *arg;
     struct timeval idle;
-    struct bufferevent **connections; /* referenced; some may be closed */
+    struct socket_id *connections; /* some may have been closed */
     size_t nconnections, connections_max;
+    struct bufferevent **fresh; /* accepted in this turn; referenced */
+    size_t nfresh, fresh_cap;
+    struct event *note; /* looks at the fresh ones */
     TAILQ_HEAD(, httpd_request) pending;
 };
 
 /* --- connections ----------------------------------------------------------- */
 
-static bool is_closed(struct bufferevent *bev)
+static ino_t inode_of(int fd)
 {
-    bufferevent_event_cb event;
+    struct stat st;
 
-    bufferevent_getcb(bev, NULL, NULL, &event, NULL);
-    return event == NULL;
+    return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-/* Forget the connections that evhttp has closed. */
+/* Forget the connections that have been closed. */
 static void prune_connections(struct httpd *httpd)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < httpd->nconnections; i++) {
-        struct bufferevent *bev = httpd->connections[i];
+        struct socket_id id = httpd->connections[i];
 
-        if (is_closed(bev))
-            bufferevent_decref(bev);
-        else
-            httpd->connections[kept++] = bev;
+        if (inode_of(id.fd) == id.inode)
+            httpd->connections[kept++] = id;
     }
     httpd->nconnections = kept;
 }
 
-/* One connection too many: make it end. evhttp sees the end and frees it. */
-static void refuse_connection(evutil_socket_t fd, short what, void *arg)
+/* Count a connection, or make it end if it is one too many: evhttp sees the
+ * end and frees it. */
+static void note_connection(struct httpd *httpd, struct bufferevent *bev)
 {
-    struct bufferevent *bev = arg;
+    struct socket_id id = { .fd = bufferevent_getfd(bev) };
 
-    (void)fd, (void)what;
-    if (!is_closed(bev))
-        shutdown(bufferevent_getfd(bev), SHUT_RDWR);
-    bufferevent_decref(bev);
+    id.inode = inode_of(id.fd);
+    if (!id.inode)
+        return;
+    if (httpd->nconnections == httpd->connections_max)
+        prune_connections(httpd);
+    if (httpd->nconnections < httpd->connections_max)
+        httpd->connections[httpd->nconnections++] = id;
+    else
+        shutdown(id.fd, SHUT_RDWR);
 }
 
-/* evhttp asks for the bufferevent of a connection it has just accepted. */
+static void note_fresh(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+
+    (void)fd, (void)what;
+    for (size_t i = 0; i < httpd->nfresh; i++) {
+        note_connection(httpd, httpd->fresh[i]);
+        bufferevent_decref(httpd->fresh[i]);
+    }
+    httpd->nfresh = 0;
+}
+
+/* evhttp asks for the bufferevent of a connection it has just accepted, and
+ * gives it its socket after that: so it is looked at a moment later, but
+ * before anything can come from it. */
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
     struct httpd *httpd = arg;
     struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-    struct timeval now = { 0, 0 };
 
     if (!bev)
         abort();
     bufferevent_incref(bev);
-    if (httpd->nconnections == httpd->connections_max)
-        prune_connections(httpd);
-    if (httpd->nconnections < httpd->connections_max)
-        httpd->connections[httpd->nconnections++] = bev;
-    else /* it has no socket yet: in the next turn */
-        event_base_once(base, -1, EV_TIMEOUT, refuse_connection, bev, &now);
+    if (httpd->nfresh == httpd->fresh_cap) {
+        httpd->fresh_cap = httpd->fresh_cap ? httpd->fresh_cap * 2 : 8;
+        httpd->fresh =
+            xrealloc(httpd->fresh, httpd->fresh_cap * sizeof(httpd->fresh[0]));
+    }
+    httpd->fresh[httpd->nfresh++] = bev;
+    event_active(httpd->note, EV_TIMEOUT, 1);
     return bev;
 }
 
@@ -404,6 +430,7 @@ struct httpd *httpd_start(struct loop *loop, const struct httpd_options *o,
     httpd->connections =
         xalloc(httpd->connections_max * sizeof(httpd->connections[0]));
     TAILQ_INIT(&httpd->pending);
+    httpd->note = evtimer_new(httpd->base, note_fresh, httpd);
     httpd->http = make_evhttp(httpd, o);
     if (!evhttp_bind_listener(httpd->http, listener))
         abort();
@@ -423,9 +450,11 @@ void httpd_free(struct httpd *httpd)
         return;
     while ((r = TAILQ_FIRST(&httpd->pending)))
         httpd_drop(r);
+    for (size_t i = 0; i < httpd->nfresh; i++)
+        bufferevent_decref(httpd->fresh[i]);
     evhttp_free(httpd->http);
-    prune_connections(httpd);
-    assert(httpd->nconnections == 0);
+    event_free(httpd->note);
+    free(httpd->fresh);
     free(httpd->connections);
     free(httpd);
 }
