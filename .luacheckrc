@@ -24,3 +24,7 @@ std = "moonpost"
 max_line_length = 100
 -- a handler's arguments are given, whether it needs them or not
 ignore = { "212/ctx", "212/self" }
+-- only there: what declares settings
+files["**/defaults/**"] = { read_globals = {
+  option = { fields = { "boolean", "choice", "integer", "list", "map", "number", "string" } },
+} }
