@@ -35,6 +35,8 @@
     (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |     \
      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH)
 
+#define WRITE_MAX (256 << 10) /* bytes at once; libevent's own is 16 KiB */
+
 struct httpd_request {
     struct httpd *httpd;
     struct evhttp_request *req; /* without connection when the client left */
@@ -93,10 +95,14 @@ static void prune_connections(struct httpd *httpd)
 static void note_connection(struct httpd *httpd, struct bufferevent *bev)
 {
     struct socket_id id = { .fd = bufferevent_getfd(bev) };
+    int yes = 1;
 
     id.inode = inode_of(id.fd);
     if (!id.inode)
         return;
+    /* the last piece of an answer must not wait for an acknowledgement */
+    setsockopt(id.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    bufferevent_set_max_single_write(bev, WRITE_MAX);
     if (httpd->nconnections == httpd->connections_max)
         prune_connections(httpd);
     if (httpd->nconnections < httpd->connections_max)
@@ -290,15 +296,11 @@ void httpd_stream_begin(struct httpd_request *r, int status,
                         const char *const *headers)
 {
     struct bufferevent *bev = bufferevent_of(r);
-    int yes = 1;
 
     assert(!r->streaming);
     r->streaming = true;
     if (!bev)
         return;
-    /* small pieces must not wait for the client's acknowledgements */
-    setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &yes,
-               sizeof(yes));
     add_headers(r, headers);
     evhttp_send_reply_start(r->req, status, NULL);
     evhttp_connection_set_closecb(connection_of(r), on_close, r);

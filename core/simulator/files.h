@@ -12,7 +12,7 @@
 #define FILES_BYTES_MAX (64u << 20)
 
 struct file {
-    char id[32], unique_id[32];
+    char id[40], unique_id[40];
     char *name, *type; /* NULL: unknown */
     char path[64];     /* "photos/file_1.jpg", as getFile gives it */
     struct text *data;

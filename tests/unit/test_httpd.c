@@ -53,7 +53,12 @@ static void on_request(struct httpd_request *req, void *arg)
     struct server *s = arg;
 
     s->requests++;
-    if (strcmp(httpd_path(req), "/drop") == 0) {
+    if (strcmp(httpd_path(req), "/large") == 0) {
+        char *bytes = xalloc(40000);
+
+        httpd_reply(req, 200, NULL, (struct slice){ bytes, 40000 });
+        free(bytes);
+    } else if (strcmp(httpd_path(req), "/drop") == 0) {
         httpd_drop(req);
     } else if (strcmp(httpd_path(req), "/hold") == 0) {
         s->held = req;
@@ -293,6 +298,21 @@ static void test_httpd__stream_end_keeps_the_connection(void **state)
     close(fd);
 }
 
+/* All of a large answer comes at once, not its end 40 ms later (Nagle). */
+static void test_httpd__large_answer_is_not_held_up(void **state)
+{
+    struct server *s = *state;
+    static char bytes[60000];
+    int fd = dial(s);
+
+    for (int i = 0; i < 3; i++) {
+        say(fd, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+        run_ms(s, 25);
+        assert_true(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 40000);
+    }
+    close(fd);
+}
+
 static void test_httpd__drop(void **state)
 {
     struct server *s = *state;
@@ -352,6 +372,7 @@ int main(void)
         TEST(test_httpd__client_leaves),
         TEST(test_httpd__stream),
         TEST(test_httpd__stream_end_keeps_the_connection),
+        TEST(test_httpd__large_answer_is_not_held_up),
         TEST(test_httpd__drop),
         TEST(test_httpd__free_with_pending),
         TEST(test_httpd__port_taken),
