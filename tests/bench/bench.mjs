@@ -6,7 +6,7 @@ import { profile } from "./profile.mjs";
 import { bots, makeTemplate, mistakes, runOnce } from "./runs.mjs";
 
 const numbers = { updates: 20000, chats: 10000, rounds: 3, "delay-ms": 0, rate: 0, wait: 60 };
-const texts = { only: "", build: "", log: "", json: "", tool: "" };
+const texts = { only: "", build: "", log: "", json: "", tool: "", other: "" };
 
 function readOptions() {
   const options = {};
@@ -24,8 +24,10 @@ function readOptions() {
   if (read.rate) read.wait = Math.max(read.wait, Math.ceil(read.updates / read.rate) + 30);
   read.profile = positionals[0] === "profile";
   if (positionals.length > (read.profile ? 1 : 0)) throw new Error(`what is ${positionals}?`);
-  read.only = read.only ? read.only.split(",") : read.profile ? ["moonpost"] : Object.keys(bots);
+  const usual = Object.keys(bots).filter((name) => !bots[name].extra || read[name]);
+  read.only = read.only ? read.only.split(",") : read.profile ? ["moonpost"] : usual;
   const unknown = read.only.find((name) => !bots[name]);
+  if (read.only.includes("other") && !read.other) throw new Error("--other FILE is missing");
   if (unknown) throw new Error(`--only ${unknown}: there are ${Object.keys(bots).join(", ")}`);
   return read;
 }

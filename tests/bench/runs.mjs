@@ -13,6 +13,7 @@ const run = promisify(execFile);
 
 export const bots = {
   moonpost: { command: (o) => [join(o.build, "moonpost"), "run", join(here, "moonpost")] },
+  other: { command: (o) => [o.other, "run", join(here, "moonpost")], extra: true },
   grammy: { command: () => [process.execPath, join(here, "peers/grammy.mjs")] },
   // without lanes: what overlaps or overtakes there is no mistake
   script: {
