@@ -30,7 +30,9 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
-    char text[1000]; /* cut at a UTF-8 boundary when longer */
+    /* Cut at a UTF-8 boundary when longer. Every operation holds one: small
+     * enough that they stay where malloc() is fast (its thread cache). */
+    char text[400];
 };
 
 #define ERR_INIT                                                               \

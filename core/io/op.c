@@ -7,7 +7,12 @@
 
 void op_init(struct op *op, const struct op_class *class, struct loop *loop)
 {
-    *op = (struct op){ .class = class, .loop = loop, .state = OP_RUNNING };
+    op->class = class;
+    op->loop = loop;
+    op->state = OP_RUNNING;
+    op->done = NULL;
+    op->arg = NULL;
+    err_clear(&op->err); /* not all of its text: this is called often */
     loop->live_ops++;
 }
 

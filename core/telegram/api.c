@@ -163,19 +163,44 @@ static void read_error(struct tg_op *tg, struct slice answer)
     buf_release(&text);
 }
 
+/* The members ok and result of a valid answer, in one pass. */
+static void read_members(struct slice answer, struct slice *ok,
+                         struct slice *result)
+{
+    struct json_iter it;
+
+    *ok = *result = SLICE_NONE;
+    json_iter_init(&it, answer);
+    while (json_iter_next(&it)) {
+        if (slice_eq(it.key, "ok"))
+            *ok = it.value;
+        else if (slice_eq(it.key, "result"))
+            *result = it.value;
+    }
+}
+
+static void not_an_answer(struct tg_op *tg, const struct err *why)
+{
+    tg->result = SLICE_NONE;
+    tg->error_code = tg->http->status;
+    tg->maybe_sent = true;
+    err_set(&tg->op.err, ERR_NETWORK,
+            "the Bot API server answered HTTP %d with something that is not "
+            "the Bot API's JSON%s%s",
+            tg->http->status, why->kind ? ": " : "", why->text);
+}
+
 static void read_answer(struct tg_op *tg)
 {
-    struct slice answer = buf_slice(&tg->http->body);
+    struct slice answer = buf_slice(&tg->http->body), ok;
     struct err why = ERR_INIT;
-    struct slice ok;
 
     tg->valid = json_check(answer, JSON_DEPTH_MAX, &why);
-    if (tg->valid && json_kind(answer) == JSON_OBJECT) {
-        ok = json_get(answer, "ok");
-        tg->result = json_get(answer, "result");
+    if (tg->valid) {
+        read_members(answer, &ok, &tg->result);
         if (ok.p && json_is_true(ok) && tg->result.p)
             return;
-        if (ok.p && json_kind(ok) == JSON_BOOL && !json_is_true(ok)) {
+        if (slice_eq(ok, "false")) {
             read_error(tg, answer);
             return;
         }
@@ -184,13 +209,7 @@ static void read_answer(struct tg_op *tg)
         if (tg->result.p)
             return;
     }
-    tg->result = SLICE_NONE;
-    tg->error_code = tg->http->status;
-    tg->maybe_sent = true;
-    err_set(&tg->op.err, ERR_NETWORK,
-            "the Bot API server answered HTTP %d with something that is not "
-            "the Bot API's JSON%s%s",
-            tg->http->status, why.kind ? ": " : "", why.text);
+    not_an_answer(tg, &why);
 }
 
 static void on_http(struct op *op)
