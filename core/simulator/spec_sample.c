@@ -52,17 +52,38 @@ static json_t *sample_scalar(const char *type, const char *name)
     return sample_string(name);
 }
 
-/* The parameter of the field's name, if its type fits; NULL otherwise. */
+static bool is_any(const struct spec *spec, const json_t *types,
+                   const json_t *value)
+{
+    size_t i;
+    json_t *type;
+
+    json_array_foreach(types, i, type)
+    {
+        struct err why = ERR_INIT;
+
+        if (spec_is(spec, json_string_value(type), value, &why))
+            return true;
+    }
+    return false;
+}
+
+/* The parameter of the field's name, if it is of the field's type (what is
+ * sent may be an InputChecklist and what comes back a Checklist); else NULL. */
 static json_t *from_params(const struct sampler *s, const json_t *field)
 {
     const char *name = json_string_value(json_object_get(field, "name"));
+    json_t *types = json_object_get(field, "types");
     json_t *value = json_object_get(s->params, name), *converted;
     struct err why = ERR_INIT;
 
     if (!value)
         return NULL;
-    converted = spec_convert(s->spec, json_object_get(field, "types"), value,
-                             name, 0, &why);
+    converted = spec_convert(s->spec, types, value, name, 0, &why);
+    if (converted && !is_any(s->spec, types, converted)) {
+        json_decref(converted);
+        return NULL;
+    }
     return converted;
 }
 

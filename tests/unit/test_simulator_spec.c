@@ -245,6 +245,27 @@ static void test_spec__results_agree_with_params(void **state)
     json_decref(known);
 }
 
+/* What is sent is not always what comes back. */
+static void test_spec__results_are_not_input_types(void **state)
+{
+    json_t *known = known_objects();
+    json_t *params = json_loads(
+        "{\"chat_id\":1001,\"business_connection_id\":\"b\",\"checklist\":"
+        "{\"title\":\"t\",\"parse_mode\":\"HTML\",\"tasks\":[]}}",
+        0, NULL);
+    json_t *m =
+        spec_result(spec, spec_method(spec, "sendChecklist"), params, known);
+    struct err err = ERR_INIT;
+
+    (void)state;
+    if (!spec_is(spec, "Message", m, &err))
+        fail_msg("%s", err.text);
+    assert_non_null(json_object_get(m, "checklist"));
+    json_decref(m);
+    json_decref(params);
+    json_decref(known);
+}
+
 static void test_spec__is(void **state)
 {
     static const struct {
@@ -363,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_spec__deep_values_are_refused),
         cmocka_unit_test(test_spec__results_have_their_type),
         cmocka_unit_test(test_spec__results_agree_with_params),
+        cmocka_unit_test(test_spec__results_are_not_input_types),
         cmocka_unit_test(test_spec__is),
         cmocka_unit_test(test_faults__match_counts_down),
         cmocka_unit_test(test_faults__bad_bodies),
