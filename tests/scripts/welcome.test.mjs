@@ -7,8 +7,12 @@ import { startBot } from "./lib/bot.mjs";
 const bot = startBot();
 let eve;
 
-// A message that comes after everything before it has been handled.
-const mark = async (chat) => (await bot.ask(carol, "/id", { chat })).message_id;
+// The answer to an /id: everything sent before has been handled then.
+async function mark(chat) {
+  const { message } = await bot.sim.send(carol, "/id", { chat });
+  const answer = await bot.sim.message(chat, (m) => m.message_id > message.message_id && m.text?.startsWith("Chat: "));
+  return answer.message_id;
+}
 
 // The bot's messages since a message: what it says to a join, with the mark after it.
 async function join(chat, ...users) {

@@ -1,6 +1,8 @@
-// `moonpost dev` with the bot in this repository and a database of its own, once
-// for a test file; and talking to it.
+// `moonpost dev` with a copy of the bot in this repository and a database of its
+// own, once for a test file; and talking to it.
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before } from "node:test";
 import { Program, root, until } from "../../system/lib/program.mjs";
@@ -25,8 +27,18 @@ async function query(url, statement, values) {
 class Bot {
   name = `scripts_${process.pid}_${Date.now()}`;
 
+  // files: what the folder has besides, "scripts/x.lua" → its text.
+  async prepare(files) {
+    this.dir = await mkdtemp(path.join(tmpdir(), "moonpost-scripts-"));
+    for (const part of ["scripts", "defaults"]) {
+      await cp(path.join(root, part), path.join(this.dir, part), { recursive: true });
+    }
+    for (const [file, text] of Object.entries(files)) await writeFile(path.join(this.dir, file), text);
+    await query(server, `CREATE DATABASE ${this.name}`);
+  }
+
   async start() {
-    this.program = new Program(["dev", root, "--port", "0"], { env: { DATABASE_URL: urlOf(this.name) } });
+    this.program = new Program(["dev", this.dir, "--port", "0"], { env: { DATABASE_URL: urlOf(this.name) } });
     const [base] = await this.program.line(/http:\/\/127\.0\.0\.1:\d+/);
     this.sim = new Simulator(base);
   }
@@ -38,9 +50,10 @@ class Bot {
   }
 
   async end() {
-    if (!this.program) return;
-    await this.program.stop();
+    if (!server) return;
+    await this.program?.stop();
     await query(server, `DROP DATABASE IF EXISTS ${this.name} WITH (FORCE)`);
+    await rm(this.dir, { recursive: true });
   }
 
   // What is stored for a chat; undefined: no row.
@@ -80,11 +93,11 @@ class Bot {
   }
 }
 
-export function startBot() {
+export function startBot(files = {}) {
   const bot = new Bot();
   before(async () => {
     if (!server) throw new Error("MOONPOST_TEST_DATABASE_URL is not set");
-    await query(server, `CREATE DATABASE ${bot.name}`);
+    await bot.prepare(files);
     await bot.start();
   });
   after(() => bot.end());
