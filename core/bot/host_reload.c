@@ -27,6 +27,20 @@ bool host_load(struct host *host, struct err *err)
     return true;
 }
 
+static void add_folders(struct host *host)
+{
+    static const char *const folders[] = { "scripts", "defaults",
+                                           "migrations" };
+    struct buf path = BUF_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        buf_reset(&path);
+        buf_addf(&path, "%s/%s", host->dir, folders[i]);
+        watch_add(host->watch, path.data);
+    }
+    buf_release(&path);
+}
+
 static void reload(void *arg)
 {
     struct host *host = arg;
@@ -34,6 +48,7 @@ static void reload(void *arg)
 
     if (host->state != HOST_RUNNING)
         return;
+    add_folders(host);
     if (!host_load(host, &err)) {
         log_error("reload",
                   "%s\nnot reloaded: the scripts loaded before stay in use",
@@ -41,7 +56,7 @@ static void reload(void *arg)
         return;
     }
     lua_gc(host->vm->L, LUA_GCCOLLECT);
-    log_info("reload", "reloaded: %d scripts, %d handlers", host->gen->files,
+    log_info("reload", "reloaded: %d files, %d handlers", host->gen->files,
              host->gen->handlers.n);
     host_sync_commands(host);
     host_sync_allowed(host);
@@ -49,10 +64,7 @@ static void reload(void *arg)
 
 void host_watch(struct host *host)
 {
-    static const char *const folders[] = { "scripts", "defaults",
-                                           "migrations" };
     struct err err = ERR_INIT;
-    struct buf path = BUF_INIT;
 
     if (!host->settings->reload || host->watch)
         return;
@@ -62,12 +74,8 @@ void host_watch(struct host *host)
                  err.text);
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-        buf_reset(&path);
-        buf_addf(&path, "%s/%s", host->dir, folders[i]);
-        watch_add(host->watch, path.data);
-    }
-    buf_release(&path);
+    watch_add_for_folders(host->watch, host->dir); /* a first defaults/ */
+    add_folders(host);
 }
 
 /* Telegram's list of commands, with those that have a description. */

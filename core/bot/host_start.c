@@ -69,7 +69,7 @@ static void begin_polling(struct host *host)
     host_sync_commands(host);
     host_sync_allowed(host);
     host_watch(host);
-    log_info("host", "@%s is running: %d scripts, %d handlers", host->username,
+    log_info("host", "@%s is running: %d files, %d handlers", host->username,
              host->gen->files, host->gen->handlers.n);
     if (host->options.on_ready)
         host->options.on_ready(host->username, host->options.arg);

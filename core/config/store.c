@@ -130,6 +130,14 @@ static void answer(struct config_store *store, const struct pg_op *query,
     op->config = config;
 }
 
+/* Whatever it was to io/: for those who wait, the database could not be asked. */
+static void failed(struct config_op *op, const struct err *why)
+{
+    op->op.err = *why;
+    if (why->kind == ERR_TIMEOUT || why->kind == ERR_NETWORK)
+        op->op.err.kind = ERR_DATABASE;
+}
+
 static void on_fetched(struct op *op)
 {
     struct fetch *fetch = op->arg;
@@ -142,7 +150,7 @@ static void on_fetched(struct op *op)
         TAILQ_REMOVE(&ops, waiter, link);
         waiter->in_fetch = false;
         if (op->err.kind)
-            waiter->op.err = op->err;
+            failed(waiter, &op->err);
         else
             answer(fetch->store, fetch->query, waiter);
         op_complete(&waiter->op);
@@ -269,7 +277,7 @@ static void write_next(struct config_op *c);
 static void commit_failed(struct config_op *c, const struct err *err)
 {
     cache_drop(c->store->cache, c->chat_id);
-    c->op.err = *err;
+    failed(c, err);
     op_complete_here(&c->op);
 }
 

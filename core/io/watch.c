@@ -26,6 +26,7 @@ struct watch {
     void *arg;
     char **paths; /* by watch descriptor; NULL: none */
     int npaths;
+    int shallow; /* the descriptor of watch_add_for_folders(); -1: none */
 };
 
 static void remember(struct watch *w, int wd, const char *path)
@@ -70,6 +71,12 @@ void watch_add(struct watch *w, const char *path)
     add(w, path, 0);
 }
 
+void watch_add_for_folders(struct watch *w, const char *path)
+{
+    w->shallow =
+        inotify_add_watch(w->fd, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+}
+
 static void on_event(struct watch *w, const struct inotify_event *e)
 {
     static const struct timeval quiet = { 0, QUIET_MS * 1000 };
@@ -80,6 +87,11 @@ static void on_event(struct watch *w, const struct inotify_event *e)
             free(w->paths[e->wd]);
             w->paths[e->wd] = NULL;
         }
+        return;
+    }
+    if (e->wd == w->shallow) {
+        if (e->mask & IN_ISDIR)
+            event_add(w->quiet, &quiet);
         return;
     }
     if ((e->mask & IN_ISDIR) && (e->mask & (IN_CREATE | IN_MOVED_TO)) &&
@@ -130,7 +142,9 @@ struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,
         return NULL;
     }
     w = xalloc(sizeof(*w));
-    *w = (struct watch){ .loop = loop, .fd = fd, .fn = fn, .arg = arg };
+    *w = (struct watch){
+        .loop = loop, .fd = fd, .fn = fn, .arg = arg, .shallow = -1
+    };
     w->readable =
         event_new(loop->base, fd, EV_READ | EV_PERSIST, on_readable, w);
     w->quiet = evtimer_new(loop->base, on_quiet, w);

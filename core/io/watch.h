@@ -22,7 +22,10 @@ struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,
                         struct err *err) MUST_CHECK;
 void watch_free(struct watch *watch); /* NULL is allowed */
 
-/* Watch a folder and those below it; one that does not exist is ignored. */
+/* Watch a folder and those below it; one that does not exist is ignored, one that
+ * is watched already stays so. */
 void watch_add(struct watch *watch, const char *path);
+/* Only tell when a folder appears directly in path. */
+void watch_add_for_folders(struct watch *watch, const char *path);
 
 #endif
