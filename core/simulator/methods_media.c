@@ -42,7 +42,8 @@ static json_t *media_content(struct call *c, const struct media_kind *kind,
     content = json_object();
     media = file_media(file, kind->name, params);
     if (strcmp(kind->name, "animation") == 0) /* as at Telegram: both */
-        json_object_set(content, "document", media);
+        json_object_set_new(content, "document",
+                            file_media(file, "document", NULL));
     json_object_set_new(content, kind->name, media);
     if (json_bool(params, "has_spoiler"))
         json_set_bool(content, "has_media_spoiler", true);

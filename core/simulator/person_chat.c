@@ -113,7 +113,8 @@ static void add_media(struct sim_request *r, json_t *message, int kind,
     json_t *object = file_media(file, media[kind].name, NULL);
 
     if (strcmp(media[kind].name, "animation") == 0)
-        json_object_set(message, "document", object);
+        json_object_set_new(message, "document",
+                            file_media(file, "document", NULL));
     json_object_set_new(message, media[kind].name, object);
 }
 

@@ -139,6 +139,10 @@ test("details: media can be replaced, and come from an address", async (t) => {
   const edited = await bot.api.editMessageMedia(alice, sent.message_id,
     InputMediaBuilder.document(new InputFile(Buffer.from("two!"), "two.txt"), { caption: "second" }));
   assert.deepEqual([edited.document.file_name, edited.document.file_size, edited.caption], ["two.txt", 4, "second"]);
+  for (const kind of ["Animation", "Video", "Audio", "Voice", "VideoNote", "Sticker"]) {
+    const message = await bot.api[`send${kind}`](alice, new InputFile(Buffer.from(kind), `a.${kind}`));
+    assert.ok(message[kind.replace(/(?!^)[A-Z]/g, "_$&").toLowerCase()].file_id, kind);
+  }
   const byUrl = await bot.api.sendPhoto(alice, "https://example.com/a.png");
   assert.ok(byUrl.photo.length > 0);
   assert.equal((await code(bot.api.sendDocument(alice, new InputFile(Buffer.alloc(0), "empty"))))[1], "Bad Request: file must be non-empty");
