@@ -210,17 +210,23 @@ function onAction({ key, bot, action }) {
 
 async function openView() {
   limit = step;
-  const key = currentKey();
+  atEnd = true;
   draw();
   drawTyping();
   toEnd();
+  await readAgain();
+}
+
+async function readAgain() {
+  const key = currentKey();
   if (view.chat === null && !view.bot) return;
   await loadRoom(key);
-  if (key === currentKey()) {
-    draw();
-    toEnd();
-    emit("drawn");
-  }
+  if (key !== currentKey()) return;
+  const from = log.scrollTop;
+  draw();
+  if (atEnd) toEnd();
+  else log.scrollTop = from;
+  emit("drawn");
 }
 
 export function startChat() {
@@ -248,7 +254,7 @@ export function startChat() {
   });
   on("view", openView);
   on("reset", openView);
-  on("refresh", openView);
+  on("refresh", readAgain);
   on("message", ({ key, message }) => {
     if (message.from?.id === typing.get(key)?.bot) {
       typing.delete(key);

@@ -4,6 +4,7 @@ import { dropMessages, emit, forgetRooms, get, keyOf, putMessage, readHash, relo
 
 let stream = null;
 let retry = 300;            // ms until the next try
+let misses = 0;             // since the stream was last open
 let stateTimer = 0;
 let history = 0;            // events up to this seq happened before the page was there
 
@@ -68,7 +69,8 @@ function onEvent(name, e) {
 function lost() {
   stream?.close();
   stream = null;
-  if (store.online) {
+  // a stream that is back at once is not worth a word
+  if (++misses > 1 && store.online) {
     store.online = false;
     emit("online");
   }
@@ -79,7 +81,10 @@ function lost() {
 function listen() {
   stream = new EventSource(`/sim/events?after=${store.seq}`);
   stream.onerror = lost;
-  stream.onopen = () => { retry = 300; };
+  stream.onopen = () => {
+    retry = 300;
+    misses = 0;
+  };
   for (const name of Object.keys(handlers)) stream.addEventListener(name, (e) => onEvent(name, e));
 }
 
