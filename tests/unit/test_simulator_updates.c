@@ -1,6 +1,8 @@
 /* test_simulator_updates.c - the rules of getUpdates and setWebhook. */
 #include "sim_test.h"
 
+#include "io/httpd.h"
+
 static size_t count(const json_t *updates)
 {
     return json_array_size(updates);
@@ -100,6 +102,10 @@ static void test_updates__poller_that_left(void **state)
     run_ms(30);
     op_free(&op->op);
     run_ms(30);
+    assert_int_equal(
+        count(json_object_get(request("sim/calls?method=getUpdates", NULL),
+                              "calls")),
+        1); /* it is over, not waiting for nobody */
     alice_says(1001, "anyone?");
     assert_int_equal(count(poll(0)), 1);
 }
@@ -193,6 +199,71 @@ static void test_updates__webhook_or_polling(void **state)
     assert_int_equal(count(poll(0)), 0);
 }
 
+struct hook {
+    int requests;
+    char secret[32];
+    int64_t update_id;
+};
+
+/* A bot behind a webhook: the first delivery fails, then it answers with a call. */
+static void on_hook(struct httpd_request *req, void *arg)
+{
+    static const char *const headers[] = { "Content-Type", "application/json",
+                                           NULL };
+    struct hook *hook = arg;
+    const char *secret = httpd_header(req, "X-Telegram-Bot-Api-Secret-Token");
+    struct slice body = httpd_body(req);
+    json_t *update = json_loadb(body.p, body.n, 0, NULL);
+
+    snprintf(hook->secret, sizeof(hook->secret), "%s", secret ? secret : "");
+    hook->update_id = num(update, "update_id");
+    json_decref(update);
+    if (hook->requests++ == 0)
+        httpd_reply(req, 500, NULL, slice_of("not yet"));
+    else
+        httpd_reply(req, 200, headers,
+                    slice_of("{\"method\":\"sendMessage\",\"chat_id\":1001,"
+                             "\"text\":\"from the hook\"}"));
+}
+
+static void test_updates__webhook_delivery(void **state)
+{
+    struct httpd_options o = { .address = "127.0.0.1" };
+    struct err err = ERR_INIT;
+    struct hook hook = { 0 };
+    struct httpd *httpd = httpd_start(sim.loop, &o, on_hook, &hook, &err);
+    json_t *messages, *entries;
+    char url[64];
+
+    (void)state;
+    assert_non_null(httpd);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/hook", httpd_port(httpd));
+    ok(call("setWebhook",
+            json_pack("{s:s, s:s}", "url", url, "secret_token", "s3cret")));
+    alice_says(1001, "deliver me");
+    run_ms(100);
+    assert_int_equal(hook.requests, 1);
+    assert_int_equal(num(ok(call("getWebhookInfo", NULL)),
+                         "pending_update_count"),
+                     1);
+    run_ms(1200); /* it is tried again after a second */
+    assert_int_equal(hook.requests, 2);
+    assert_int_equal(hook.update_id, 100);
+    assert_string_equal(hook.secret, "s3cret");
+    messages =
+        json_object_get(request("sim/messages?chat=1001", NULL), "messages");
+    assert_string_equal(str(json_array_get(messages, 1), "text"),
+                        "from the hook");
+    entries = json_object_get(request("sim/updates", NULL), "updates");
+    assert_true(
+        json_is_true(json_object_get(json_array_get(entries, 0), "done")));
+    assert_int_equal(num(ok(call("getWebhookInfo", NULL)),
+                         "pending_update_count"),
+                     0);
+    ok(call("deleteWebhook", NULL));
+    httpd_free(httpd);
+}
+
 static void test_updates__set_webhook_ends_a_poll(void **state)
 {
     struct http_op *op;
@@ -249,6 +320,7 @@ int main(void)
         TEST(test_updates__allowed),
         TEST(test_updates__kinds_that_must_be_asked_for),
         TEST(test_updates__webhook_or_polling),
+        TEST(test_updates__webhook_delivery),
         TEST(test_updates__set_webhook_ends_a_poll),
         TEST(test_updates__raw_and_ready_made),
         TEST(test_updates__feed_says_done),
