@@ -36,18 +36,12 @@ static void add_json(struct buf *body, const char *key, struct slice value)
 /* {"chat_id":…: the chat of the update, and the topic that it came from. */
 static void add_chat(lua_State *L, struct buf *body, const struct update *u)
 {
-    struct slice topic;
-
     if (!u->chat_id)
         luaL_error(L, "this update has no chat to send to");
     buf_adds(body, "{\"chat_id\":");
     buf_add_int(body, u->chat_id);
-    topic = json_get(u->message, "is_topic_message");
-    if (topic.p && json_is_true(topic))
-        add_json(body, "message_thread_id",
-                 json_get(u->message, "message_thread_id"));
-    add_json(body, "business_connection_id",
-             json_get(u->message, "business_connection_id"));
+    add_json(body, "message_thread_id", u->topic);
+    add_json(body, "business_connection_id", u->business);
 }
 
 /* A text and options, or a table with everything, from index 2 on. */

@@ -109,6 +109,7 @@ static void read_message(struct update *u, struct slice message)
 {
     struct json_iter it;
     struct slice caption = SLICE_NONE;
+    bool in_topic = false;
 
     u->message = message;
     json_iter_init(&it, message);
@@ -121,7 +122,15 @@ static void read_message(struct update *u, struct slice message)
             u->text = json_raw(it.value);
         else if (slice_eq(it.key, "caption"))
             caption = json_raw(it.value);
+        else if (slice_eq(it.key, "is_topic_message"))
+            in_topic = json_is_true(it.value);
+        else if (slice_eq(it.key, "message_thread_id"))
+            u->topic = it.value;
+        else if (slice_eq(it.key, "business_connection_id"))
+            u->business = it.value;
     }
+    if (!in_topic)
+        u->topic = SLICE_NONE; /* then it is a thread of replies */
     if (!u->text.p)
         u->text = caption;
 }

@@ -56,9 +56,12 @@ struct update {
     struct slice from; /* the User who did it */
     struct slice
         text; /* of a message: its text, or else caption (raw string) */
-    struct slice data; /* of a callback query (raw string) */
-    int64_t chat_id;   /* 0: none */
-    int64_t user_id;   /* 0: none */
+    struct slice data;  /* of a callback query (raw string) */
+    struct slice topic; /* message_thread_id of a message in a topic */
+    struct slice
+        business;    /* business_connection_id of a message, with quotes */
+    int64_t chat_id; /* 0: none */
+    int64_t user_id; /* 0: none */
     struct slice
         command; /* "start" of a message "/start@some_bot x"; "" none */
     struct slice command_bot;  /* "some_bot" */
