@@ -105,6 +105,7 @@ static void on_database(bool up, const char *reason, void *arg)
 static bool open_database(struct host *host, struct err *err)
 {
     const struct settings *s = host->settings;
+    struct err why = ERR_INIT;
 
     if (!s->database_url)
         return err_set(
@@ -122,9 +123,9 @@ static bool open_database(struct host *host, struct err *err)
                           .prepare = s->database_prepare,
                           .require_ssl = s->on_heroku,
                       },
-                      err);
+                      &why);
     if (!host->pg)
-        return false;
+        return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
     pg_on_state(host->pg, on_database, host);
     host->store =
         config_store_new(host->loop, host->pg,

@@ -25,10 +25,13 @@ static void on_migrated(struct op *op)
 
 static bool open_and_run(const struct settings *s, struct migration_run *run)
 {
+    struct err why = ERR_INIT;
     struct op *op;
 
     if (!s->database_url)
-        return err_set(&run->err, ERR_USAGE, "DATABASE_URL is not set");
+        return err_set(&run->err, ERR_USAGE,
+                       "DATABASE_URL is not set: where is PostgreSQL? "
+                       "(postgres://user:password@host/database)");
     if (!check_bot_folder(run->dir, &run->err))
         return false;
     run->pg = pg_new(run->loop,
@@ -39,9 +42,9 @@ static bool open_and_run(const struct settings *s, struct migration_run *run)
                          .wait_timeout_ms = s->database_timeout_ms,
                          .require_ssl = s->on_heroku,
                      },
-                     &run->err);
+                     &why);
     if (!run->pg)
-        return false;
+        return err_set(&run->err, why.kind, "DATABASE_URL: %s", why.text);
     op = migrate_start(run->loop, run->pg, run->dir, run->dry_run);
     op->done = on_migrated;
     op->arg = run;

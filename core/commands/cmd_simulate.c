@@ -25,12 +25,12 @@ static int simulate(struct invocation *in)
         loop_free(loop);
         return command_failed(&err);
     }
-    printf("A simulated Telegram is at http://127.0.0.1:%d\n"
-           "For a bot: BOT_TOKEN=1:any TELEGRAM_API_URL=http://127.0.0.1:%d\n",
-           simulator_port(sim), simulator_port(sim));
     loop_on_signal(loop, SIGTERM, on_signal, loop);
     loop_on_signal(loop, SIGINT, on_signal, loop);
     loop_on_signal(loop, SIGHUP, on_signal, loop);
+    printf("A simulated Telegram is at http://127.0.0.1:%d\n"
+           "For a bot: BOT_TOKEN=1:any TELEGRAM_API_URL=http://127.0.0.1:%d\n",
+           simulator_port(sim), simulator_port(sim));
     loop_run(loop);
     simulator_free(sim);
     loop_free(loop);

@@ -2,6 +2,7 @@
 #include "telegram/api.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,11 @@ struct tg {
 static bool parse_token(const char *token, int64_t *id, struct err *err)
 {
     char *end;
-    long long n = strtoll(token, &end, 10);
+    long long n;
 
-    if (!isdigit((unsigned char)token[0]) || *end != ':' || n <= 0)
+    errno = 0;
+    n = strtoll(token, &end, 10);
+    if (!isdigit((unsigned char)token[0]) || *end != ':' || n <= 0 || errno)
         goto bad;
     for (const char *p = end + 1; *p; p++)
         if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-')
@@ -38,6 +41,23 @@ bad:
                    "gives it");
 }
 
+/* Is this "host", "host:port" or "[address]:port", n long? */
+static bool is_host(const char *host, size_t n)
+{
+    size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    char *end;
+    long port;
+
+    if (name == 0 || name > n || memchr(host, '@', n))
+        return false;
+    if (name == n)
+        return true;
+    if (host[name] != ':' || !isdigit((unsigned char)host[name + 1]))
+        return false;
+    port = strtol(host + name + 1, &end, 10);
+    return end == host + n && port >= 1 && port <= 65535;
+}
+
 /* "https://host:port/path" → its path, "" if none. */
 static bool parse_url(const char *url, const char **path, struct err *err)
 {
@@ -49,11 +69,11 @@ static bool parse_url(const char *url, const char **path, struct err *err)
         host = url + 8;
     else
         host = "";
-    if (!*host || *host == '/' || strpbrk(host, "?# \t\r\n"))
+    *path = host + strcspn(host, "/");
+    if (!is_host(host, strcspn(host, "/")) || strpbrk(host, "?# \t\r\n"))
         return err_set(err, ERR_USAGE,
                        "TELEGRAM_API_URL: must look like "
                        "https://api.telegram.org or http://host:port");
-    *path = host + strcspn(host, "/");
     return true;
 }
 
