@@ -157,6 +157,10 @@ static void test_updates__kinds_that_must_be_asked_for(void **state)
                       "chat_member", "message_reaction")));
     person("join",
            json_pack("{s:i, s:I}", "as", 1002, "chat", (json_int_t)FORUM));
+    /* who is no administrator does not hear of it */
+    person("member", json_pack("{s:i, s:i, s:s}", "chat", GROUP, "user", 1,
+                               "status", "member"));
+    person("leave", json_pack("{s:i, s:i}", "as", 1002, "chat", GROUP));
     updates = poll(0);
     assert_int_equal(count(updates), 1);
     assert_string_equal(str(json_object_get(update_at(updates, 0,
