@@ -218,7 +218,7 @@ static int container_newindex(lua_State *L)
         if (lua_rawgeti(L, mt, OWNER) == LUA_TNIL)
             lua_pushvalue(L, mt);
         push_value(L, view, node, buf_slice(json), lua_gettop(L));
-        lua_replace(L, -4); /* values, view, key, value, … */
+        lua_replace(L, view + 2); /* values, view, key, value, … */
         lua_settop(L, view + 2);
     }
     lua_rawset(L, values);
@@ -548,8 +548,9 @@ static void collect_dirty(lua_State *L, struct view *v, int view)
         struct buf *json = json_push_buf(L), *path;
 
         lua_rawgeti(L, -3, VALUES);
-        if (!json_add_lua(L, -1, NULL, json, &err) ||
-            !setting_check(node, buf_slice(json), &err))
+        if (!json_add_lua(L, -1, NULL, json, &err))
+            luaL_error(L, "config.%s: %s", node->name, err.text);
+        if (!setting_check(node, buf_slice(json), &err))
             luaL_error(L, "config.%s", err.text);
         path = json_push_buf(L);
         setting_path(node, path);
