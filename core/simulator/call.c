@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "simulator/outgoing.h"
 #include "simulator/updates.h"
 
 struct method_entry {
@@ -221,15 +222,18 @@ void call_release_methods(struct simulator *sim)
     }
 }
 
-/* What a method without behaviour of its own answers: the declared type. */
+/* What a method without behaviour of its own answers: the declared type. A
+ * message comes into the chat too, so that it can be edited and deleted. */
 static bool plausible(struct call *c)
 {
+    static const struct send_kind kind = { "can_send_other_messages",
+                                           "such messages" };
     json_t *known = json_pack("{s:O}", "User", c->bot->user->json);
     struct chat *chat = NULL;
     json_t *result;
 
     if (json_object_get(c->params, "chat_id") &&
-        !(chat = call_chat(c, "chat_id"))) {
+        !(chat = call_chat_inside(c, "chat_id"))) {
         json_decref(known);
         return false;
     }
@@ -237,7 +241,11 @@ static bool plausible(struct call *c)
         json_object_set(known, "Chat", chat->brief);
     result = spec_result(c->sim->spec, c->method, c->params, known);
     json_decref(known);
-    return call_ok(c, result);
+    if (!chat || strncmp(c->name, "send", 4) != 0 ||
+        !json_object_get(result, "message_id"))
+        return call_ok(c, result);
+    content_strip(result);
+    return outgoing_send(c, &kind, result);
 }
 
 static bool carry_out(struct call *c)

@@ -74,6 +74,23 @@ bool content_add_caption(struct call *c, json_t *content, const json_t *params)
     return true;
 }
 
+void content_strip(json_t *message)
+{
+    static const char *const fields[] = {
+        "message_id",     "from",
+        "sender_chat",    "chat",
+        "date",           "edit_date",
+        "forward_origin", "message_thread_id",
+        "quote",          "is_topic_message",
+        "reply_markup",   "reply_to_message",
+        "media_group_id", "has_protected_content",
+        "effect_id",      "author_signature",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        json_object_del(message, fields[i]);
+}
+
 /* A URL stands for a file that has been fetched: what is in it does not
  * matter, its address is. */
 static struct file *fetched(struct call *c, const char *url, const char *folder)

@@ -140,24 +140,6 @@ static bool send_poll(struct call *c)
 
 /* --- forwards and copies ------------------------------------------------------------ */
 
-/* What a copy does not take along. */
-static const char *const own_fields[] = {
-    "message_id",
-    "from",
-    "sender_chat",
-    "chat",
-    "date",
-    "edit_date",
-    "message_thread_id",
-    "is_topic_message",
-    "reply_to_message",
-    "quote",
-    "reply_markup",
-    "has_protected_content",
-    "media_group_id",
-    "author_signature",
-};
-
 static bool is_service(const json_t *message)
 {
     static const char *const kinds[] = {
@@ -209,9 +191,7 @@ static json_t *content_again(struct call *c, const struct chat *chat,
         return NULL;
     }
     origin = origin_of(json);
-    for (size_t i = 0; i < ARRAY_LEN(own_fields); i++)
-        json_object_del(json, own_fields[i]);
-    json_object_del(json, "forward_origin");
+    content_strip(json);
     if (forward)
         json_object_set(json, "forward_origin", origin);
     json_decref(origin);

@@ -45,6 +45,9 @@ bool markup_check(struct call *c, const json_t *markup);
 bool content_add_text(struct call *c, json_t *content);
 bool content_add_caption(struct call *c, json_t *content, const json_t *params);
 
+/* What is left of a Message is its content, for another one. */
+void content_strip(json_t *message);
+
 /* The file that a parameter or a member of a media object names: an upload, a
  * file_id or a URL. NULL: said why. */
 struct file *content_file(struct call *c, const char *value,

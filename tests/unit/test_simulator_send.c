@@ -329,6 +329,9 @@ static void test_send__any_other_method(void **state)
     m = ok(call("sendGame", json_pack("{s:i, s:s}", "chat_id", 1001,
                                       "game_short_name", "chess")));
     assert_int_equal(num(json_object_get(m, "chat"), "id"), 1001);
+    ok(call("deleteMessage", /* it is in the chat */
+            json_pack("{s:i, s:I}", "chat_id", 1001, "message_id",
+                      (json_int_t)num(m, "message_id"))));
     fails(call("sendGame", json_pack("{s:i, s:s}", "chat_id", -77,
                                      "game_short_name", "chess")),
           400, "Bad Request: chat not found");
