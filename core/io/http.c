@@ -8,13 +8,17 @@
  *   - A kept connection's socket stays registered with the loop between two
  *     requests. If it becomes readable then (the peer closed it), it is taken
  *     out: curl does not know of it at that moment and would never read it.
+ *     Not so the sockets by which curl's resolver wakes it: it closes them
+ *     without curl_closes(), and their numbers are used again.
  */
 #include "io/http.h"
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/loop_int.h"
@@ -28,6 +32,7 @@ struct sock {
     struct event *event;
     short what; /* EV_READ, EV_WRITE: registered for; 0: not registered */
     bool idle;  /* curl has no transfer on it */
+    bool kept;  /* a connection's; others are curl's own, of its resolver */
 };
 
 /* An easy handle, in use by one op or in the pool. */
@@ -67,6 +72,7 @@ struct http_pending {
     int64_t deadline;
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line */
+    struct event *patience;         /* the same: till the deadline */
     bool in_line;
     bool tried; /* curl has begun to send it */
 };
@@ -132,6 +138,24 @@ static struct sock *sock_get(struct http *http, curl_socket_t fd)
     return http->socks[i];
 }
 
+static void sock_free(struct http *http, curl_socket_t fd)
+{
+    struct sock *s = http->socks[fd];
+
+    sock_unregister(s);
+    event_free(s->event);
+    free(s);
+    http->socks[fd] = NULL;
+}
+
+/* curl made a socket for a connection. */
+static int curl_opened(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)purpose;
+    sock_get(arg, fd)->kept = true;
+    return CURL_SOCKOPT_OK;
+}
+
 static int curl_wants(CURL *easy, curl_socket_t fd, int action, void *arg,
                       void *unused)
 {
@@ -142,8 +166,10 @@ static int curl_wants(CURL *easy, curl_socket_t fd, int action, void *arg,
     (void)easy;
     (void)unused;
     s->idle = action == CURL_POLL_REMOVE;
-    if (s->idle)
-        return 0; /* stays registered for the next request */
+    if (s->idle && !s->kept)
+        sock_free(http, fd);
+    if (action == CURL_POLL_REMOVE)
+        return 0; /* a kept one stays registered for the next request */
     if (action & CURL_POLL_IN)
         what |= EV_READ;
     if (action & CURL_POLL_OUT)
@@ -163,12 +189,8 @@ static int curl_closes(void *arg, curl_socket_t fd)
     struct http *http = arg;
     size_t i = (size_t)fd;
 
-    if (i < http->nsocks && http->socks[i]) {
-        sock_unregister(http->socks[i]);
-        event_free(http->socks[i]->event);
-        free(http->socks[i]);
-        http->socks[i] = NULL;
-    }
+    if (i < http->nsocks && http->socks[i])
+        sock_free(http, fd);
     return close(fd);
 }
 
@@ -233,6 +255,10 @@ static void handle_set_base(struct http *http, struct handle *h)
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
+    /* Else a time-out waits for the resolver's thread: all of us would. */
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, curl_opened);
+    curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, http);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, curl_closes);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, http);
     curl_easy_setopt(e, CURLOPT_PRIVATE, h);
@@ -449,6 +475,31 @@ static void leave_line(struct http_pending *p)
     if (p->in_line)
         TAILQ_REMOVE(&p->http->waiting, p, link);
     p->in_line = false;
+    if (p->patience)
+        event_free(p->patience);
+    p->patience = NULL;
+}
+
+static void on_patience_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_pending *p = arg;
+
+    (void)fd;
+    (void)what;
+    leave_line(p);
+    err_set(&p->pub.op.err, ERR_TIMEOUT,
+            "timed out waiting for a free connection");
+    op_complete(&p->pub.op);
+}
+
+/* There is no free connection: wait in line, but no longer than the deadline. */
+static void wait_in_line(struct http_pending *p)
+{
+    int64_t ms = p->deadline - loop_now_ms();
+    struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+    p->patience = evtimer_new(p->http->loop->base, on_patience_over, p);
+    event_add(p->patience, &tv);
 }
 
 static void start_waiting(struct http *http)
@@ -458,13 +509,7 @@ static void start_waiting(struct http *http)
     while (http->active < http->connections_max &&
            (p = TAILQ_FIRST(&http->waiting))) {
         leave_line(p);
-        if (loop_now_ms() < p->deadline) {
-            activate(http, p);
-            continue;
-        }
-        err_set(&p->pub.op.err, ERR_TIMEOUT,
-                "timed out waiting for a free connection");
-        op_complete(&p->pub.op);
+        activate(http, p);
     }
 }
 
@@ -528,6 +573,24 @@ static void copy_parts(struct http_pending *p, const struct http_request *req)
     }
 }
 
+/* Before anything is sent: half an upload would be of no use. */
+static void check_files(struct http_pending *p)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < p->nparts; i++) {
+        const char *path = p->parts[i].path;
+
+        if (!path)
+            continue;
+        if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+            err_set(&p->pub.op.err, ERR_SYSTEM, "%s: %s", path,
+                    strerror(errno));
+        else if (!S_ISREG(st.st_mode))
+            err_set(&p->pub.op.err, ERR_SYSTEM, "%s: not a file", path);
+    }
+}
+
 struct http_op *http_start(struct http *http, const struct http_request *req)
 {
     struct http_pending *p = xalloc(sizeof(*p));
@@ -547,9 +610,16 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     copy_parts(p, req);
     p->deadline = loop_now_ms() +
                   (req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
+    check_files(p);
+    if (p->pub.op.err.kind) {
+        op_complete(&p->pub.op);
+        return &p->pub;
+    }
     TAILQ_INSERT_TAIL(&http->waiting, p, link);
     p->in_line = true;
     start_waiting(http);
+    if (p->in_line)
+        wait_in_line(p);
     return &p->pub;
 }
 

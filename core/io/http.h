@@ -5,7 +5,8 @@
  * op.done, read status and body there, then op_free(). Connections are kept and
  * used again. HTTP/2 is off: libcurl 7.88 re-sent POSTs over it. Redirects are
  * not followed. An answer of any status is a success of the op; op.err is set
- * only when there is none: ERR_NETWORK or ERR_TIMEOUT.
+ * only when there is none: ERR_NETWORK or ERR_TIMEOUT; or when a part's file
+ * can't be read: ERR_SYSTEM. What has a body is sent once at most.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
@@ -20,8 +21,8 @@ struct http_options {
     size_t body_max; /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
 };
 
-/* One part of a multipart/form-data body. Everything is copied or opened at
- * http_start(). */
+/* One part of a multipart/form-data body. Everything but the file's contents is
+ * copied at http_start(). */
 struct http_part {
     const char *name;
     struct slice data;    /* the value, when path is NULL */
@@ -40,7 +41,7 @@ struct http_request {
     const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
     const struct http_part *parts; /* instead of body */
     size_t nparts;
-    int64_t timeout_ms; /* for all of it; 0: 60 s */
+    int64_t timeout_ms; /* for all of it, waiting in line too; 0: 60 s */
 };
 
 struct http_op {

@@ -1,0 +1,734 @@
+/* test_http.c - outgoing HTTP, against io/httpd and a server that breaks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/http.h"
+#include "io/httpd.h"
+#include "io/loop.h"
+#include "raw_server.h"
+
+#define MANY 1000
+
+static struct {
+    struct loop *loop;
+    struct http *http;
+    struct httpd *httpd;
+    struct raw_server raw;
+    struct httpd_request *held;
+    int pending; /* ops whose done is waited for */
+    int served, together, most_together;
+} t;
+
+/* --- the server --------------------------------------------------------------- */
+
+static void echo(struct httpd_request *req)
+{
+    const char *type = httpd_header(req, "Content-Type");
+    const char *extra = httpd_header(req, "X-Extra");
+    const char *expect = httpd_header(req, "Expect");
+    struct buf out = BUF_INIT;
+
+    buf_addf(&out, "%s %s?%s [%s][%s][%s] ", httpd_method(req), httpd_path(req),
+             httpd_query(req), type ? type : "", extra ? extra : "",
+             expect ? expect : "");
+    buf_add_slice(&out, httpd_body(req));
+    httpd_reply(req, 200, NULL, buf_slice(&out));
+    buf_release(&out);
+}
+
+/* An answer a little later: so that requests are there at the same time. */
+static void on_later(struct op *op)
+{
+    struct httpd_request *req = op->arg;
+
+    op_free(op);
+    t.together--;
+    echo(req);
+}
+
+static void answer_later(struct httpd_request *req)
+{
+    struct op *timer = timer_start(t.loop, 2);
+
+    timer->done = on_later;
+    timer->arg = req;
+    if (++t.together > t.most_together)
+        t.most_together = t.together;
+}
+
+static void on_gone(struct httpd_request *req, void *arg)
+{
+    (void)arg;
+    t.held = NULL;
+    httpd_reply(req, 200, NULL, slice_of("late"));
+}
+
+static void on_request(struct httpd_request *req, void *arg)
+{
+    const char *path = httpd_path(req);
+    struct buf big = BUF_INIT;
+
+    (void)arg;
+    t.served++;
+    if (strcmp(path, "/later") == 0) {
+        answer_later(req);
+    } else if (strcmp(path, "/hold") == 0) {
+        t.held = req;
+        httpd_on_gone(req, on_gone, NULL);
+    } else if (strcmp(path, "/big") == 0) {
+        buf_reserve(&big, 5000);
+        memset(big.data, 'x', 5000);
+        big.len = 5000;
+        httpd_reply(req, 200, NULL, buf_slice(&big));
+        buf_release(&big);
+    } else if (strcmp(path, "/404") == 0) {
+        httpd_reply(req, 404, NULL, slice_of("{\"ok\":false}"));
+    } else {
+        echo(req);
+    }
+}
+
+static int setup_with(int connections_max)
+{
+    struct httpd_options o = { .address = "127.0.0.1", .body_max = 1 << 20 };
+    struct http_options client = { .connections_max = connections_max,
+                                   .body_max = 4000 };
+    struct err err = ERR_INIT;
+
+    memset(&t, 0, sizeof(t));
+    t.loop = loop_new();
+    t.http = http_new(t.loop, &client);
+    t.httpd = httpd_start(t.loop, &o, on_request, NULL, &err);
+    assert_non_null(t.httpd);
+    raw_start(&t.raw, t.loop);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with(8);
+}
+
+static int setup_one(void **state)
+{
+    (void)state;
+    return setup_with(1);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    assert_int_equal(loop_live_ops(t.loop), 0);
+    http_free(t.http);
+    httpd_free(t.httpd);
+    raw_stop(&t.raw);
+    loop_free(t.loop);
+    return 0;
+}
+
+/* --- asking -------------------------------------------------------------------- */
+
+static void stop_loop(struct op *op)
+{
+    loop_stop(op->loop);
+}
+
+static void run_ms(int64_t ms)
+{
+    struct op *timer = timer_start(t.loop, ms);
+
+    timer->done = stop_loop;
+    loop_run(t.loop);
+    op_free(timer);
+}
+
+static void on_done(struct op *op)
+{
+    (void)op;
+    if (--t.pending == 0)
+        loop_stop(t.loop);
+}
+
+static void wait_for(struct http_op **ops, int n)
+{
+    t.pending = n;
+    for (int i = 0; i < n; i++)
+        ops[i]->op.done = on_done;
+    loop_run(t.loop);
+}
+
+static const char *url_of(int port, const char *path)
+{
+    static char url[300];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", port, path);
+    return url;
+}
+
+/* body NULL: a GET */
+static struct http_op *start_at(int port, const char *path, const char *body,
+                                int64_t timeout_ms)
+{
+    struct buf text = BUF_INIT;
+    struct http_request req = { .url = url_of(port, path),
+                                .timeout_ms = timeout_ms };
+
+    if (body) {
+        buf_adds(&text, body);
+        req.body = &text;
+    }
+    return http_start(t.http, &req);
+}
+
+static struct http_op *start(const char *path, const char *body)
+{
+    return start_at(httpd_port(t.httpd), path, body, 5000);
+}
+
+static struct http_op *start_raw(const char *path, const char *body)
+{
+    return start_at(t.raw.port, path, body, 5000);
+}
+
+static void expect_ok(struct http_op *op, const char *body)
+{
+    wait_for(&op, 1);
+    assert_string_equal(op->op.err.text, "");
+    assert_int_equal(op->status, 200);
+    assert_string_equal(op->body.data, body);
+    op_free(&op->op);
+}
+
+static void expect_err(struct http_op *op, enum err_kind kind, bool maybe_sent)
+{
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, kind);
+    assert_string_not_equal(op->op.err.text, "");
+    assert_int_equal(op->maybe_sent, maybe_sent);
+    op_free(&op->op);
+}
+
+/* --- plain requests -------------------------------------------------------------- */
+
+static void test_http__post_json(void **state)
+{
+    struct http_op *op = start("/a?b=c", "{\"x\":1}");
+
+    (void)state;
+    assert_int_equal(op->op.state, OP_RUNNING);
+    expect_ok(op, "POST /a?b=c [application/json][][] {\"x\":1}");
+}
+
+static void test_http__get(void **state)
+{
+    (void)state;
+    expect_ok(start("/a", NULL), "GET /a? [][][] ");
+}
+
+static void test_http__a_body_goes_whole(void **state)
+{
+    struct buf body = BUF_INIT;
+    struct http_request req = { .url = url_of(t.raw.port, "/"), .body = &body };
+    struct http_op *op;
+
+    (void)state;
+    buf_add(&body, "a\0b\xff", 4);
+    op = http_start(t.http, &req);
+    assert_int_equal(body.len, 0); /* taken */
+    wait_for(&op, 1);
+    assert_int_equal(op->body.len, 4);
+    assert_memory_equal(op->body.data, "a\0b\xff", 4);
+    op_free(&op->op);
+}
+
+static void test_http__target_headers_method_type(void **state)
+{
+    static const char *const headers[] = { "X-Extra: y", NULL };
+    struct buf body = BUF_INIT;
+    struct http_request req = { .method = "PUT",
+                                .url = url_of(httpd_port(t.httpd), ""),
+                                .target = "/bot1:x/m?q=1",
+                                .body = &body,
+                                .type = "text/plain",
+                                .headers = headers };
+
+    (void)state;
+    buf_adds(&body, "hi");
+    expect_ok(http_start(t.http, &req),
+              "PUT /bot1:x/m?q=1 [text/plain][y][] hi");
+    /* nothing of it is left for the next one */
+    expect_ok(start("/a", "{}"), "POST /a? [application/json][][] {}");
+    expect_ok(start("/a", NULL), "GET /a? [][][] ");
+    expect_ok(start("/a", "[]"), "POST /a? [application/json][][] []");
+}
+
+static void test_http__any_status_is_an_answer(void **state)
+{
+    struct http_op *op = start("/404", "{}");
+
+    (void)state;
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_NONE);
+    assert_int_equal(op->status, 404);
+    assert_string_equal(op->body.data, "{\"ok\":false}");
+    op_free(&op->op);
+}
+
+static void test_http__multipart(void **state)
+{
+    char path[] = "/tmp/moonpost-test-XXXXXX";
+    int fd = mkstemp(path);
+    struct http_part parts[] = {
+        { .name = "chat_id", .data = { "12", 2 } },
+        { .name = "empty", .data = { NULL, 0 } },
+        { .name = "photo", .path = path, .type = "image/png" },
+        { .name = "doc", .data = { "d\0ta", 4 }, .filename = "a.txt" },
+    };
+    struct http_request req = { .url = url_of(t.raw.port, "/"),
+                                .parts = parts,
+                                .nparts = ARRAY_LEN(parts) };
+    static const char *const wanted[] = {
+        "name=\"chat_id\"\r\n\r\n12\r\n",
+        "name=\"empty\"\r\n\r\n\r\n",
+        "name=\"photo\"; filename=\"moonpost-test-",
+        "image/png",
+        "\r\n\r\nfile's text\r\n",
+        "name=\"doc\"; filename=\"a.txt\""
+    };
+    struct http_op *op;
+
+    (void)state;
+    assert_int_equal(write(fd, "file's text", 11), 11);
+    close(fd);
+    op = http_start(t.http, &req);
+    wait_for(&op, 1);
+    assert_string_equal(op->op.err.text, "");
+    assert_non_null(strstr(t.raw.last, "multipart/form-data; boundary="));
+    assert_null(strstr(t.raw.last, "Expect:"));
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        assert_non_null(
+            memmem(op->body.data, op->body.len, wanted[i], strlen(wanted[i])));
+    assert_non_null(memmem(op->body.data, op->body.len, "d\0ta", 4));
+    op_free(&op->op);
+    unlink(path);
+    expect_ok(start("/a", "{}"), "POST /a? [application/json][][] {}");
+}
+
+static void test_http__a_file_that_is_none(void **state)
+{
+    static const char *const paths[] = { "/nowhere/x.png", "/tmp" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct http_part part = { .name = "photo", .path = paths[i] };
+        struct http_request req = { .url = url_of(t.raw.port, "/"),
+                                    .parts = &part,
+                                    .nparts = 1 };
+
+        expect_err(http_start(t.http, &req), ERR_SYSTEM, false);
+    }
+    assert_int_equal(t.raw.requests, 0);
+}
+
+static void test_http__a_name_is_looked_up(void **state)
+{
+    char host[100], url[200];
+
+    (void)state;
+    if (gethostname(host, sizeof(host)))
+        skip();
+    snprintf(url, sizeof(url), "http://%s:%d/", host, t.raw.port);
+    for (int i = 0; i < 20; i++) {
+        struct http_request req = { .url = url, .timeout_ms = 5000 };
+        struct http_op *op = http_start(t.http, &req);
+
+        wait_for(&op, 1);
+        if (i == 0 && op->op.err.kind) {
+            op_free(&op->op);
+            skip(); /* this machine does not know its own name */
+        }
+        assert_string_equal(op->op.err.text, "");
+        op_free(&op->op);
+        raw_close_all(&t.raw); /* look it up and connect again */
+        run_ms(1);
+    }
+}
+
+/* The socket that curl's resolver wakes it by is not one of ours to keep. */
+static void test_http__a_name_that_is_none(void **state)
+{
+    struct http_request req = { .url = "http://no-such-host.invalid/",
+                                .timeout_ms = 300 };
+    int64_t before = loop_now_ms();
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct http_op *op = http_start(t.http, &req);
+
+        wait_for(&op, 1);
+        assert_int_not_equal(op->op.err.kind, ERR_NONE);
+        assert_false(op->maybe_sent);
+        op_free(&op->op);
+        expect_ok(start_raw("/", "{}"), "{}");
+    }
+    assert_in_range(loop_now_ms() - before, 0, 3000);
+}
+
+/* --- errors --------------------------------------------------------------------- */
+
+static void test_http__timeout(void **state)
+{
+    int64_t before = loop_now_ms();
+
+    (void)state;
+    expect_err(start_at(t.raw.port, "/hold", "{}", 50), ERR_TIMEOUT, true);
+    assert_in_range(loop_now_ms() - before, 45, 2000);
+    expect_ok(start_raw("/", "{}"), "{}");
+}
+
+static void test_http__refused(void **state)
+{
+    int port = t.raw.port;
+
+    (void)state;
+    raw_stop(&t.raw);
+    expect_err(start_at(port, "/", "{}", 1000), ERR_NETWORK, false);
+    raw_start(&t.raw, t.loop);
+}
+
+static void test_http__bad_url(void **state)
+{
+    struct http_request req = { .url = "http://[::1/" };
+    struct http_request other = { .url = "file:///etc/passwd" };
+
+    (void)state;
+    expect_err(http_start(t.http, &req), ERR_NETWORK, false);
+    expect_err(http_start(t.http, &other), ERR_NETWORK, false);
+}
+
+static void test_http__closed_before_the_request(void **state)
+{
+    (void)state;
+    t.raw.refuse = true;
+    for (int i = 0; i < 5; i++) {
+        struct http_op *op = start_raw("/", "{}");
+
+        wait_for(&op, 1);
+        assert_int_equal(op->op.err.kind, ERR_NETWORK);
+        op_free(&op->op);
+    }
+    assert_int_equal(t.raw.accepted, 5); /* not tried again here */
+}
+
+static void test_http__dropped_after_the_request(void **state)
+{
+    (void)state;
+    expect_err(start_raw("/drop", "{}"), ERR_NETWORK, true);
+    assert_int_equal(t.raw.requests, 1);
+}
+
+/* A kept connection: libcurl would send the POST again by itself. */
+static void test_http__a_post_is_never_sent_twice(void **state)
+{
+    struct http_op *op;
+
+    (void)state;
+    expect_ok(start_raw("/", "{}"), "{}");
+    op = start_raw("/drop", "{}");
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_NETWORK);
+    assert_true(op->maybe_sent);
+    assert_null(strstr(op->op.err.text, "callback"));
+    op_free(&op->op);
+    assert_int_equal(t.raw.requests, 2);
+    expect_ok(start_raw("/", "{}"), "{}");
+}
+
+/* Also when there is another kept connection to send it on. */
+static void test_http__nor_on_another_kept_connection(void **state)
+{
+    struct http_op *ops[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        ops[i] = start_raw("/", "{}");
+    wait_for(ops, 3);
+    for (int i = 0; i < 3; i++)
+        op_free(&ops[i]->op);
+    assert_int_equal(t.raw.accepted, 3);
+    expect_err(start_raw("/drop", "{}"), ERR_NETWORK, true);
+    assert_int_equal(t.raw.requests, 4);
+}
+
+static void test_http__a_get_may_be_sent_again(void **state)
+{
+    (void)state;
+    expect_ok(start_raw("/", "{}"), "{}");
+    expect_ok(start_raw("/first-drop", NULL), "");
+    assert_int_equal(t.raw.requests, 3);
+}
+
+static void test_http__broken_answers(void **state)
+{
+    (void)state;
+    expect_err(start_raw("/cut", "{}"), ERR_NETWORK, true);
+    expect_err(start_raw("/garbage", "{}"), ERR_NETWORK, true);
+    expect_ok(start_raw("/", "{}"), "{}");
+}
+
+static void test_http__body_max(void **state)
+{
+    struct http_op *op = start("/big", "{}");
+
+    (void)state;
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_NETWORK);
+    assert_string_equal(op->op.err.text, "answer larger than 4000 bytes");
+    op_free(&op->op);
+}
+
+/* --- connections ------------------------------------------------------------------- */
+
+static void test_http__connections_are_kept(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        expect_ok(start_raw("/", "{}"), "{}");
+    assert_int_equal(t.raw.accepted, 1);
+    assert_int_equal(t.raw.requests, 20);
+}
+
+static void test_http__an_idle_connection_is_closed(void **state)
+{
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        expect_ok(start_raw("/", "{}"), "{}");
+        assert_int_equal(t.raw.accepted, i);
+        raw_close_all(&t.raw);
+        run_ms(2);
+    }
+    for (int i = 1; i <= 5; i++) {
+        expect_ok(start_raw("/close", "{}"), "{}");
+        run_ms(2);
+    }
+    assert_int_equal(t.raw.requests, 10);
+}
+
+static void test_http__more_than_connections_max(void **state)
+{
+    struct http_op *ops[40];
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        ops[i] = start("/later", "{}");
+    wait_for(ops, 40);
+    for (int i = 0; i < 40; i++) {
+        assert_string_equal(ops[i]->op.err.text, "");
+        op_free(&ops[i]->op);
+    }
+    assert_int_equal(t.served, 40);
+    assert_int_equal(t.most_together, 8);
+}
+
+static void test_http__time_runs_in_line_too(void **state)
+{
+    struct http_op *first = start_at(t.raw.port, "/hold", "{}", 5000);
+    struct http_op *second = start_at(t.raw.port, "/", "{}", 60);
+    int64_t before = loop_now_ms();
+
+    (void)state;
+    wait_for(&second, 1);
+    assert_in_range(loop_now_ms() - before, 50, 2000);
+    assert_int_equal(second->op.err.kind, ERR_TIMEOUT);
+    assert_false(second->maybe_sent);
+    op_free(&second->op);
+    op_free(&first->op);
+    assert_int_equal(t.raw.requests, 1);
+}
+
+static void test_http__first_come_first_served(void **state)
+{
+    struct http_op *ops[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        ops[i] = start("/later", "{}");
+    wait_for(&ops[2], 1);
+    assert_int_equal(ops[0]->op.state, OP_DONE);
+    assert_int_equal(ops[1]->op.state, OP_DONE);
+    for (int i = 0; i < 3; i++)
+        op_free(&ops[i]->op);
+}
+
+/* --- freeing ------------------------------------------------------------------------ */
+
+static void fail_done(struct op *op)
+{
+    (void)op;
+    fail_msg("done was called after op_free()");
+}
+
+static void test_http__free_running(void **state)
+{
+    struct http_op *op = start("/hold", "{}");
+
+    (void)state;
+    op->op.done = fail_done;
+    run_ms(20);
+    assert_non_null(t.held);
+    op_free(&op->op);
+    run_ms(20);
+    assert_null(t.held); /* the server saw us leave */
+    expect_ok(start("/a", "{}"), "POST /a? [application/json][][] {}");
+}
+
+static void test_http__free_at_once(void **state)
+{
+    struct http_op *op = start("/a", "{}");
+
+    (void)state;
+    op->op.done = fail_done;
+    op_free(&op->op);
+    run_ms(20);
+    assert_int_equal(t.served, 0);
+}
+
+static void test_http__free_in_line(void **state)
+{
+    struct http_op *first = start("/later", "{}");
+    struct http_op *second = start("/a", "{}");
+    struct http_op *third = start("/a", "{}");
+
+    (void)state;
+    second->op.done = fail_done;
+    op_free(&second->op);
+    wait_for(&first, 1);
+    op_free(&first->op);
+    expect_ok(third, "POST /a? [application/json][][] {}");
+    assert_int_equal(t.served, 2);
+}
+
+/* Freeing what runs lets the next in line go. */
+static void test_http__free_lets_the_next_go(void **state)
+{
+    struct http_op *first = start("/hold", "{}");
+    struct http_op *second = start("/a", "{}");
+
+    (void)state;
+    run_ms(20);
+    assert_int_equal(t.served, 1);
+    op_free(&first->op);
+    expect_ok(second, "POST /a? [application/json][][] {}");
+}
+
+static void test_http__free_queued(void **state)
+{
+    struct http_op *op = start_at(1, "/", "{}", 1000);
+
+    (void)state;
+    /* the error is there, done not yet called: by hand, a turn at a time */
+    op->op.done = NULL;
+    while (op->op.state == OP_RUNNING)
+        event_base_loop(loop_base(t.loop), EVLOOP_ONCE);
+    op_free(&op->op);
+    run_ms(5);
+}
+
+static void free_itself(struct op *op)
+{
+    op_free(op);
+    loop_stop(t.loop);
+}
+
+static void test_http__free_in_done(void **state)
+{
+    struct http_op *op = start("/a", "{}");
+
+    (void)state;
+    op->op.done = free_itself;
+    loop_run(t.loop);
+}
+
+static void test_http__a_thousand(void **state)
+{
+    static struct http_op *ops[MANY];
+    char body[40], wanted[100];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(body, sizeof(body), "{\"i\":%d}", i);
+        ops[i] = i % 3 ? start("/a", body) : start_raw("/", body);
+        if (i % 7 == 0) {
+            op_free(&ops[i]->op);
+            ops[i] = NULL;
+        }
+    }
+    t.pending = 0;
+    for (int i = 0; i < MANY; i++)
+        if (ops[i]) {
+            ops[i]->op.done = on_done;
+            t.pending++;
+        }
+    loop_run(t.loop);
+    for (int i = 0; i < MANY; i++) {
+        if (!ops[i])
+            continue;
+        assert_string_equal(ops[i]->op.err.text, "");
+        snprintf(wanted, sizeof(wanted), "%s{\"i\":%d}",
+                 i % 3 ? "POST /a? [application/json][][] " : "", i);
+        assert_string_equal(ops[i]->body.data, wanted);
+        op_free(&ops[i]->op);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_ONE(name)                                                         \
+    cmocka_unit_test_setup_teardown(name, setup_one, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_http__post_json),
+        TEST(test_http__get),
+        TEST(test_http__a_body_goes_whole),
+        TEST(test_http__target_headers_method_type),
+        TEST(test_http__any_status_is_an_answer),
+        TEST(test_http__multipart),
+        TEST(test_http__a_file_that_is_none),
+        TEST(test_http__a_name_is_looked_up),
+        TEST(test_http__a_name_that_is_none),
+        TEST(test_http__timeout),
+        TEST(test_http__refused),
+        TEST(test_http__bad_url),
+        TEST(test_http__closed_before_the_request),
+        TEST(test_http__dropped_after_the_request),
+        TEST(test_http__a_post_is_never_sent_twice),
+        TEST(test_http__nor_on_another_kept_connection),
+        TEST(test_http__a_get_may_be_sent_again),
+        TEST(test_http__broken_answers),
+        TEST(test_http__body_max),
+        TEST(test_http__connections_are_kept),
+        TEST(test_http__an_idle_connection_is_closed),
+        TEST(test_http__more_than_connections_max),
+        TEST_ONE(test_http__time_runs_in_line_too),
+        TEST_ONE(test_http__first_come_first_served),
+        TEST(test_http__free_running),
+        TEST(test_http__free_at_once),
+        TEST_ONE(test_http__free_in_line),
+        TEST_ONE(test_http__free_lets_the_next_go),
+        TEST(test_http__free_queued),
+        TEST(test_http__free_in_done),
+        TEST(test_http__a_thousand),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
