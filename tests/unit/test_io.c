@@ -1,0 +1,456 @@
+/* test_io.c - the loop, its operations, timers and hooks; watching files. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "io/loop.h"
+#include "io/watch.h"
+
+static struct {
+    struct loop *loop;
+    char order[100]; /* a letter for each thing that happened */
+    int stops, frees, turns;
+    struct op *victim;
+    struct loop_turn_hook *hook, *other_hook;
+} t;
+
+static void note(const char *letter)
+{
+    strcat(t.order, letter);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof(t));
+    t.loop = loop_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    assert_int_equal(loop_live_ops(t.loop), 0);
+    loop_free(t.loop);
+    return 0;
+}
+
+/* --- an op that completes when it is told to ------------------------------------- */
+
+static void manual_stop(struct op *op)
+{
+    (void)op;
+    t.stops++;
+}
+
+static void manual_free(struct op *op)
+{
+    t.frees++;
+    free(op);
+}
+
+static const struct op_class manual = { "manual", manual_stop, manual_free };
+
+static struct op *manual_start(op_done_fn done, const char *letter)
+{
+    struct op *op = xalloc(sizeof(*op));
+
+    op_init(op, &manual, t.loop);
+    op->done = done;
+    op->arg = (void *)letter;
+    return op;
+}
+
+static void note_and_free(struct op *op)
+{
+    note(op->arg);
+    op_free(op);
+}
+
+static void stop_and_free(struct op *op)
+{
+    op_free(op);
+    loop_stop(t.loop);
+}
+
+static void run_ms(int64_t ms)
+{
+    timer_start(t.loop, ms)->done = stop_and_free;
+    loop_run(t.loop);
+}
+
+/* --- completing --------------------------------------------------------------------- */
+
+static void test_op__done_comes_from_the_loop(void **state)
+{
+    struct op *op = manual_start(note_and_free, "a");
+
+    (void)state;
+    assert_int_equal(op->state, OP_RUNNING);
+    op_complete(op);
+    assert_int_equal(op->state, OP_QUEUED);
+    assert_string_equal(t.order, "");
+    run_ms(0);
+    assert_string_equal(t.order, "a");
+    assert_int_equal(t.frees, 1);
+    assert_int_equal(t.stops, 0);
+}
+
+static void test_op__nobody_asks(void **state)
+{
+    struct op *op = manual_start(NULL, "a");
+
+    (void)state;
+    op_complete(op);
+    run_ms(1);
+    assert_int_equal(op->state, OP_DONE);
+    op_free(op);
+    assert_int_equal(t.stops, 0);
+}
+
+static void start_another(struct op *op)
+{
+    note_and_free(op);
+    op_complete(manual_start(note_and_free, "c"));
+    note("-");
+}
+
+/* What completes in a done is called in the next turn, after the hooks. */
+static void note_turn(void *arg)
+{
+    note(arg);
+}
+
+static void test_loop__one_batch_a_turn(void **state)
+{
+    (void)state;
+    t.hook = loop_at_end_of_turn(t.loop, note_turn, "|");
+    op_complete(manual_start(start_another, "a"));
+    op_complete(manual_start(note_and_free, "b"));
+    run_ms(5);
+    /* the last turn is the timer's, which stops the loop before its hooks end */
+    assert_memory_equal(t.order, "a-b|c|", 6);
+    loop_end_of_turn_cancel(t.hook);
+}
+
+static void complete_here(struct op *op)
+{
+    struct op *outer = op->arg;
+
+    op_free(op);
+    note("<");
+    op_complete_here(outer);
+    note(">");
+}
+
+static void test_op__complete_here(void **state)
+{
+    struct op *outer = manual_start(note_and_free, "o");
+    struct op *inner = manual_start(complete_here, NULL);
+
+    (void)state;
+    inner->arg = outer;
+    op_complete(inner);
+    run_ms(1);
+    assert_string_equal(t.order, "<o>");
+}
+
+/* An op that completes again and again does not keep others out. */
+static void again(struct op *op)
+{
+    bool go_on = !t.order[0];
+
+    op_free(op);
+    t.turns++;
+    if (go_on)
+        timer_start(t.loop, 0)->done = again;
+}
+
+static void note_timer(struct op *op)
+{
+    note_and_free(op);
+}
+
+static void test_loop__a_tight_loop_starves_nobody(void **state)
+{
+    struct op *timer = timer_start(t.loop, 20);
+
+    (void)state;
+    timer->done = note_timer;
+    timer->arg = "t";
+    timer_start(t.loop, 0)->done = again;
+    run_ms(200);
+    assert_string_equal(t.order, "t");
+    assert_true(t.turns > 3);
+}
+
+/* --- freeing ---------------------------------------------------------------------------- */
+
+static void fail_done(struct op *op)
+{
+    (void)op;
+    fail_msg("done was called after op_free()");
+}
+
+static void test_op__free_while_running(void **state)
+{
+    (void)state;
+    op_free(NULL);
+    op_free(manual_start(fail_done, ""));
+    assert_int_equal(t.stops, 1);
+    assert_int_equal(t.frees, 1);
+    run_ms(1);
+}
+
+static void test_op__free_while_queued(void **state)
+{
+    struct op *op = manual_start(fail_done, ""), *other;
+
+    (void)state;
+    op_complete(op);
+    other = manual_start(note_and_free, "b");
+    op_complete(other);
+    op_free(op);
+    assert_int_equal(t.stops, 0);
+    run_ms(1);
+    assert_string_equal(t.order, "b");
+}
+
+static void free_victim(struct op *op)
+{
+    note_and_free(op);
+    op_free(t.victim);
+}
+
+/* In the same batch: taken out of the queue already, not yet called. */
+static void test_op__free_in_anothers_done(void **state)
+{
+    struct op *first = manual_start(free_victim, "a"), *last;
+
+    (void)state;
+    t.victim = manual_start(fail_done, "");
+    last = manual_start(note_and_free, "c");
+    op_complete(first);
+    op_complete(t.victim);
+    op_complete(last);
+    run_ms(1);
+    assert_string_equal(t.order, "ac");
+    assert_int_equal(t.frees, 3);
+}
+
+static void test_op__a_late_op_freed_in_a_done(void **state)
+{
+    struct op *first = manual_start(free_victim, "a");
+
+    (void)state;
+    t.victim = timer_start(t.loop, 100000);
+    t.victim->done = fail_done;
+    op_complete(first);
+    run_ms(1);
+    assert_string_equal(t.order, "a");
+}
+
+/* --- timers ------------------------------------------------------------------------------ */
+
+static void test_timer__order(void **state)
+{
+    static const struct {
+        int ms;
+        const char *letter;
+    } timers[] = { { 30, "c" }, { 10, "b" }, { 0, "a" }, { 40, "d" } };
+    int64_t before = loop_now_ms();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
+        struct op *op = timer_start(t.loop, timers[i].ms);
+
+        op->done = note_and_free;
+        op->arg = (void *)timers[i].letter;
+        assert_int_equal(op->state, OP_RUNNING);
+    }
+    run_ms(60);
+    assert_string_equal(t.order, "abcd");
+    assert_in_range(loop_now_ms() - before, 59, 2000);
+}
+
+static void test_timer__negative_is_now(void **state)
+{
+    struct op *op = timer_start(t.loop, -5);
+
+    (void)state;
+    op->done = note_and_free;
+    op->arg = "a";
+    run_ms(5);
+    assert_string_equal(t.order, "a");
+}
+
+/* --- the end of a turn ---------------------------------------------------------------------- */
+
+static void test_loop__a_turn_on_demand(void **state)
+{
+    (void)state;
+    t.hook = loop_at_end_of_turn(t.loop, note_turn, "x");
+    loop_turn_wanted(t.loop);
+    loop_turn_wanted(t.loop);
+    run_ms(20);
+    assert_memory_equal(t.order, "x", 1);
+    assert_true(strlen(t.order) <= 2); /* the timer's own turn may be one */
+    loop_end_of_turn_cancel(t.hook);
+}
+
+static void cancel_both(void *arg)
+{
+    (void)arg;
+    note("1");
+    loop_end_of_turn_cancel(t.hook);
+    loop_end_of_turn_cancel(t.other_hook);
+    t.hook = t.other_hook = NULL;
+}
+
+static void test_loop__hooks_cancelled_in_a_hook(void **state)
+{
+    struct loop_turn_hook *last;
+
+    (void)state;
+    loop_end_of_turn_cancel(NULL);
+    t.hook = loop_at_end_of_turn(t.loop, cancel_both, NULL);
+    t.other_hook = loop_at_end_of_turn(t.loop, note_turn, "2");
+    last = loop_at_end_of_turn(t.loop, note_turn, "3");
+    loop_turn_wanted(t.loop);
+    run_ms(5);
+    assert_memory_equal(t.order, "13", 2);
+    assert_null(strchr(t.order, '2'));
+    loop_end_of_turn_cancel(last);
+}
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+static void on_signal(int number, void *arg)
+{
+    (void)arg;
+    note(number == SIGUSR1 ? "1" : "2");
+    if (strlen(t.order) == 2)
+        loop_stop(t.loop);
+}
+
+static void test_loop__signals(void **state)
+{
+    (void)state;
+    loop_on_signal(t.loop, SIGUSR1, on_signal, NULL);
+    loop_on_signal(t.loop, SIGUSR2, on_signal, NULL);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    loop_run(t.loop);
+    assert_true(strchr(t.order, '1') && strchr(t.order, '2'));
+}
+
+/* --- watching ------------------------------------------------------------------------------------- */
+
+static void on_change(void *arg)
+{
+    int *n = arg;
+
+    ++*n;
+    loop_stop(t.loop);
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[200];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Runs until told, or fails after a second. */
+static void expect_change(int *n, int wanted)
+{
+    struct op *timer = timer_start(t.loop, 1000);
+
+    timer->done = fail_done;
+    while (*n < wanted)
+        loop_run(t.loop);
+    op_free(timer);
+    run_ms(40);
+    assert_int_equal(*n, wanted); /* and no more than once */
+}
+
+static void test_watch__tells_once(void **state)
+{
+    char dir[] = "/tmp/moonpost-test-XXXXXX", sub[100], path[200], other[200];
+    struct err err = ERR_INIT;
+    struct watch *w;
+    int n = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(sub, sizeof(sub), "%s/new", dir);
+    w = watch_new(t.loop, on_change, &n, &err);
+    assert_non_null(w);
+    watch_add(w, dir);
+    watch_add(w, "/nowhere/at/all");
+    write_file(dir, "a.lua", "one");
+    write_file(dir, "b.lua", "two");
+    expect_change(&n, 1);
+    mkdir(sub, 0755);
+    write_file(sub, "c.lua", "within");
+    expect_change(&n, 2);
+    write_file(sub, "c.lua", "again");
+    expect_change(&n, 3);
+    snprintf(path, sizeof(path), "%s/a.lua", dir);
+    snprintf(other, sizeof(other), "%s/d.lua", dir);
+    rename(path, other); /* how many editors save */
+    expect_change(&n, 4);
+    unlink(other);
+    expect_change(&n, 5);
+    snprintf(path, sizeof(path), "%s/c.lua", sub);
+    unlink(path);
+    rmdir(sub);
+    expect_change(&n, 6);
+    mkdir(sub, 0755); /* the same name again */
+    write_file(sub, "e.lua", "x");
+    expect_change(&n, 7);
+    watch_free(w);
+    watch_free(NULL);
+    snprintf(path, sizeof(path), "rm -r '%s'", dir);
+    assert_int_equal(system(path), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_op__done_comes_from_the_loop),
+        TEST(test_op__nobody_asks),
+        TEST(test_loop__one_batch_a_turn),
+        TEST(test_op__complete_here),
+        TEST(test_loop__a_tight_loop_starves_nobody),
+        TEST(test_op__free_while_running),
+        TEST(test_op__free_while_queued),
+        TEST(test_op__free_in_anothers_done),
+        TEST(test_op__a_late_op_freed_in_a_done),
+        TEST(test_timer__order),
+        TEST(test_timer__negative_is_now),
+        TEST(test_loop__a_turn_on_demand),
+        TEST(test_loop__hooks_cancelled_in_a_hook),
+        TEST(test_loop__signals),
+        TEST(test_watch__tells_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
