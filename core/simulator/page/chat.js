@@ -54,34 +54,79 @@ function draw() {
   list.removeAttribute("aria-busy");
 }
 
-function drawOne(m) {
-  const stick = atEnd || nearEnd() || (isMine(m) && !list.querySelector(`[data-id="${m.message_id}"]`));
-  const li = messageElement(m, actions);
-  const old = list.querySelector(`[data-id="${m.message_id}"]`);
-  const inside = old?.contains(document.activeElement);
-  if (old) {
-    const at = inside ? [...old.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
-    li.tabIndex = old.tabIndex;
-    old.replaceWith(li);
-    if (inside) ([...li.querySelectorAll("a, button")][at] || li).focus();
-  } else {
-    const next = [...list.children].findLast((x) => Number(x.dataset.id) < m.message_id);
-    if (next) next.after(li);
-    else list.prepend(li);
-    if (li === list.lastElementChild) rove(li);
+const elementOf = (id) => list.querySelector(`[data-id="${id}"]`);
+
+// Where it belongs by its number: nearly always at the end.
+function insert(li, id) {
+  let before = list.lastElementChild;
+  while (before && Number(before.dataset.id) > id) before = before.previousElementSibling;
+  if (before) before.after(li);
+  else list.prepend(li);
+  if (li === list.lastElementChild) rove(li);
+}
+
+// The new element takes the place of the old one, and its focus.
+function replace(old, li) {
+  const within = old.contains(document.activeElement);
+  const at = within ? [...old.querySelectorAll("a, button")].indexOf(document.activeElement) : -1;
+  li.tabIndex = old.tabIndex;
+  old.replaceWith(li);
+  if (within) ([...li.querySelectorAll("a, button")][at] || li).focus();
+}
+
+// The earliest go when there are many more than are to be drawn.
+function trim() {
+  if (list.children.length <= limit + step) return;
+  while (list.children.length > limit) list.firstElementChild.remove();
+  regroup(list.firstElementChild);
+  $("earlier").hidden = false;
+}
+
+function drawSome(messages) {
+  let stick = atEnd || nearEnd();
+  let fresh = false;
+  const first = $("earlier").hidden ? 0 : Number(list.firstElementChild?.dataset.id);
+  for (const m of messages) {
+    if (m.message_id < first) continue;     // among those that are not drawn
+    const li = messageElement(m, actions);
+    const old = elementOf(m.message_id);
+    if (old) replace(old, li);
+    else insert(li, m.message_id);
+    if (!old) {
+      fresh = true;
+      stick ||= isMine(m);
+    }
+    regroup(li);
+    regroup(li.nextElementSibling);
   }
-  regroup(li);
-  regroup(li.nextElementSibling);
-  $("no-messages").hidden = true;
-  if (stick) toEnd();
-  else if (!old) $("to-end").hidden = false;
+  $("no-messages").hidden = list.children.length > 0;
+  if (stick) {
+    trim();
+    toEnd();
+  } else if (fresh) $("to-end").hidden = false;
+}
+
+// What comes within one frame is drawn together.
+const waiting = new Map();      // id → Message
+
+function drawSoon(m) {
+  if (!waiting.size) requestAnimationFrame(drawWaiting);
+  waiting.set(m.message_id, m);
+}
+
+function drawWaiting() {
+  const key = currentKey();
+  const some = [...waiting.values()].filter((m) =>
+    keyOf(m.chat.id, view.bot) === key && isShown(m, key) && !room(key).messages.get(m.message_id)?.deleted);
+  waiting.clear();
+  if (some.length) drawSome(some);
 }
 
 // Draw it as it is now: it may have been edited since `was`.
 function redraw(was) {
   const key = keyOf(was.chat.id, view.bot);
   const m = room(key).messages.get(was.message_id);
-  if (m && !m.deleted && isShown(m, key) && list.querySelector(`[data-id="${m.message_id}"]`)) drawOne(m);
+  if (m && !m.deleted && isShown(m, key) && elementOf(m.message_id)) drawSome([m]);
 }
 
 /* ---- moving with the keyboard: one message is in the tab order ---- */
@@ -173,8 +218,8 @@ const actions = {
   },
   jump(id) {
     limit = Infinity;
-    if (!list.querySelector(`[data-id="${id}"]`)) draw();
-    const li = list.querySelector(`[data-id="${id}"]`);
+    if (!elementOf(id)) draw();
+    const li = elementOf(id);
     if (!li) return emit("toast", "That message is not here any more.");
     rove(li);
     li.focus();
@@ -260,12 +305,12 @@ export function startChat() {
       typing.delete(key);
       drawTyping();
     }
-    if (isShown(message, key)) drawOne(message);
+    if (isShown(message, key)) drawSoon(message);
   });
   on("deleted", ({ key, ids }) => {
     if (key !== currentKey()) return;
     for (const id of ids) {
-      const li = list.querySelector(`[data-id="${id}"]`);
+      const li = elementOf(id);
       const next = li?.nextElementSibling;
       li?.remove();
       regroup(next);
