@@ -166,7 +166,9 @@ static int curl_wants(CURL *easy, curl_socket_t fd, int action, void *arg,
     (void)easy;
     (void)unused;
     s->idle = action == CURL_POLL_REMOVE;
-    if (s->idle && !s->kept)
+    /* What was never read from has not got connected: 7.88 closes such a socket
+     * without curl_closes() (cf_socket_close in its cf-socket.c). */
+    if (s->idle && !(s->kept && s->what & EV_READ))
         sock_free(http, fd);
     if (action == CURL_POLL_REMOVE)
         return 0; /* a kept one stays registered for the next request */

@@ -630,6 +630,44 @@ static void test_http__free_lets_the_next_go(void **state)
     expect_ok(second, "POST /a? [application/json][][] {}");
 }
 
+/* A port where connections are never accepted: its queue of them is full. */
+static int full_listener(int fds[5])
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof(to);
+
+    for (int i = 0; i < 5; i++)
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&to, n), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)&to, &n), 0);
+    for (int i = 1; i < 5; i++)
+        (void)!connect(fds[i], (struct sockaddr *)&to, n);
+    return ntohs(to.sin_port);
+}
+
+/* curl closes the socket without a word; the next one has its number. */
+static void test_http__free_while_connecting(void **state)
+{
+    int fds[5], port = full_listener(fds);
+    struct http_op *op = start_at(port, "/", "{}", 3000);
+    int64_t began;
+
+    (void)state;
+    run_ms(20);
+    assert_int_equal(op->op.state, OP_RUNNING);
+    op_free(&op->op);
+    began = loop_now_ms();
+    expect_ok(start("/a", "{}"), "POST /a? [application/json][][] {}");
+    assert_true(loop_now_ms() - began < 150);
+    op = start_at(port, "/", "{}", 3000); /* and at the end */
+    run_ms(20);
+    op_free(&op->op);
+    for (int i = 0; i < 5; i++)
+        close(fds[i]);
+}
+
 static void test_http__free_queued(void **state)
 {
     struct http_op *op = start_at(1, "/", "{}", 1000);
@@ -725,6 +763,7 @@ int main(void)
         TEST(test_http__free_at_once),
         TEST_ONE(test_http__free_in_line),
         TEST_ONE(test_http__free_lets_the_next_go),
+        TEST(test_http__free_while_connecting),
         TEST(test_http__free_queued),
         TEST(test_http__free_in_done),
         TEST(test_http__a_thousand),
