@@ -1,0 +1,86 @@
+// docs/scripting.md and README.md: their examples work, and the reference names
+// everything that scripts are given.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { root } from "../system/lib/program.mjs";
+import { alice, bob, carol, group } from "../system/lib/simulator.mjs";
+import { startBot } from "./lib/bot.mjs";
+
+const read = (file) => readFileSync(path.join(root, file), "utf8");
+const guide = read("docs/scripting.md");
+
+// The code blocks that are whole files: their first line says which.
+const files = {};
+for (const [, file, text] of (guide + read("README.md")).matchAll(/^```lua\n-- ((?:scripts|defaults)\/\S+)\n(.*?)^```$/gms)) {
+  assert.ok(!files[file] || files[file] === text, `${file} is there twice, and differs`);
+  files[file] = text;
+}
+
+const bot = startBot(files);
+
+test("the guide's examples: /limit, a setting that is shown, set and checked", async () => {
+  assert.equal(await bot.say(alice, "/limit"), "Limit: 5");
+  assert.equal(await bot.say(alice, "/limit 7"), "Limit: 7");
+  assert.deepEqual(await bot.stored(alice), { antiflood: { max: 7 } });
+  assert.equal(await bot.say(alice, "/limit 1000"), "antiflood.max: must be a whole number from 1 to 100, got 1000");
+  assert.equal(await bot.say(alice, "/limit x"), "antiflood.max: must be a whole number from 1 to 100, got x");
+  assert.equal(await bot.say(alice, "/limit"), "Limit: 7");
+  assert.equal(await bot.say(alice, "/limit 7", { chat: group }), "Only administrators can do this.");
+  assert.equal(await bot.say(carol, "/limit 8", { chat: group }), "Limit: 8");
+  assert.match(await bot.say(alice, "/settings"), /^✎ antiflood\.max: 7 \(default: 5\)$/m);
+});
+
+test("the guide's examples: hears, a button that counts, an inline query", async () => {
+  assert.equal(await bot.say(alice, "hello Eve"), "And hello to you, Eve");
+  const message = await bot.ask(alice, "/count");
+  await bot.sim.press(alice, message, "count:10");
+  assert.equal((await bot.changed(message)).text, "10");
+  const { results } = await bot.sim.post("inline", { as: alice, query: "wow" });
+  assert.equal(results[0].title, "Say it loud");
+  await bot.sim.sendFile(alice, "photo", Buffer.from("89504e47", "hex"), "x.png", { caption: "look" });
+  await bot.program.line(/a photo of \d+ × \d+/);
+});
+
+test("the guide's examples: errors of the Bot API are caught, others are logged and said", async () => {
+  assert.equal(await bot.say(alice, "/tell"), "Usage: /tell ID text");
+  assert.equal(await bot.say(alice, `/tell ${bob} hi there`), "Told.");
+  assert.match(await bot.say(alice, "/tell 99999 hi"), /^I can't: Bad Request: /);
+  await bot.sim.fault({ method: "sendMessage", kind: "error", status: 500, description: "no" });
+  assert.equal(await bot.say(alice, `/tell ${bob} x`), "That went wrong. It is in the log.");
+  await bot.program.line(/handler failed: .*sendMessage: 500/);
+});
+
+test("the reference names everything there is", () => {
+  const tables = {
+    "core/script/mod_bot.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
+    "core/script/ctx_methods.c": [/ctx_methods\[\] = \{(.*?)\n\};/s, (name) => `ctx:${name}(`],
+    "core/script/ctx.c": [/fields\[\] = \{(.*?)\n\};/s, (name) => `ctx.${name}\``],
+    "core/script/mod_time.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `time.${name}(`],
+    "core/script/option.c": [/kinds\[\] = \{(.*?)\n\};/s, (name) => `\`${name}\``],
+  };
+  for (const [file, [table, written]] of Object.entries(tables)) {
+    const names = [...read(file).match(table)[1].matchAll(/\{ "(\w+)"/g)].map((m) => m[1]);
+    assert.ok(names.length > 1, file);
+    for (const name of names) {
+      assert.ok(guide.includes(written(name)) || guide.includes(`option.${name}`), `docs/scripting.md has no ${written(name)}`);
+    }
+  }
+  const vm = read("core/script/vm.c").match(/base_names\[\] = \{(.*?)\};/s)[1];
+  for (const [, name] of vm.matchAll(/"(\w+)"/g)) {
+    if (name !== "_VERSION") assert.match(guide, new RegExp(`\\b${name}\\b`), name);
+  }
+});
+
+test("the settings from the environment are all in docs/operating.md", () => {
+  const operating = read("docs/operating.md");
+  const names = [...read("core/base/settings.c").matchAll(/^ {4}\{ "([A-Z_]+)", [A-Z]+, AT\(\w+\),\s*(?:"([^"]*)"|NULL), (\d+), (\d+)/gm)];
+  assert.ok(names.length > 10);
+  for (const [, name, def, min, max] of names) {
+    const row = operating.split("\n").find((l) => l.startsWith(`| \`${name}\``));
+    assert.ok(row, `docs/operating.md has no ${name}`);
+    if (def) assert.ok(row.includes(def), `${name}: the default is ${def}`);
+    if (max !== "0") assert.ok(row.includes(`${min} to ${max}`), `${name}: ${min} to ${max}`);
+  }
+});
