@@ -224,14 +224,17 @@ pg_private()
 {
     local owner
     pg_kind=private
-    pg_choose_user
     pg_home=$root/var/postgres
+    owner=$(stat -c %U "$pg_home" 2>/dev/null)
+    case $owner in
+    '' | root | UNKNOWN) owner= ;;
+    esac
+    if is_root && [ -n "$owner" ]; then
+        pg_user=$owner # made by a start that was not as root
+    else
+        pg_choose_user
+    fi
     if is_root; then
-        owner=$(stat -c %U "$pg_home" 2>/dev/null)
-        case $owner in
-        '' | root | UNKNOWN) ;;
-        *) pg_user=$owner ;; # made by a start that was not as root
-        esac
         if ! pg_as test -x "$root/var"; then
             (umask 022 && mkdir -p /var/lib/moonpost)
             pg_home=/var/lib/moonpost/$(pg_hash "$root")
