@@ -1,7 +1,7 @@
 // grammY bots against the simulator, with every answer and every update
 // compared with the Bot API's documentation.
 import { Bot } from "grammy";
-import { atEnd } from "./program.mjs";
+import { atEnd, until } from "./program.mjs";
 import { assertResult, assertShape } from "./shape.mjs";
 import { simulate } from "./simulator.mjs";
 
@@ -56,6 +56,10 @@ export async function world(t, setup = () => {}, options = {}) {
   const sim = await simulate(t);
   const bot = await botFor(t, sim, options);
   setup(bot);
-  if (options.poll !== false) poll(t, bot, options.start);
+  if (options.poll !== false) {
+    poll(t, bot, options.start);
+    // the first poll says which kinds of update count from then on
+    await until("the first poll", async () => (await sim.get("state")).bots[0]?.connected);
+  }
   return { sim, bot };
 }
