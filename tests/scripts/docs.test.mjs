@@ -1,7 +1,7 @@
 // docs/scripting.md and README.md: their examples work, and the reference names
 // everything that scripts are given.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { root } from "../system/lib/program.mjs";
@@ -82,5 +82,17 @@ test("the settings from the environment are all in docs/operating.md", () => {
     assert.ok(row, `docs/operating.md has no ${name}`);
     if (def) assert.ok(row.includes(def), `${name}: the default is ${def}`);
     if (max !== "0") assert.ok(row.includes(`${min} to ${max}`), `${name}: ${min} to ${max}`);
+  }
+});
+
+test("docs/ARCHITECTURE.md names files and functions that exist", () => {
+  const text = read("docs/ARCHITECTURE.md");
+  const sources = readdirSync(path.join(root, "core"), { recursive: true }).filter((f) => /\.[ch]$/.test(f));
+  const code = sources.map((f) => read(path.join("core", f))).join("\n");
+  const names = [...text.matchAll(/`(\w+)\(\)`/g)].map((m) => m[1]);
+  assert.ok(names.length > 40);
+  for (const name of names) assert.match(code, new RegExp(`\\b${name}\\(`), `${name}()`);
+  for (const [, file] of text.matchAll(/`([\w/]+\.[ch])`/g)) {
+    assert.ok(sources.some((f) => f === file || f.endsWith(`/${file}`)), `core/ has no ${file}`);
   }
 });
