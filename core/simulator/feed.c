@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "io/httpd.h"
 #include "simulator/text.h"
 
@@ -210,6 +211,16 @@ static void add_long(struct buf *out, struct slice json)
         buf_addf(out, "{\"cut\":%zu}", json.n);
 }
 
+/* An answer of getUpdates may be anything (POST /sim/raw): as text then. */
+static void add_response(struct buf *out, struct slice response)
+{
+    if (response.n > FEED_TEXT_MAX ||
+        json_check(response, JSON_DEPTH_MAX, NULL))
+        add_long(out, response);
+    else
+        json_add_text(out, response);
+}
+
 static void entry_set(struct entry *entry, int64_t seq, int64_t bot,
                       struct buf *text)
 {
@@ -280,7 +291,7 @@ void feed_call(struct feed *feed, const struct feed_call *call)
              (int)(call->us % 1000));
     add_long(&out, call->params);
     buf_adds(&out, ",\"response\":");
-    add_long(&out, call->response);
+    add_response(&out, call->response);
     buf_addc(&out, '}');
     entry_set(entry, seq, call->bot, &out);
     strncpy(entry->method, call->method, sizeof(entry->method) - 1);

@@ -1,7 +1,7 @@
 // The finer points of the Bot API that bots stumble over, seen through grammY.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GrammyError, InputFile, InputMediaBuilder, Keyboard } from "grammy";
+import { GrammyError, HttpError, InputFile, InputMediaBuilder, Keyboard } from "grammy";
 import { botFor, poll, token, world } from "./lib/grammy.mjs";
 import { sleep, until } from "./lib/program.mjs";
 import { assertResult, assertShape } from "./lib/shape.mjs";
@@ -210,6 +210,16 @@ test("details: a person who blocks the bot, and comes back", async (t) => {
   await bot.api.sendMessage(alice, "again");
   await until("both changes", () => seen.length === 2);
   assert.deepEqual(seen, ["kicked", "member"]);
+});
+
+test("details: an update that is no JSON breaks the answer, not the simulator", async (t) => {
+  const { sim, bot } = await idle(t);
+  const { update_id } = await sim.post("raw", { text: "{\"update_id\":@,\"message\":" });
+  await assert.rejects(bot.api.getUpdates(), HttpError);
+  const [call] = await sim.calls("getUpdates");
+  assert.equal(call.response, `{"ok":true,"result":[{"update_id":${update_id},"message":]}`);
+  assert.equal((await sim.get("updates")).updates.length, 1);
+  assert.deepEqual(await bot.api.getUpdates({ offset: update_id + 1 }), []);
 });
 
 test("details: a broken poll is no end: grammY goes on after faults", async (t) => {
