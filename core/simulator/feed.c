@@ -7,8 +7,8 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "io/httpd.h"
+#include "simulator/entities.h"
 #include "simulator/text.h"
 
 /* A listener that does not read is let go when this much waits for it; it
@@ -212,13 +212,20 @@ static void add_long(struct buf *out, struct slice json)
 }
 
 /* An answer of getUpdates may be anything (POST /sim/raw): as text then. */
-static void add_response(struct buf *out, struct slice response)
+static void add_response(struct buf *out, const struct feed_call *call)
 {
-    if (response.n > FEED_TEXT_MAX ||
-        json_check(response, JSON_DEPTH_MAX, NULL))
-        add_long(out, response);
+    struct slice r = call->response;
+    json_t *json = NULL, *text = NULL;
+
+    if (strcmp(call->method, "getUpdates") == 0 && r.n <= FEED_TEXT_MAX &&
+        !(json = json_loadb(r.p, r.n, JSON_ALLOW_NUL, NULL)))
+        text = utf8_valid(r) ? json_stringn(r.p, r.n) : json_null();
+    if (text)
+        json_add(out, text);
     else
-        json_add_text(out, response);
+        add_long(out, r);
+    json_decref(json);
+    json_decref(text);
 }
 
 static void entry_set(struct entry *entry, int64_t seq, int64_t bot,
@@ -291,7 +298,7 @@ void feed_call(struct feed *feed, const struct feed_call *call)
              (int)(call->us % 1000));
     add_long(&out, call->params);
     buf_adds(&out, ",\"response\":");
-    add_response(&out, call->response);
+    add_response(&out, call);
     buf_addc(&out, '}');
     entry_set(entry, seq, call->bot, &out);
     strncpy(entry->method, call->method, sizeof(entry->method) - 1);
