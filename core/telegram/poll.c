@@ -2,6 +2,7 @@
 #include "telegram/poll.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,8 @@ struct poll {
     int64_t offset;
     int limit;
     int backoff_ms;
-    char trouble[sizeof(
-        ((struct err *)0)
-            ->text)]; /* what was logged last; "" when all is well */
+    struct err trouble; /* what was logged last; kind 0: all is well */
+    int trouble_code;
 };
 
 static void start_call(struct poll *poll);
@@ -63,13 +63,31 @@ static int next_backoff(struct poll *poll, int retry_after_s)
     return ms * 3 / 4 + (int)(random() % (ms / 2 + 1));
 }
 
+/* The same but for numbers: "after 3 ms", "after 5 ms". */
+static bool is_same_reason(const struct err *a, const struct err *b)
+{
+    const char *p = a->text, *q = b->text;
+
+    while (*p && *q) {
+        if (isdigit((unsigned char)*p) && isdigit((unsigned char)*q)) {
+            p += strspn(p, "0123456789");
+            q += strspn(q, "0123456789");
+        } else if (*p++ != *q++) {
+            return false;
+        }
+    }
+    return a->kind == b->kind && *p == *q;
+}
+
 static void explain(struct poll *poll, const struct tg_op *call, int wait_ms)
 {
     const char *meaning = "";
 
-    if (strcmp(poll->trouble, call->op.err.text) == 0)
+    if (is_same_reason(&poll->trouble, &call->op.err) &&
+        poll->trouble_code == call->error_code)
         return;
-    memcpy(poll->trouble, call->op.err.text, sizeof(poll->trouble));
+    poll->trouble = call->op.err;
+    poll->trouble_code = call->error_code;
     if (call->error_code == 409)
         meaning = " (another program polls with this token, or a webhook is "
                   "set; only one can get the updates)";
@@ -130,9 +148,9 @@ static void on_answer(struct op *op)
         on_failure(poll, call);
         return;
     }
-    if (poll->trouble[0])
+    if (poll->trouble.kind)
         log_info("poll", "getting updates again");
-    poll->trouble[0] = '\0';
+    err_clear(&poll->trouble);
     poll->backoff_ms = 0;
     if (call->result.n && call->result.p[0] == '[')
         n = split(call->result, updates, ARRAY_LEN(updates));

@@ -73,15 +73,39 @@ static bool is_space_at(const char *p, const char *end, size_t *n)
     return false;
 }
 
+/* The end of p … end without the white space there. */
+static const char *trim_end(const char *p, const char *end)
+{
+    while (end > p) {
+        const char *back = end;
+        size_t n;
+
+        /* "\\n" is a backslash and an n: count what escapes the letter */
+        while (back - 1 > p && back[-2] == '\\')
+            back--;
+        if (is_space_at(end - 1, end, &n))
+            end--;
+        else if ((end - back) % 2 && is_space_at(end - 2, end, &n))
+            end -= 2;
+        else
+            break;
+    }
+    return end;
+}
+
 /* A command is "/name" or "/name@bot" at the start, then an end or a space. */
 static void read_command(struct update *u)
 {
     const char *p = u->text.p, *end, *start;
     size_t n;
 
-    if (u->text.n < 2 || *p != '/')
+    if (u->text.n < 2)
         return;
     end = p + u->text.n;
+    if (*p == '\\')
+        p++; /* some write a slash as \/ */
+    if (end - p < 2 || *p != '/')
+        return;
     start = ++p;
     while (p < end && (isalnum((unsigned char)*p) || *p == '_'))
         p++;
@@ -100,8 +124,7 @@ static void read_command(struct update *u)
     }
     while (is_space_at(p, end, &n))
         p += n;
-    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
+    end = trim_end(p, end);
     u->command_args = (struct slice){ p, (size_t)(end - p) };
 }
 
