@@ -4,13 +4,15 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "bot/host_int.h"
+#include "script/upgrade.h"
 
 static void use_generation(struct host *host, struct generation *gen)
 {
     generation_unref(host->gen);
     host->gen = gen;
     lanes_set_generation(host->lanes, gen);
-    config_store_set_version(host->store, gen->config_version);
+    config_store_set_version(host->store, gen->config_version, upgrade_config,
+                             gen);
 }
 
 bool host_load(struct host *host, struct err *err)

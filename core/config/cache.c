@@ -70,14 +70,19 @@ static void entry_drop(struct cache *cache, struct entry *e)
     free(e);
 }
 
-void cache_free(struct cache *cache)
+void cache_clear(struct cache *cache)
 {
     struct entry *e;
 
-    if (!cache)
-        return;
     while ((e = TAILQ_FIRST(&cache->used)))
         entry_drop(cache, e);
+}
+
+void cache_free(struct cache *cache)
+{
+    if (!cache)
+        return;
+    cache_clear(cache);
     free(cache);
 }
 
@@ -101,6 +106,13 @@ struct config *cache_get(struct cache *cache, int64_t chat_id)
     TAILQ_REMOVE(&cache->used, e, used);
     TAILQ_INSERT_HEAD(&cache->used, e, used);
     return e->config;
+}
+
+struct config *cache_peek(struct cache *cache, int64_t chat_id)
+{
+    struct entry *e = find(cache, chat_id);
+
+    return e ? e->config : NULL;
 }
 
 void cache_drop(struct cache *cache, int64_t chat_id)

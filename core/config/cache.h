@@ -12,8 +12,11 @@ struct cache;
 struct cache *cache_new(size_t bytes);
 void cache_free(struct cache *cache);
 struct config *cache_get(struct cache *cache, int64_t chat_id); /* borrowed */
+/* The same, without counting as use. */
+struct config *cache_peek(struct cache *cache, int64_t chat_id);
 /* Takes a reference; replaces what was there. */
 void cache_put(struct cache *cache, struct config *config);
+void cache_clear(struct cache *cache);
 void cache_drop(struct cache *cache, int64_t chat_id);
 void cache_stats(const struct cache *cache, struct config_stats *stats);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "config/cache.h"
 #include "io/loop.h"
 
@@ -37,10 +38,10 @@ static const struct pg_statement insert_statement = {
 
 static const struct pg_statement update_statement = {
     "config_update",
-    "UPDATE chat_configs SET config = $2::jsonb, revision = revision + 1, "
-    "updated_at = now() WHERE chat_id = $1::bigint AND revision = $3::bigint "
-    "RETURNING revision",
-    3,
+    "UPDATE chat_configs SET config = $2::jsonb, version = $4::int, "
+    "revision = revision + 1, updated_at = now() "
+    "WHERE chat_id = $1::bigint AND revision = $3::bigint RETURNING revision",
+    4,
 };
 
 TAILQ_HEAD(config_ops, config_op);
@@ -62,12 +63,112 @@ struct config_store {
     struct loop_turn_hook *hook;
     size_t document_max;
     int version;
+    config_upgrade_fn upgrade;
+    void *upgrade_arg;
+    TAILQ_HEAD(, writeback) writebacks;
     int64_t statements;
 };
 
+/* An upgraded document on its way to its row. */
+struct writeback {
+    struct config_store *store;
+    struct config *config; /* what was upgraded; its revision is the row's */
+    struct pg_op *query;
+    TAILQ_ENTRY(writeback) link;
+};
+
+/* --- upgrading ---------------------------------------------------------------- */
+
+static struct pg_op *send_update(struct config_store *store,
+                                 const struct config *base, struct slice text)
+{
+    char chat[24], revision[24], version[24];
+    struct slice params[4] = {
+        pg_int_param(chat, base->chat_id),
+        text,
+        pg_int_param(revision, base->revision),
+        pg_int_param(version, base->version),
+    };
+
+    store->statements++;
+    return pg_query(store->pg, &update_statement, params, 4);
+}
+
+static void writeback_free(struct writeback *w)
+{
+    TAILQ_REMOVE(&w->store->writebacks, w, link);
+    op_free(&w->query->op);
+    config_unref(w->config);
+    free(w);
+}
+
+/* If it did not work, the next reader upgrades again. */
+static void on_written_back(struct op *op)
+{
+    struct writeback *w = op->arg;
+    struct cache *cache = w->store->cache;
+    const struct config *c = w->config;
+    struct config *next;
+
+    if (op->err.kind)
+        log_warn("config", "the upgraded config of chat %lld was not saved: %s",
+                 (long long)c->chat_id, op->err.text);
+    if (cache_peek(cache, c->chat_id) == c) {
+        if (!op->err.kind && pg_rows(w->query)) {
+            next = config_make(c->chat_id, pg_int(w->query, 0, 0), c->version,
+                               c->text);
+            cache_put(cache, next);
+            config_unref(next);
+        } else {
+            cache_drop(cache, c->chat_id);
+        }
+    }
+    writeback_free(w);
+}
+
+static void write_back(struct config_store *store, struct config *config)
+{
+    struct writeback *w = xalloc(sizeof(*w));
+
+    w->store = store;
+    w->config = config_ref(config);
+    w->query = send_update(store, config, config->text);
+    w->query->op.done = on_written_back;
+    w->query->op.arg = w;
+    TAILQ_INSERT_TAIL(&store->writebacks, w, link);
+}
+
+/* Takes old's reference, returns one of what is to be used. */
+static struct config *upgraded(struct config_store *store, struct config *old)
+{
+    struct buf text = BUF_INIT;
+    struct err err = ERR_INIT;
+    struct config *config;
+
+    if (old->version >= store->version || !store->upgrade)
+        return old;
+    if (store->upgrade(old->chat_id, old->text, old->version, &text, &err,
+                       store->upgrade_arg)) {
+        config = config_make(old->chat_id, old->revision, store->version,
+                             buf_slice(&text));
+        config_unref(old);
+    } else {
+        log_error("config",
+                  "the config of chat %lld can't be upgraded from version %d "
+                  "to %d and is read-only: %s",
+                  (long long)old->chat_id, old->version, store->version,
+                  err.text);
+        config = old;
+        config->read_only = true;
+    }
+    buf_release(&text);
+    return config;
+}
+
 /* --- fetching ------------------------------------------------------------------ */
 
-static struct config *read_row(const struct pg_op *query, int row,
+static struct config *read_row(struct config_store *store,
+                               const struct pg_op *query, int row,
                                struct err *err)
 {
     int64_t chat_id = pg_int(query, row, 0);
@@ -87,8 +188,8 @@ static struct config *read_row(const struct pg_op *query, int row,
                 (long long)chat_id);
         return NULL;
     }
-    return config_make(chat_id, pg_int(query, row, 3),
-                       (int)pg_int(query, row, 2), text);
+    return upgraded(store, config_make(chat_id, pg_int(query, row, 3),
+                                       (int)pg_int(query, row, 2), text));
 }
 
 /* Rows come in the order of their chats. */
@@ -124,9 +225,12 @@ static void answer(struct config_store *store, const struct pg_op *query,
     if (row < 0)
         config = config_make(op->chat_id, 0, store->version, slice_of("{}"));
     else
-        config = read_row(query, row, &op->op.err);
-    if (config)
+        config = read_row(store, query, row, &op->op.err);
+    if (config) {
         cache_put(store->cache, config);
+        if (row >= 0 && config->version > (int)pg_int(query, row, 2))
+            write_back(store, config);
+    }
     op->config = config;
 }
 
@@ -272,6 +376,7 @@ struct config_op *config_fetch(struct config_store *store, int64_t chat_id)
 
 /* --- committing --------------------------------------------------------------------- */
 
+static bool make_next(struct config_op *c, struct err *err);
 static void write_next(struct config_op *c);
 
 static void commit_failed(struct config_op *c, const struct err *err)
@@ -290,7 +395,7 @@ static void on_read_again(struct op *op)
 
     c->query = NULL;
     if (!err.kind) {
-        newer = pg_rows(query) ? read_row(query, 0, &err)
+        newer = pg_rows(query) ? read_row(c->store, query, 0, &err)
                                : config_make(c->chat_id, 0, c->store->version,
                                              slice_of("{}"));
         if (newer) {
@@ -299,7 +404,7 @@ static void on_read_again(struct op *op)
         }
     }
     op_free(op);
-    if (err.kind)
+    if (err.kind || !make_next(c, &err))
         commit_failed(c, &err);
     else
         write_next(c);
@@ -347,24 +452,47 @@ static void on_written(struct op *op)
     }
 }
 
-static void write_next(struct config_op *c)
+static struct pg_op *send_insert(struct config_store *store,
+                                 const struct config *base, struct slice text)
 {
-    char chat[24], number[24];
-    struct slice params[3];
-    bool is_new = c->base->revision == 0;
+    char chat[24], version[24];
+    struct slice params[3] = {
+        pg_int_param(chat, base->chat_id),
+        text,
+        pg_int_param(version, base->version),
+    };
 
+    store->statements++;
+    return pg_query(store->pg, &insert_statement, params, 3);
+}
+
+/* Apply the patch to the base, and look whether that may be stored. */
+static bool make_next(struct config_op *c, struct err *err)
+{
+    size_t max = c->store->document_max;
+
+    if (c->base->read_only)
+        return err_set(err, ERR_CONFIG,
+                       "the config of chat %lld could not be upgraded and is "
+                       "read-only; the log says why",
+                       (long long)c->chat_id);
     buf_reset(&c->next);
     config_patch_apply(&c->patch, c->base->text, &c->next);
-    params[0] = pg_int_param(chat, c->chat_id);
-    params[1] = buf_slice(&c->next);
-    params[2] =
-        pg_int_param(number, is_new ? c->base->version : c->base->revision);
-    c->query =
-        pg_query(c->store->pg, is_new ? &insert_statement : &update_statement,
-                 params, 3);
+    if (c->next.len > max)
+        return err_set(err, ERR_CONFIG,
+                       "the chat's config would be %zu bytes, more than the "
+                       "%zu that CONFIG_MAX_KB allows",
+                       c->next.len, max);
+    return true;
+}
+
+static void write_next(struct config_op *c)
+{
+    c->query = c->base->revision == 0
+                   ? send_insert(c->store, c->base, buf_slice(&c->next))
+                   : send_update(c->store, c->base, buf_slice(&c->next));
     c->query->op.done = on_written;
     c->query->op.arg = c;
-    c->store->statements++;
 }
 
 struct config_op *config_commit(struct config_store *store, struct config *base,
@@ -374,16 +502,10 @@ struct config_op *config_commit(struct config_store *store, struct config *base,
 
     c->base = config_ref(base);
     config_patch_copy(&c->patch, patch);
-    config_patch_apply(&c->patch, base->text, &c->next);
-    if (c->next.len > store->document_max) {
-        err_set(&c->op.err, ERR_CONFIG,
-                "the chat's config would be %zu bytes, more than the %zu that "
-                "CONFIG_MAX_KB allows",
-                c->next.len, store->document_max);
-        op_complete(&c->op);
-    } else {
+    if (make_next(c, &c->op.err))
         write_next(c);
-    }
+    else
+        op_complete(&c->op);
     return c;
 }
 
@@ -396,6 +518,7 @@ struct config_store *config_store_new(struct loop *loop, struct pg *pg,
 
     TAILQ_INIT(&store->wanted);
     TAILQ_INIT(&store->fetches);
+    TAILQ_INIT(&store->writebacks);
     store->loop = loop;
     store->pg = pg;
     store->cache = cache_new(o->cache_bytes);
@@ -410,6 +533,8 @@ void config_store_free(struct config_store *store)
 
     if (!store)
         return;
+    while (!TAILQ_EMPTY(&store->writebacks))
+        writeback_free(TAILQ_FIRST(&store->writebacks));
     while ((fetch = TAILQ_FIRST(&store->fetches))) {
         TAILQ_REMOVE(&store->fetches, fetch, link);
         op_free(&fetch->query->op);
@@ -420,9 +545,14 @@ void config_store_free(struct config_store *store)
     free(store);
 }
 
-void config_store_set_version(struct config_store *store, int version)
+void config_store_set_version(struct config_store *store, int version,
+                              config_upgrade_fn upgrade, void *arg)
 {
+    if (version != store->version)
+        cache_clear(store->cache);
     store->version = version;
+    store->upgrade = upgrade;
+    store->upgrade_arg = arg;
 }
 
 struct config *config_cached(struct config_store *store, int64_t chat_id)

@@ -19,6 +19,7 @@ struct config {
     int64_t revision;  /* 0: no row */
     int version;       /* of upgrades that the document has been through */
     struct slice text; /* the overrides: one valid JSON object */
+    bool read_only;    /* it could not be upgraded: kept as it was */
     int refs;          /* private */
 };
 
@@ -36,8 +37,20 @@ struct config_store *config_store_new(struct loop *loop, struct pg *pg,
                                       const struct config_store_options *o);
 void config_store_free(struct config_store *store); /* after all its ops */
 
-/* What new rows are stamped with: the number of upgrade functions. */
-void config_store_set_version(struct config_store *store, int version);
+/*
+ * Append the document of a chat brought from its version to the current one.
+ * An error leaves the row as it is, and the chat's config read-only.
+ */
+typedef bool (*config_upgrade_fn)(int64_t chat_id, struct slice text,
+                                  int version, struct buf *out, struct err *err,
+                                  void *arg);
+/*
+ * The number of upgrade functions: what new rows are stamped with. Older rows
+ * are upgraded when they are read, and written back without anybody waiting;
+ * newer ones are used as they are. Changing it empties the cache.
+ */
+void config_store_set_version(struct config_store *store, int version,
+                              config_upgrade_fn upgrade, void *arg);
 
 /* If it is cached: borrowed, until the loop turns or the next call. Else NULL. */
 struct config *config_cached(struct config_store *store, int64_t chat_id);

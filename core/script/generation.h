@@ -28,6 +28,7 @@ struct generation {
     int config_version; /* how many upgrade functions there are */
     int upgrades_ref;   /* they, in order */
     int files;          /* loaded in all */
+    char file[200];     /* the one being loaded */
 };
 
 struct generation *generation_new(lua_State *L, const char *dir, int number);

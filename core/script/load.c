@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "script/modules.h"
 #include "script/option.h"
 #include "script/vm.h"
+#include "script/watchdog.h"
 
 #define FILES_MAX 1000
 
@@ -63,6 +65,7 @@ static void run_file(lua_State *L, struct generation *gen, const char *name)
     struct buf *text = json_push_buf(L);
     struct err err = ERR_INIT;
 
+    snprintf(gen->file, sizeof(gen->file), "%s", name);
     if (!buf_add_file(text, path, &err))
         luaL_error(L, "%s", err.text);
     if (luaL_loadbufferx(L, text->data, text->len, chunk, "t") != LUA_OK)
@@ -309,22 +312,49 @@ static int load_all(lua_State *L)
     return 0;
 }
 
+/* An error that is no text says where it was raised: nothing else will. */
+static int on_load_error(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (lua_isstring(L, 1) || luaL_getmetafield(L, 1, "__tostring")) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            lua_pushfstring(L, "%s:%d: raised a %s, not a text", ar.short_src,
+                            ar.currentline, luaL_typename(L, 1));
+            return 1;
+        }
+    }
+    return 1;
+}
+
 bool generation_load(struct generation *gen, struct err *err)
 {
     lua_State *L = gen->L;
     struct buf text = BUF_INIT;
-    bool ok;
+    bool overran = false;
+    int status;
 
     gen->loading = true;
+    lua_pushcfunction(L, on_load_error);
     lua_pushcfunction(L, load_all);
     lua_pushlightuserdata(L, gen);
-    ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
+    watchdog_enter(L, WATCHDOG_LOAD, &overran);
+    status = lua_pcall(L, 1, 0, -3);
+    watchdog_leave();
     gen->loading = false;
-    if (!ok) {
+    if (status != LUA_OK) {
+        if (status == LUA_ERRMEM) /* it does not say where */
+            buf_addf(&text, "%s: ", gen->file);
         vm_add_error(L, -1, &text);
         lua_pop(L, 1);
         err_set(err, ERR_SCRIPT, "%s", text.data);
         buf_release(&text);
     }
-    return ok;
+    lua_pop(L, 1);
+    return status == LUA_OK;
 }

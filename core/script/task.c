@@ -123,9 +123,9 @@ static void task_resume(struct task *t, int nargs)
     int nresults, status;
 
     t->state = TASK_RUNNING;
-    watchdog_enter(t);
+    watchdog_enter(t->co, WATCHDOG_TASK, &t->overran);
     status = lua_resume(t->co, NULL, nargs, &nresults);
-    watchdog_leave(t);
+    watchdog_leave();
     op_free(t->finished);
     t->finished = NULL;
     if (t->overran) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
-#include "script/task.h"
+#include "script/vm.h"
 
 #define TICK_MS 20
 
@@ -15,20 +15,23 @@ static struct {
     volatile sig_atomic_t ticks; /* since watchdog_enter() */
     volatile sig_atomic_t ticks_max;
     lua_State *volatile running;
-    struct task *task;
+    int task_ticks; /* of limits.cpu_ms */
+    bool *overran;
 } g;
 
 static void on_overrun(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
-    if (!g.task)
+    if (!g.overran)
         return;
-    g.task->overran = true;
+    *g.overran = true;
     if (lua_isyieldable(L)) {
         lua_yield(L, 0);
         return;
     }
-    luaL_error(L, "the handler computes for too long");
+    lua_getinfo(L, "Sl", ar);
+    lua_pushfstring(L, "%s:%d: it computes for too long", ar->short_src,
+                    ar->currentline);
+    lua_error(L);
 }
 
 /* lua_sethook() may be called from a signal handler (Lua manual, lua.c). */
@@ -54,7 +57,7 @@ void watchdog_start(struct vm *vm)
 {
     struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
 
-    g.ticks_max = vm->limits.cpu_ms / TICK_MS;
+    g.task_ticks = vm->limits.cpu_ms / TICK_MS;
     sigaction(SIGVTALRM, &action, NULL);
     set_timer(TICK_MS);
 }
@@ -65,17 +68,19 @@ void watchdog_stop(struct vm *vm)
     set_timer(0);
 }
 
-void watchdog_enter(struct task *t)
+void watchdog_enter(lua_State *L, enum watchdog_share share, bool *overran)
 {
-    g.task = t;
+    g.overran = overran;
     g.ticks = 0;
-    g.running = t->co;
+    g.ticks_max = g.task_ticks * (int)share;
+    g.running = L;
 }
 
-void watchdog_leave(struct task *t)
+void watchdog_leave(void)
 {
+    lua_State *L = g.running;
+
     g.running = NULL;
-    g.task = NULL;
-    if (t->overran)
-        lua_sethook(t->co, NULL, 0, 0);
+    lua_sethook(L, NULL, 0, 0); /* it may have been set, and not run yet */
+    g.overran = NULL;
 }
