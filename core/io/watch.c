@@ -13,10 +13,12 @@
 #include "io/loop_int.h"
 
 #define QUIET_MS 15
+#define WRITING_MS 300 /* for somebody who has begun to write a file */
 #define DEPTH_MAX 8
 
 #define INTERESTING                                                            \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |    \
+     IN_MODIFY)
 
 struct watch {
     struct loop *loop;
@@ -77,9 +79,16 @@ void watch_add_for_folders(struct watch *w, const char *path)
         inotify_add_watch(w->fd, path, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
 }
 
+/* Call in so many ms, unless more happens until then. */
+static void call_in(struct watch *w, int ms)
+{
+    struct timeval tv = { 0, ms * 1000 };
+
+    event_add(w->quiet, &tv);
+}
+
 static void on_event(struct watch *w, const struct inotify_event *e)
 {
-    static const struct timeval quiet = { 0, QUIET_MS * 1000 };
     struct buf path = BUF_INIT;
 
     if (e->mask & IN_IGNORED) {
@@ -91,7 +100,7 @@ static void on_event(struct watch *w, const struct inotify_event *e)
     }
     if (e->wd == w->shallow) {
         if (e->mask & IN_ISDIR)
-            event_add(w->quiet, &quiet);
+            call_in(w, QUIET_MS);
         return;
     }
     if ((e->mask & IN_ISDIR) && (e->mask & (IN_CREATE | IN_MOVED_TO)) &&
@@ -100,25 +109,34 @@ static void on_event(struct watch *w, const struct inotify_event *e)
         watch_add(w, path.data);
         buf_release(&path);
     }
-    /* A created file is only interesting once it has been written. */
-    if (!(e->mask & IN_ISDIR) && (e->mask & IN_CREATE))
-        return;
-    event_add(w->quiet, &quiet);
+    /* A file that is made or emptied is interesting once it has been written:
+     * its IN_CLOSE_WRITE follows. (Not so for a link.) */
+    if (!(e->mask & IN_ISDIR) && (e->mask & (IN_CREATE | IN_MODIFY)))
+        call_in(w, WRITING_MS);
+    else
+        call_in(w, QUIET_MS);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* False: nothing has happened. */
+static bool read_events(struct watch *w)
 {
-    struct watch *w = arg;
     char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-    ssize_t n = read(fd, data, sizeof(data));
+    ssize_t n = read(w->fd, data, sizeof(data));
 
-    (void)what;
     for (char *p = data; n > 0 && p < data + n;) {
         const struct inotify_event *e = (const struct inotify_event *)(void *)p;
 
         on_event(w, e);
         p += sizeof(*e) + e->len;
     }
+    return n > 0;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    read_events(arg);
 }
 
 static void on_quiet(evutil_socket_t fd, short what, void *arg)
@@ -127,7 +145,9 @@ static void on_quiet(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    w->fn(w->arg);
+    /* Not in the middle of a change that the loop has not told of yet. */
+    if (!read_events(w) || !evtimer_pending(w->quiet, NULL))
+        w->fn(w->arg);
 }
 
 struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,

@@ -164,7 +164,7 @@ export class Server {
 // One simulator and one database for a test file; each of its tests has a bot
 // of its own there. Call it at the file's top.
 export function world() {
-  const made = { bots: 100 };
+  const made = { bots: 100, newDatabase: (test) => database(test) };
   let ending;
   const t = { after: (f) => { ending = f; } };
   before(async () => {
@@ -245,4 +245,4 @@ export async function startBot(t, place, files, options = {}) {
   return host;
 }
 
-export { patience };
+export { patience, slow };
