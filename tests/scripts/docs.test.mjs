@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { root } from "../system/lib/program.mjs";
+import { root, until } from "../system/lib/program.mjs";
 import { alice, bob, carol, group } from "../system/lib/simulator.mjs";
 import { startBot } from "./lib/bot.mjs";
 
@@ -13,7 +13,7 @@ const guide = read("docs/scripting.md");
 
 // The code blocks that are whole files: their first line says which.
 const files = {};
-for (const [, file, text] of (guide + read("README.md")).matchAll(/^```lua\n-- ((?:scripts|defaults)\/\S+)\n(.*?)^```$/gms)) {
+for (const [, file, text] of (guide + read("README.md")).matchAll(/^```lua\n-- ((?:scripts|defaults|migrations)\/\S+)\n(.*?)^```$/gms)) {
   assert.ok(!files[file] || files[file] === text, `${file} is there twice, and differs`);
   files[file] = text;
 }
@@ -50,6 +50,13 @@ test("the guide's examples: errors of the Bot API are caught, others are logged 
   await bot.sim.fault({ method: "sendMessage", kind: "error", status: 500, description: "no" });
   assert.equal(await bot.say(alice, `/tell ${bob} x`), "That went wrong. It is in the log.");
   await bot.program.line(/handler failed: .*sendMessage: 500/);
+});
+
+test("the guide's examples: what was stored before is upgraded when it is read", async () => {
+  await bot.query("INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2, 0)", [bob, { flood_limit: 9 }]);
+  assert.equal(await bot.say(bob, "/limit"), "Limit: 9");
+  await until("it is written back", async () => (await bot.stored(bob)).antiflood);
+  assert.deepEqual(await bot.stored(bob), { antiflood: { max: 9 } });
 });
 
 test("the reference names everything there is", () => {

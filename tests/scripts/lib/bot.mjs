@@ -1,6 +1,6 @@
 // `moonpost dev` with a copy of the bot in this repository and a database of its
 // own, once for a test file; and talking to it.
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -33,7 +33,10 @@ class Bot {
     for (const part of ["scripts", "defaults"]) {
       await cp(path.join(root, part), path.join(this.dir, part), { recursive: true });
     }
-    for (const [file, text] of Object.entries(files)) await writeFile(path.join(this.dir, file), text);
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(path.dirname(path.join(this.dir, file)), { recursive: true });
+      await writeFile(path.join(this.dir, file), text);
+    }
     await query(server, `CREATE DATABASE ${this.name}`);
   }
 
@@ -58,8 +61,12 @@ class Bot {
 
   // What is stored for a chat; undefined: no row.
   async stored(chat) {
-    const rows = await query(urlOf(this.name), "SELECT config FROM chat_configs WHERE chat_id = $1", [chat]);
+    const rows = await this.query("SELECT config FROM chat_configs WHERE chat_id = $1", [chat]);
     return rows[0]?.config;
+  }
+
+  query(statement, values) {
+    return query(urlOf(this.name), statement, values);
   }
 
   // The bot's messages after one of ours, when there are at least n. (A channel's
