@@ -61,7 +61,7 @@ async function until(condition, bot, what, seconds) {
 }
 
 async function end(child, signal = "SIGTERM", seconds = 10) {
-  if (child.exitCode !== null || child.signalCode) return;
+  if (!child.pid || child.exitCode !== null || child.signalCode) return;
   const exited = once(child, "exit");
   child.kill(signal);
   const timer = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
@@ -70,6 +70,11 @@ async function end(child, signal = "SIGTERM", seconds = 10) {
 }
 
 let databases = 0;
+
+// However this process ends, the bot that runs ends with it.
+let running = null;
+process.on("exit", () => running?.kill("SIGKILL"));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
 
 // Run bot name once. wrap(command) may put a profiler before it; loaded(pid) is
 // called when it is idle and ready, and may return a function for when it is done.
@@ -95,7 +100,10 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     },
   });
   closeSync(log);
+  const started = once(bot, "spawn");
+  running = bot;
   try {
+    await started;
     await until(async () => (await server.status()).polling, bot, "it polled", 60);
     await sleep(500); // what start-up leaves behind, such as a garbage collection
     const idle = memory(bot.pid).now;
@@ -113,6 +121,7 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     throw new Error(`${name}: ${error.message}\n${said.split("\n").slice(-20).join("\n")}`);
   } finally {
     await end(bot);
+    running = null;
     await server.stop();
     await sql("postgres", "-c", `DROP DATABASE ${database} WITH (FORCE)`);
   }
