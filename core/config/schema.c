@@ -222,13 +222,36 @@ static bool in_range(const struct setting *s, double d)
     return (!s->has_min || d >= s->min) && (!s->has_max || d <= s->max);
 }
 
+static bool refuse_nul(const struct setting *s, struct err *err)
+{
+    struct buf path = BUF_INIT;
+
+    setting_path(s, &path);
+    err_set(err, ERR_CONFIG, "%s: text in a config can't hold a NUL byte",
+            path.data);
+    buf_release(&path);
+    return false;
+}
+
+/* PostgreSQL's jsonb takes no \u0000, neither in a text nor in a key. */
+static bool has_nul(struct slice value)
+{
+    const char *p = value.p, *end = p + value.n;
+
+    while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+        if (end - p >= 6 && memcmp(p, "\\u0000", 6) == 0)
+            return true;
+        p += 2; /* an escaped backslash escapes nothing */
+    }
+    return false;
+}
+
 static bool check_string(const struct setting *s, struct slice value,
                          struct err *err)
 {
     struct buf text = BUF_INIT;
-    bool ok = json_to_text(value, &text), nul;
+    bool ok = json_to_text(value, &text);
 
-    nul = ok && memchr(text.data, '\0', text.len) != NULL;
     if (ok && s->type == SETTING_CHOICE) {
         ok = false;
         for (char **c = s->choices; c && *c; c++)
@@ -237,9 +260,6 @@ static bool check_string(const struct setting *s, struct slice value,
         ok = in_range(s, (double)code_points(buf_slice(&text)));
     }
     buf_release(&text);
-    if (nul) /* PostgreSQL's jsonb takes no \u0000 */
-        return err_set(err, ERR_CONFIG,
-                       "%s: text in a config can't hold a NUL byte", s->name);
     return ok || refuse(s, value, err);
 }
 
@@ -250,6 +270,8 @@ bool setting_check(const struct setting *s, struct slice value, struct err *err)
     double d;
     bool ok = false;
 
+    if (value.n && has_nul(value))
+        return refuse_nul(s, err);
     switch (s->type) {
     case SETTING_SECTION: ok = kind == JSON_OBJECT; break;
     case SETTING_BOOLEAN: ok = kind == JSON_BOOL; break;
