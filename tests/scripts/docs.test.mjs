@@ -98,7 +98,7 @@ test("docs/ARCHITECTURE.md names files and functions that exist", () => {
   const code = sources.map((f) => read(path.join("core", f))).join("\n");
   const names = [...text.matchAll(/`(\w+)\(\)`/g)].map((m) => m[1]);
   assert.ok(names.length > 40);
-  for (const name of names) assert.match(code, new RegExp(`\\b${name}\\(`), `${name}()`);
+  for (const name of names) assert.ok(new RegExp(`\\b${name}\\(`).test(code), `core/ has no ${name}()`);
   for (const [, file] of text.matchAll(/`([\w/]+\.[ch])`/g)) {
     assert.ok(sources.some((f) => f === file || f.endsWith(`/${file}`)), `core/ has no ${file}`);
   }
