@@ -290,8 +290,10 @@ pg_private_leave()
             used=1
         fi
     done
-    [ -n "$used" ] || [ "$(pg_pid)" != "$(cat "$root/var/postgres.started" 2>/dev/null)" ] ||
+    if [ -z "$used" ] && [ "$(pg_pid)" = "$(cat "$root/var/postgres.started" 2>/dev/null)" ]; then
         pg_stop fast
+        [ "$pg_socket_dir" = "$pg_home" ] || rmdir "$pg_socket_dir" 2>/dev/null
+    fi
     unlock
 }
 

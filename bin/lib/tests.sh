@@ -250,10 +250,19 @@ style_shell()
 test_tidy()
 {
     local file
+    tests_out=$root/var/log/test-tidy.log
     for file in core/*/*.c; do
-        style_check "tidy ${file#core/}" clang-tidy --quiet --warnings-as-errors='*' \
-            -p build/dev "$file"
+        progress "tidy $file"
+        if run_bounded 120 clang-tidy --quiet --warnings-as-errors='*' -p build/dev "$file"; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            progress_end
+            sed 's/^/    /' "$tests_out"
+            say "tidy $file: failed"
+        fi
     done
+    progress_end
 }
 
 # Each target for its share of the time. What it found before stays in
