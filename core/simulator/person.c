@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const json_headers[] = { "Content-Type", "application/json",
                                             "Cache-Control", "no-store", NULL };
@@ -268,15 +269,35 @@ static const struct sim_route *find_route(const char *method, const char *path,
     return NULL;
 }
 
-/* Web pages of elsewhere have no business here: browsers say where a request
- * comes from. */
+/* Is a Host header's name (without the port) one of this machine's own? */
+static bool is_loopback_name(const char *host)
+{
+    static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        size_t n = strlen(names[i]);
+
+        if (strncasecmp(host, names[i], n) == 0 &&
+            (host[n] == '\0' || host[n] == ':'))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Web pages of elsewhere have no business here: browsers say where a request
+ * comes from, and to which name they sent it. A name of elsewhere that leads to
+ * this machine (DNS rebinding) has the right Origin, but not the right Host.
+ */
 static bool is_foreign(const struct httpd_request *req)
 {
     const char *origin = httpd_header(req, "Origin");
     const char *host = httpd_header(req, "Host");
     const char *at = origin ? strstr(origin, "://") : NULL;
 
-    return origin && (!at || !host || strcmp(at + 3, host) != 0);
+    if (!host || !is_loopback_name(host))
+        return true;
+    return origin && (!at || strcmp(at + 3, host) != 0);
 }
 
 /* JSON is what it is, whatever curl -d calls it. */

@@ -66,18 +66,42 @@ static void test_person__errors(void **state)
     }
 }
 
-/* A page of another site may not act here. */
-static void test_person__foreign_origin(void **state)
+/* The status of GET /sim/state with one more header. */
+static int status_with(const char *header)
 {
-    const char *headers[] = { "Origin: http://example.org", NULL };
+    const char *headers[] = { header, NULL };
     char url[200];
     struct http_request req = { .url = url, .headers = headers };
 
-    (void)state;
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/sim/state",
              simulator_port(sim.simulator));
     finish(http_start(sim.http, &req));
-    assert_int_equal(sim.status, 403);
+    return sim.status;
+}
+
+/* A page of another site may not act here. */
+static void test_person__foreign_origin(void **state)
+{
+    (void)state;
+    assert_int_equal(status_with("Origin: http://example.org"), 403);
+}
+
+/* Nor one whose name leads to this machine (DNS rebinding). */
+static void test_person__foreign_host(void **state)
+{
+    static const struct {
+        const char *host;
+        int status;
+    } cases[] = {
+        { "Host: example.org", 403 },       { "Host: 127.0.0.1.example", 403 },
+        { "Host: localhost.example", 403 }, { "Host: localhost", 200 },
+        { "Host: LOCALHOST:8081", 200 },    { "Host: 127.0.0.1:8081", 200 },
+        { "Host: [::1]:8081", 200 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(status_with(cases[i].host), cases[i].status);
 }
 
 static void test_person__waits_for_messages(void **state)
@@ -297,15 +321,11 @@ static void test_person__state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_person__errors),
-        TEST(test_person__foreign_origin),
-        TEST(test_person__waits_for_messages),
-        TEST(test_person__entities),
-        TEST(test_person__reactions),
-        TEST(test_person__faults),
-        TEST(test_person__limits),
-        TEST(test_person__events),
-        TEST(test_person__reset),
+        TEST(test_person__errors),       TEST(test_person__foreign_origin),
+        TEST(test_person__foreign_host), TEST(test_person__waits_for_messages),
+        TEST(test_person__entities),     TEST(test_person__reactions),
+        TEST(test_person__faults),       TEST(test_person__limits),
+        TEST(test_person__events),       TEST(test_person__reset),
         TEST(test_person__state),
     };
 
