@@ -10,23 +10,30 @@ static void use_generation(struct host *host, struct generation *gen)
 {
     generation_unref(host->gen);
     host->gen = gen;
+    host->generations++;
     lanes_set_generation(host->lanes, gen);
     config_store_set_version(host->store, gen->config_version, upgrade_config,
                              gen);
 }
 
-bool host_load(struct host *host, struct err *err)
+static struct generation *load(struct host *host, struct err *err)
 {
     struct generation *gen =
         generation_new(host->vm->L, host->dir, host->generations + 1);
 
-    if (!generation_load(gen, err)) {
-        generation_unref(gen);
-        return false;
-    }
-    host->generations++;
-    use_generation(host, gen);
-    return true;
+    if (generation_load(gen, err))
+        return gen;
+    generation_unref(gen);
+    return NULL;
+}
+
+bool host_load(struct host *host, struct err *err)
+{
+    struct generation *gen = load(host, err);
+
+    if (gen)
+        use_generation(host, gen);
+    return gen != NULL;
 }
 
 static void add_folders(struct host *host)
@@ -47,16 +54,23 @@ static void reload(void *arg)
 {
     struct host *host = arg;
     struct err err = ERR_INIT;
+    struct generation *gen;
 
     if (host->state != HOST_RUNNING)
         return;
     add_folders(host);
-    if (!host_load(host, &err)) {
+    gen = load(host, &err);
+    if (watch_is_busy(host->watch)) { /* it may be half of what was saved */
+        generation_unref(gen);
+        return;
+    }
+    if (!gen) {
         log_error("reload",
                   "%s\nnot reloaded: the scripts loaded before stay in use",
                   err.text);
         return;
     }
+    use_generation(host, gen);
     lua_gc(host->vm->L, LUA_GCCOLLECT);
     log_info("reload", "reloaded: %d files, %d handlers", host->gen->files,
              host->gen->handlers.n);

@@ -13,7 +13,8 @@
 #include "io/loop_int.h"
 
 #define QUIET_MS 15
-#define WRITING_MS 300 /* for somebody who has begun to write a file */
+#define WRITING_MS 300   /* for somebody who has begun to write a file */
+#define PATIENCE_MS 1000 /* but no longer than this after the first change */
 #define DEPTH_MAX 8
 
 #define INTERESTING                                                            \
@@ -28,6 +29,8 @@ struct watch {
     void *arg;
     char **paths; /* by watch descriptor; NULL: none */
     int npaths;
+    int64_t first_ms; /* when it changed; 0: all changes have been told */
+    bool told_busy;
     int shallow; /* the descriptor of watch_add_for_folders(); -1: none */
 };
 
@@ -84,7 +87,11 @@ static void call_in(struct watch *w, int ms)
 {
     struct timeval tv = { 0, ms * 1000 };
 
-    event_add(w->quiet, &tv);
+    if (!w->first_ms)
+        w->first_ms = loop_now_ms();
+    if (loop_now_ms() - w->first_ms < PATIENCE_MS ||
+        !evtimer_pending(w->quiet, NULL))
+        event_add(w->quiet, &tv);
 }
 
 static void on_event(struct watch *w, const struct inotify_event *e)
@@ -117,8 +124,7 @@ static void on_event(struct watch *w, const struct inotify_event *e)
         call_in(w, QUIET_MS);
 }
 
-/* False: nothing has happened. */
-static bool read_events(struct watch *w)
+static void read_events(struct watch *w)
 {
     char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     ssize_t n = read(w->fd, data, sizeof(data));
@@ -129,7 +135,6 @@ static bool read_events(struct watch *w)
         on_event(w, e);
         p += sizeof(*e) + e->len;
     }
-    return n > 0;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -139,15 +144,25 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     read_events(arg);
 }
 
+bool watch_is_busy(struct watch *w)
+{
+    read_events(w);
+    w->told_busy = evtimer_pending(w->quiet, NULL) &&
+                   loop_now_ms() - w->first_ms < PATIENCE_MS;
+    return w->told_busy;
+}
+
 static void on_quiet(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *w = arg;
 
     (void)fd;
     (void)what;
-    /* Not in the middle of a change that the loop has not told of yet. */
-    if (!read_events(w) || !evtimer_pending(w->quiet, NULL))
-        w->fn(w->arg);
+    if (watch_is_busy(w)) /* with what the loop has not told of yet */
+        return;
+    w->fn(w->arg);
+    if (!w->told_busy)
+        w->first_ms = evtimer_pending(w->quiet, NULL) ? loop_now_ms() : 0;
 }
 
 struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,

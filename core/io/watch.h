@@ -22,6 +22,13 @@ struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,
                         struct err *err) MUST_CHECK;
 void watch_free(struct watch *watch); /* NULL is allowed */
 
+/*
+ * Is somebody writing there? For the end of fn: what it has read may be half
+ * of a change. Then fn is called again soon. (Not true for ever: who writes
+ * all the time is not waited for.)
+ */
+bool watch_is_busy(struct watch *watch);
+
 /* Watch a folder and those below it; one that does not exist is ignored, one that
  * is watched already stays so. */
 void watch_add(struct watch *watch, const char *path);
