@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "config/store_int.h"
 
 #define COMMIT_TRIES 10
@@ -88,6 +89,7 @@ static void on_written(struct op *op)
 static bool make_next(struct config_op *c, struct err *err)
 {
     size_t max = c->store->document_max;
+    struct err why = ERR_INIT;
 
     if (c->base->read_only)
         return err_set(err, ERR_CONFIG,
@@ -101,6 +103,9 @@ static bool make_next(struct config_op *c, struct err *err)
                        "the chat's config would be %zu bytes, more than the "
                        "%zu that CONFIG_MAX_KB allows",
                        c->next.len, max);
+    if (!json_check(buf_slice(&c->next), CONFIG_DEPTH_MAX, &why))
+        return err_set(err, ERR_CONFIG, "the chat's config can't be stored: %s",
+                       why.text);
     return true;
 }
 

@@ -10,7 +10,6 @@
 #include "config/store_int.h"
 
 #define CHATS_PER_STATEMENT 500
-#define DOCUMENT_DEPTH_MAX 64
 
 struct config *config_read_row(struct config_store *store,
                                const struct pg_op *query, int row,
@@ -22,7 +21,7 @@ struct config *config_read_row(struct config_store *store,
 
     if (pg_is_null(query, row, 1))
         text = slice_of("{}");
-    if (!json_check(text, DOCUMENT_DEPTH_MAX, &why)) {
+    if (!json_check(text, CONFIG_DEPTH_MAX, &why)) {
         err_set(err, ERR_CONFIG, "the stored config of chat %lld: %s",
                 (long long)chat_id, why.text);
         return NULL;

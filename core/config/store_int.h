@@ -9,6 +9,8 @@
 #include "config/store.h"
 #include "io/loop.h"
 
+#define CONFIG_DEPTH_MAX 64 /* of a document: what is deeper is not read */
+
 TAILQ_HEAD(config_ops, config_op);
 
 /* One statement on its way, and who waits for it. */

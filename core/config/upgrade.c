@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "config/store_int.h"
 
@@ -60,7 +61,8 @@ struct config *config_upgraded(struct config_store *store, struct config *old)
     if (old->version >= store->version || !store->upgrade)
         return old;
     if (store->upgrade(old->chat_id, old->text, old->version, &text, &err,
-                       store->upgrade_arg)) {
+                       store->upgrade_arg) &&
+        json_check(buf_slice(&text), CONFIG_DEPTH_MAX, &err)) {
         config = config_make(old->chat_id, old->revision, store->version,
                              buf_slice(&text));
         config_unref(old);
