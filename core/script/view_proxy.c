@@ -1,0 +1,115 @@
+/* view_proxy.c - what all tables of a config view share. See view_int.h. */
+#include "script/view_int.h"
+
+int view_mt(lua_State *L)
+{
+    if (!lua_getmetatable(L, 1))
+        luaL_error(L, "a config table is expected");
+    return lua_gettop(L);
+}
+
+const struct setting *view_node(lua_State *L, int mt)
+{
+    const struct setting *node;
+
+    lua_rawgeti(L, mt, NODE);
+    node = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return node;
+}
+
+struct view *view_push_of(lua_State *L, int mt)
+{
+    lua_rawgeti(L, mt, VIEW);
+    return lua_touserdata(L, -1);
+}
+
+void view_add_path(const struct setting *node, struct buf *out)
+{
+    buf_adds(out, "config");
+    if (node->parent)
+        buf_addc(out, '.');
+    setting_path(node, out);
+}
+
+void view_push_proxy(lua_State *L, int view, const struct setting *node,
+                     const luaL_Reg *metamethods)
+{
+    int values = lua_gettop(L);
+
+    lua_createtable(L, 0, 0);
+    lua_createtable(L, 4, 8); /* values, proxy, mt */
+    luaL_setfuncs(L, metamethods, 0);
+    lua_pushvalue(L, values);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushvalue(L, view);
+    lua_rawseti(L, -2, VIEW);
+    lua_pushlightuserdata(L, (void *)node);
+    lua_rawseti(L, -2, NODE);
+    lua_pushvalue(L, values);
+    lua_rawseti(L, -2, VALUES);
+    lua_setmetatable(L, -2); /* values, proxy */
+    lua_remove(L, values);
+}
+
+int view_proxy_len(lua_State *L)
+{
+    lua_rawgeti(L, view_mt(L), VALUES);
+    lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
+    return 1;
+}
+
+/* The iterator of pairs(): upvalue 1 is the values. */
+static int values_next(lua_State *L)
+{
+    lua_settop(L, 2);
+    if (lua_next(L, lua_upvalueindex(1)))
+        return 2;
+    lua_pushnil(L);
+    return 1;
+}
+
+int view_proxy_pairs(lua_State *L)
+{
+    lua_rawgeti(L, view_mt(L), VALUES);
+    lua_pushcclosure(L, values_next, 1);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
+int view_proxy_jsonvalue(lua_State *L)
+{
+    lua_rawgeti(L, view_mt(L), VALUES);
+    return 1;
+}
+
+void view_check_alive(lua_State *L, int mt)
+{
+    struct view *v = view_push_of(L, mt);
+
+    lua_pop(L, 1);
+    if (v->ref == LUA_NOREF)
+        luaL_error(L, "this config belongs to an update that is done; use "
+                      "ctx.config of the present one");
+}
+
+struct buf *view_push_json(lua_State *L, const struct setting *node,
+                           const char *key)
+{
+    struct json_lua_options options = {
+        .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS
+    };
+    struct buf *json = json_push_buf(L), *path;
+    struct err err = ERR_INIT;
+
+    if (json_add_lua(L, 3, &options, json, &err))
+        return json;
+    path = json_push_buf(L);
+    view_add_path(node, path);
+    luaL_error(L, "%s%s%s: %s", path->data, key ? "." : "", key ? key : "",
+               err.text);
+    return NULL;
+}
