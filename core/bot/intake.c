@@ -70,13 +70,29 @@ static void let_go(struct intake *in, struct held *h)
     free(h);
 }
 
+/* The first that is not done: what is before it is acknowledged with it. */
 static int64_t next_offset(const struct intake *in)
 {
-    const struct held *first = TAILQ_FIRST(&in->order);
+    const struct held *h;
 
-    if (first)
-        return first->id;
+    TAILQ_FOREACH(h, &in->order, link)
+    {
+        if (!h->done)
+            return h->id;
+    }
     return in->last_id ? in->last_id + 1 : 0;
+}
+
+/* Forget what is done, but for what a poll on its way may bring once more: it
+ * was asked for before that was done. */
+static void forget_done(struct intake *in)
+{
+    bool polling = poll_is_running(in->poll);
+    struct held *h;
+
+    while ((h = TAILQ_FIRST(&in->order)) && h->done &&
+           !(polling && h->id >= in->polled_offset))
+        let_go(in, h);
 }
 
 void intake_done(struct intake *in, int64_t update_id)
@@ -88,8 +104,7 @@ void intake_done(struct intake *in, int64_t update_id)
     h->done = true;
     in->unfinished--;
     in->bytes -= h->bytes;
-    while ((h = TAILQ_FIRST(&in->order)) && h->done)
-        let_go(in, h);
+    forget_done(in);
     poll_if_due(in);
 }
 
@@ -128,12 +143,13 @@ static bool is_full(const struct intake *in)
 
 static void poll_if_due(struct intake *in)
 {
-    int64_t offset = next_offset(in), since;
+    int64_t offset, since;
 
     if (in->stopped || in->taking || poll_is_running(in->poll) || is_full(in))
         return;
     if (in->unfinished && !in->impatient)
         return;
+    offset = next_offset(in);
     since = loop_now_ms() - in->polled_at;
     if (in->unfinished && offset == in->polled_offset &&
         since < SAME_OFFSET_MS) {
@@ -225,6 +241,7 @@ static void on_updates(const struct slice *updates, size_t n, bool valid,
     for (size_t i = 0; i < n; i++)
         take(in, updates[i], valid);
     in->taking = false;
+    forget_done(in);
     if (in->unfinished)
         wait(in, in->options.patience_ms);
     poll_if_due(in);
