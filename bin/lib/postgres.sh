@@ -20,7 +20,7 @@ pg_as()
 {
     (
         cd / || exit 1
-        exec 7>&- 8>&-
+        exec 7>&- 8>&- 9>&-
         if is_root; then
             exec setpriv --reuid="$pg_user" --regid="$(id -g "$pg_user")" \
                 --clear-groups --no-new-privs "$@"

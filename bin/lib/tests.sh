@@ -36,7 +36,7 @@ tests_database()
     # shellcheck disable=SC2016 # its own $0, $1
     setsid bash "$root/bin/lib/when-gone" "$tests_tmp/lock" \
         bash -c '"$0" remove "$1/pg"; rm -rf "$1"' \
-        "$root/bin/lib/pg-throwaway" "$tests_tmp" </dev/null >/dev/null 2>&1 7>&- &
+        "$root/bin/lib/pg-throwaway" "$tests_tmp" </dev/null >/dev/null 2>&1 7>&- 9>&- &
     pg_helper=$!
     unset "${!PG@}" BOT_TOKEN DATABASE_URL TELEGRAM_API_URL WEBHOOK_URL
     MOONPOST_TEST_PGDIR=$tests_tmp/pg
@@ -55,7 +55,7 @@ run_bounded()
     local limit=$1 status
     shift
     # in the background, so that a Ctrl-C is heard; timeout passes it on
-    timeout -k 10 "$limit" "$@" </dev/null >"$tests_out" 2>&1 &
+    timeout -k 10 "$limit" "$@" </dev/null >"$tests_out" 2>&1 9>&- &
     tests_child=$!
     wait "$tests_child"
     status=$?
