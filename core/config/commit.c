@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/json.h"
 #include "config/store_int.h"
 
 #define COMMIT_TRIES 10
@@ -15,9 +16,12 @@
 static bool make_next(struct config_op *c, struct err *err);
 static void write_next(struct config_op *c);
 
-static void commit_failed(struct config_op *c, const struct err *err)
+/* What is cached is still what is stored, unless the write may have been done. */
+static void commit_failed(struct config_op *c, const struct err *err,
+                          bool maybe_done)
 {
-    cache_drop(c->store->cache, c->chat_id);
+    if (maybe_done)
+        cache_drop(c->store->cache, c->chat_id);
     config_op_failed(c, err);
     op_complete_here(&c->op);
 }
@@ -41,7 +45,7 @@ static void on_read_again(struct op *op)
     }
     op_free(op);
     if (err.kind || !make_next(c, &err))
-        commit_failed(c, &err);
+        commit_failed(c, &err, true); /* somebody else has written */
     else
         write_next(c);
 }
@@ -62,6 +66,7 @@ static void on_written(struct op *op)
     struct config_op *c = op->arg;
     struct err err = op->err;
     int64_t revision = 0;
+    bool maybe_done = c->query->maybe_done;
 
     if (!err.kind && pg_rows(c->query))
         revision = pg_int(c->query, 0, 0);
@@ -73,7 +78,7 @@ static void on_written(struct op *op)
         cache_put(c->store->cache, c->config);
         op_complete_here(&c->op);
     } else if (err.kind) {
-        commit_failed(c, &err);
+        commit_failed(c, &err, maybe_done);
     } else if (++c->tries < COMMIT_TRIES) {
         read_again(c);
     } else {
@@ -81,7 +86,7 @@ static void on_written(struct op *op)
                 "the config of chat %lld is being written by others all the "
                 "time",
                 (long long)c->chat_id);
-        commit_failed(c, &err);
+        commit_failed(c, &err, true);
     }
 }
 

@@ -36,6 +36,8 @@ static void config_op_stop(struct op *op)
     if (c->in_fetch)
         leave_list(c);
     c->in_fetch = false;
+    if (c->base) /* a commit: it may be carried out all the same */
+        cache_drop(c->store->cache, c->chat_id);
     if (c->base) /* what is being written may be carried out all the same */
         cache_drop(c->store->cache, c->chat_id);
 }

@@ -14,6 +14,8 @@
 #include "io/op.h"
 #include "io/pg.h"
 
+#define CONFIG_DEPTH_MAX 64 /* objects and lists within each other */
+
 struct config {
     int64_t chat_id;
     int64_t revision;  /* 0: no row */

@@ -65,8 +65,8 @@ static bool add_command(struct handlers *hs, const struct handler *h,
 
     HASH_FIND_STR(hs->commands, h->command, e);
     if (e && (strncmp(hs->list[e->numbers[0]].source, h->source, file + 1))) {
-        err_set(err, ERR_SCRIPT, "%s: the command /%s is already taken by %s",
-                h->source, h->command, hs->list[e->numbers[0]].source);
+        err_set(err, ERR_SCRIPT, "the command /%s is already taken by %s",
+                h->command, hs->list[e->numbers[0]].source);
         return false;
     }
     if (!e) {

@@ -57,18 +57,37 @@ static void push_files(lua_State *L, const struct generation *gen,
         luaL_error(L, "%s: more than %d files", folder, FILES_MAX);
 }
 
+/* As luaL_loadfilex() does: without a byte order mark and a first line with #,
+ * but for its end, so that line numbers stay. */
+static struct slice skip_head(struct slice text)
+{
+    const char *end = text.p + text.n;
+
+    if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0)
+        text.p += 3;
+    if (text.p < end && *text.p == '#') {
+        text.p = memchr(text.p, '\n', (size_t)(end - text.p));
+        if (!text.p)
+            text.p = end;
+    }
+    text.n = (size_t)(end - text.p);
+    return text;
+}
+
 /* Compile and run a file of the folder; pushes its first result. */
 static void run_file(lua_State *L, struct generation *gen, const char *name)
 {
     const char *path = lua_pushfstring(L, "%s/%s", gen->dir, name);
     const char *chunk = lua_pushfstring(L, "@%s", name);
     struct buf *text = json_push_buf(L);
+    struct slice source;
     struct err err = ERR_INIT;
 
     snprintf(gen->file, sizeof(gen->file), "%s", name);
     if (!buf_add_file(text, path, &err))
         luaL_error(L, "%s", err.text);
-    if (luaL_loadbufferx(L, text->data, text->len, chunk, "t") != LUA_OK)
+    source = skip_head(buf_slice(text));
+    if (luaL_loadbufferx(L, source.p, source.n, chunk, "t") != LUA_OK)
         lua_error(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
     lua_setupvalue(L, -2, 1);

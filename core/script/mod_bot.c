@@ -179,7 +179,8 @@ static void check_pattern(lua_State *L, const char *pattern)
     lua_getfield(L, -1, "find");
     lua_insert(L, -2);
     lua_pushstring(L, pattern);
-    lua_call(L, 2, 0);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+        luaL_error(L, "\"%s\": %s", pattern, lua_tostring(L, -1));
 }
 
 static void add_pattern(lua_State *L, const char *pattern, void *arg)

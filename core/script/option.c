@@ -66,8 +66,11 @@ static int fail(lua_State *L, const struct place *at, const char *why)
     struct buf *path = json_push_buf(L);
 
     setting_path(at->section, path);
-    return luaL_error(L, "%s: %s%s%s: %s", at->file, path->data,
-                      path->len ? "." : "", at->key, why);
+    if (path->len && *at->key)
+        buf_addc(path, '.');
+    buf_adds(path, at->key);
+    return luaL_error(L, "%s: %s%s%s", at->file, path->data,
+                      path->len ? ": " : "", why);
 }
 
 /* The default at the top as JSON text. */

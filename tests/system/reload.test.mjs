@@ -33,6 +33,8 @@ const mistakes = {
   "two scripts with one command": [{ "scripts/b.lua": says("hi", "x") }, /scripts\/b\.lua:2: .*\/hi.*scripts\/a\.lua:2/],
   "a command that can't be one": [{ "scripts/b.lua": `${bot}bot.command("/Hi", "x", function() end)` }, /scripts\/b\.lua:2: .*without the slash/],
   "an unknown filter": [{ "scripts/b.lua": `${bot}bot.on("mesage:photo", function() end)` }, /scripts\/b\.lua:2: bot\.on\("mesage:photo"\): .*message/],
+  "a malformed pattern": [{ "scripts/b.lua": `${bot}bot.hears("[", function() end)` }, /scripts\/b\.lua:2: "\[": malformed pattern/],
+  "settings without names": [{ "defaults/welcome.lua": "return { 1, 2 }" }, /defaults\/welcome\.lua: welcome: settings need names/],
   "a handler that is no function": [{ "scripts/b.lua": `${bot}bot.command("x", "y", "z")` }, /scripts\/b\.lua:2: .*function expected/],
   "waiting while loading": [{ "scripts/b.lua": `require("time").sleep(1)` }, /scripts\/b\.lua:1: .*in a handler/],
   "a gap in the upgrades": [{ "migrations/config/0001_a.lua": "return function() end", "migrations/config/0003_c.lua": "return function() end" },
@@ -44,6 +46,12 @@ const mistakes = {
 };
 
 describe("at start", { concurrency: 3 }, () => {
+  test("a byte order mark and a first line with # are skipped, and counted", async (t) => {
+    const good = folder(t, { "scripts/a.lua": `\uFEFF#!/usr/bin/lua\n${says("hi", "hi")}` });
+    assert.equal((await run(["check", good.dir], little)).code, 0);
+    const bad = folder(t, { "scripts/a.lua": `\uFEFF#!/usr/bin/lua\nx = = 1` });
+    assert.match((await run(["check", bad.dir], little)).said, /scripts\/a\.lua:2: /);
+  });
   const nowhere = environment({ url: "postgres://u@127.0.0.1:1/d", base: "http://127.0.0.1:1", bot: 7 }, little);
 
   for (const [name, [files, pattern]] of Object.entries(mistakes)) {
