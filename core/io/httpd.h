@@ -22,26 +22,28 @@ typedef void (*httpd_handler_fn)(struct httpd_request *req, void *arg);
 typedef void (*httpd_gone_fn)(struct httpd_request *req, void *arg);
 
 struct httpd_options {
-    const char *address;     /* "127.0.0.1", "0.0.0.0" */
-    int port;                /* 0: any free one */
-    size_t body_max;         /* bytes; larger: 413. 0: 1 MiB */
-    size_t headers_max;      /* bytes of all header lines; 0: 16 KiB */
-    int connections_max;     /* further ones are closed at once; 0: 256 */
-    int idle_seconds;        /* a connection with nothing pending; 0: 75 */
+    const char *address; /* "127.0.0.1", "0.0.0.0" */
+    int port;            /* 0: any free one */
+    size_t body_max;     /* bytes; larger: 413. 0: 1 MiB */
+    size_t headers_max;  /* bytes of all header lines; 0: 16 KiB */
+    int connections_max; /* further ones are closed at once; 0: 256 */
+    int idle_seconds;    /* a connection with nothing pending; 0: 75 */
 };
 
 /* ERR_SYSTEM when the port is taken, naming address and port. */
-struct httpd *httpd_start(struct loop *loop, const struct httpd_options *options,
+struct httpd *httpd_start(struct loop *loop,
+                          const struct httpd_options *options,
                           httpd_handler_fn handler, void *arg,
                           struct err *err) MUST_CHECK;
 int httpd_port(const struct httpd *httpd);
 void httpd_free(struct httpd *httpd);
 
-/* Of a request; borrowed until it is answered. */
+/* Of a request; borrowed until it is answered. The path is without the query
+ * and not decoded, the query is what follows '?', or ""; a header, or NULL. */
 const char *httpd_method(const struct httpd_request *req); /* "GET" */
-const char *httpd_path(const struct httpd_request *req);   /* no query, not decoded */
-const char *httpd_query(const struct httpd_request *req);  /* after '?', or "" */
-const char *httpd_header(const struct httpd_request *req, const char *name); /* or NULL */
+const char *httpd_path(const struct httpd_request *req);
+const char *httpd_query(const struct httpd_request *req);
+const char *httpd_header(const struct httpd_request *req, const char *name);
 struct slice httpd_body(const struct httpd_request *req);
 /* gone is called if the client goes away before the answer; the request is
  * still to be answered. For long polls and streams. */
@@ -55,7 +57,8 @@ void httpd_reply(struct httpd_request *req, int status,
 void httpd_stream_begin(struct httpd_request *req, int status,
                         const char *const *headers);
 void httpd_stream_add(struct httpd_request *req, struct slice bytes);
-size_t httpd_stream_pending(const struct httpd_request *req); /* bytes not sent yet */
+/* Bytes not sent yet. */
+size_t httpd_stream_pending(const struct httpd_request *req);
 void httpd_stream_end(struct httpd_request *req);
 /* Close the connection without an answer (the simulator's faults). */
 void httpd_drop(struct httpd_request *req);

@@ -30,9 +30,9 @@ struct user {
 struct bot {
     int64_t id;
     struct user *user;
-    json_t *me;              /* User, as getMe gives it */
-    json_t *commands;        /* "scope/language" → {scope, language_code, commands} */
-    json_t *profile;         /* "name/language" → text */
+    json_t *me;       /* User, as getMe gives it */
+    json_t *commands; /* "scope/language" → {scope, language_code, commands} */
+    json_t *profile;  /* "name/language" → text */
     struct updates *updates; /* see updates.h; made and freed by its user */
     struct bot *next;        /* in the order of first use */
 };
