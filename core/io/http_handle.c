@@ -1,0 +1,204 @@
+/*
+ * http_handle.c - curl's easy handles: kept, and only what changed set again.
+ * See http_int.h.
+ *
+ * The token is in the path. Given as CURLOPT_REQUEST_TARGET it is used as it
+ * is; in CURLOPT_URL it would be parsed and printed byte by byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/http_int.h"
+
+#define CONNECT_TIMEOUT_MS 10000L
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct handle *h = arg;
+    struct http_pending *p = (struct http_pending *)h->user;
+
+    n *= size;
+    if (p->pub.body.len + n > p->http->body_max) {
+        err_set(&p->pub.op.err, ERR_NETWORK, "answer larger than %zu bytes",
+                p->http->body_max);
+        return 0;
+    }
+    buf_add(&p->pub.body, data, n);
+    return n;
+}
+
+/*
+ * A kept connection that breaks before the first byte of the answer makes
+ * libcurl send the request again by itself (Curl_retry_request in its
+ * transfer.c): a message would be sent twice. It asks here before each try.
+ */
+static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct http_pending *p =
+        (struct http_pending *)((struct handle *)arg)->user;
+
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    if (!p->tried || !(p->request_body.len || p->nparts)) {
+        p->tried = true;
+        return CURL_PREREQFUNC_OK;
+    }
+    p->pub.maybe_sent = true;
+    err_set(&p->pub.op.err, ERR_NETWORK,
+            "the connection was closed before an answer came");
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static void handle_set_base(struct http *http, struct handle *h)
+{
+    CURL *e = h->easy;
+
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
+    /* Else a time-out waits for the resolver's thread: all of us would. */
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, http_curl_opened);
+    curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, http);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, http_curl_closes);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, http);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_try);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
+    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    h->plain_json = false;
+    free(h->url);
+    h->url = NULL;
+}
+
+struct handle *http_handle_take(struct http *http)
+{
+    struct handle *h = http->pool;
+
+    if (h) {
+        http->pool = h->next;
+        return h;
+    }
+    h = xalloc(sizeof(*h));
+    h->easy = curl_easy_init();
+    if (!h->easy)
+        abort();
+    handle_set_base(http, h);
+    return h;
+}
+
+void http_handle_give_back(struct http *http, struct handle *h)
+{
+    h->user = NULL;
+    if (!h->plain_json) {
+        curl_easy_reset(h->easy);
+        handle_set_base(http, h);
+    }
+    curl_mime_free(h->mime);
+    h->mime = NULL;
+    curl_slist_free_all(h->list);
+    h->list = NULL;
+    h->next = http->pool;
+    http->pool = h;
+}
+
+void http_handle_free(struct handle *h)
+{
+    curl_easy_cleanup(h->easy);
+    free(h->url);
+    free(h);
+}
+
+static void add_part(curl_mime *mime, const struct http_part *part)
+{
+    curl_mimepart *m = curl_mime_addpart(mime);
+
+    curl_mime_name(m, part->name);
+    if (part->path)
+        curl_mime_filedata(m, part->path);
+    else
+        curl_mime_data(m, part->data.p ? part->data.p : "", part->data.n);
+    if (part->filename)
+        curl_mime_filename(m, part->filename);
+    if (part->type)
+        curl_mime_type(m, part->type);
+}
+
+/* The usual request: POST of JSON with no headers of its own. */
+static bool is_plain_json(const struct http_pending *p)
+{
+    return p->request_body.len > 0 && !p->nparts && !p->headers && !p->type &&
+           !p->method;
+}
+
+static void set_plain_json(struct http *http, struct handle *h)
+{
+    if (h->plain_json)
+        return;
+    curl_easy_setopt(h->easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, http->json_headers);
+    h->plain_json = true;
+}
+
+static void set_other(struct handle *h, struct http_pending *p)
+{
+    CURL *e = h->easy;
+    struct buf type = BUF_INIT;
+
+    h->plain_json = false;
+    h->list = curl_slist_append(p->headers, "Expect:");
+    p->headers = NULL;
+    if (p->nparts) {
+        h->mime = curl_mime_init(e);
+        for (size_t i = 0; i < p->nparts; i++)
+            add_part(h->mime, &p->parts[i]);
+        curl_easy_setopt(e, CURLOPT_MIMEPOST, h->mime);
+    } else if (p->request_body.len) {
+        buf_addf(&type, "Content-Type: %s",
+                 p->type ? p->type : "application/json");
+        h->list = curl_slist_append(h->list, type.data);
+        buf_release(&type);
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+    } else {
+        curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+    }
+    if (p->method)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, p->method);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->list);
+}
+
+static void set_url(struct handle *h, struct http_pending *p)
+{
+    if (!h->url || strcmp(h->url, p->url) != 0) {
+        free(h->url);
+        h->url = p->url;
+        p->url = NULL;
+        curl_easy_setopt(h->easy, CURLOPT_URL, h->url);
+    }
+    curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, p->target);
+}
+
+void http_handle_set_up(struct http *http, struct handle *h,
+                        struct http_pending *p)
+{
+    int64_t left = p->deadline - loop_now_ms();
+
+    if (h->plain_json && !is_plain_json(p)) {
+        curl_easy_reset(h->easy);
+        handle_set_base(http, h);
+    }
+    if (is_plain_json(p))
+        set_plain_json(http, h);
+    else
+        set_other(h, p);
+    set_url(h, p);
+    if (p->request_body.len) {
+        curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, p->request_body.data);
+        curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)p->request_body.len);
+    }
+    curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, p->errbuf);
+    curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
+}

@@ -1,0 +1,74 @@
+/*
+ * http_int.h - the HTTP client's inside: http.c has the requests, http_handle.c
+ * curl's easy handles, http_socket.c curl's sockets on the loop. For io/ only.
+ */
+#ifndef IO_HTTP_INT_H
+#define IO_HTTP_INT_H
+
+#include <curl/curl.h>
+
+#include "io/http.h"
+#include "io/loop_int.h"
+
+struct sock; /* http_socket.c */
+
+/* An easy handle, in use by one op or in the pool. */
+struct handle {
+    CURL *easy;
+    struct http_op *user;
+    bool plain_json; /* set up as POST of JSON, ready for the next one */
+    char *url;
+    struct curl_slist *list; /* headers of this request only */
+    curl_mime *mime;
+    struct handle *next;
+};
+
+struct http {
+    struct loop *loop;
+    CURLM *multi;
+    struct event *timer;
+    struct sock **socks; /* by file descriptor */
+    size_t nsocks;
+    struct handle *pool;
+    struct curl_slist *json_headers;
+    TAILQ_HEAD(, http_pending) waiting;
+    int active, connections_max;
+    size_t body_max;
+};
+
+/* What is behind the public http_op. */
+struct http_pending {
+    struct http_op pub;
+    struct http *http;
+    struct handle *handle; /* while active */
+    char *method, *url, *target, *type;
+    struct buf request_body;
+    struct curl_slist *headers;
+    struct http_part *parts; /* copies */
+    size_t nparts;
+    int64_t deadline;
+    char errbuf[CURL_ERROR_SIZE];
+    TAILQ_ENTRY(http_pending) link; /* while waiting in line */
+    struct event *patience;         /* the same: till the deadline */
+    bool in_line;
+    bool tried; /* curl has begun to send it */
+};
+
+/* http_socket.c: let curl's multi handle run on the loop. */
+void http_sockets_init(struct http *http);
+void http_sockets_release(struct http *http); /* after curl_multi_cleanup() */
+/* CURLOPT_SOCKOPTFUNCTION and CURLOPT_CLOSESOCKETFUNCTION; arg: the http */
+int http_curl_opened(void *arg, curl_socket_t fd, curlsocktype purpose);
+int http_curl_closes(void *arg, curl_socket_t fd);
+
+/* http_handle.c: taken from the pool, set up for a request, given back. */
+struct handle *http_handle_take(struct http *http);
+void http_handle_set_up(struct http *http, struct handle *h,
+                        struct http_pending *p);
+void http_handle_give_back(struct http *http, struct handle *h);
+void http_handle_free(struct handle *h);
+
+/* http.c: complete the ops that curl has finished. */
+void http_collect_finished(struct http *http);
+
+#endif
