@@ -222,17 +222,6 @@ static bool in_range(const struct setting *s, double d)
     return (!s->has_min || d >= s->min) && (!s->has_max || d <= s->max);
 }
 
-static bool refuse_nul(const struct setting *s, struct err *err)
-{
-    struct buf path = BUF_INIT;
-
-    setting_path(s, &path);
-    err_set(err, ERR_CONFIG, "%s: text in a config can't hold a NUL byte",
-            path.data);
-    buf_release(&path);
-    return false;
-}
-
 /* PostgreSQL's jsonb takes no \u0000, neither in a text nor in a key. */
 static bool has_nul(struct slice value)
 {
@@ -243,6 +232,20 @@ static bool has_nul(struct slice value)
             return true;
         p += 2; /* an escaped backslash escapes nothing */
     }
+    return false;
+}
+
+bool setting_storable(const struct setting *s, struct slice value,
+                      struct err *err)
+{
+    struct buf path = BUF_INIT;
+
+    if (value.n == 0 || !has_nul(value))
+        return true;
+    setting_path(s, &path);
+    err_set(err, ERR_CONFIG, "%s: text in a config can't hold a NUL byte",
+            path.data);
+    buf_release(&path);
     return false;
 }
 
@@ -270,8 +273,8 @@ bool setting_check(const struct setting *s, struct slice value, struct err *err)
     double d;
     bool ok = false;
 
-    if (value.n && has_nul(value))
-        return refuse_nul(s, err);
+    if (!setting_storable(s, value, err))
+        return false;
     switch (s->type) {
     case SETTING_SECTION: ok = kind == JSON_OBJECT; break;
     case SETTING_BOOLEAN: ok = kind == JSON_BOOL; break;

@@ -70,6 +70,10 @@ const char *setting_type_name(enum setting_type type); /* "a whole number" */
 bool setting_check(const struct setting *s, struct slice value,
                    struct err *err) MUST_CHECK;
 
+/* The part of it that holds for everything in a document: text without NUL. */
+bool setting_storable(const struct setting *s, struct slice value,
+                      struct err *err) MUST_CHECK;
+
 /* What is allowed, for people: "a whole number from 1 to 100". */
 void setting_allowed(const struct setting *s, struct buf *out);
 

@@ -3,7 +3,9 @@
 
 #include <ctype.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -76,25 +78,20 @@ void call_add_options(lua_State *L, struct buf *body, int index)
         .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS
     };
     struct err err = ERR_INIT;
-    size_t n;
-    const char *key;
+    size_t start = body->len;
 
     if (lua_isnoneornil(L, index))
         return;
     luaL_checktype(L, index, LUA_TTABLE);
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "options must have names, got [%s]",
-                       luaL_tolstring(L, -2, NULL));
-        key = lua_tolstring(L, -2, &n);
-        buf_addc(body, ',');
-        json_add_text(body, (struct slice){ key, n });
-        buf_addc(body, ':');
-        if (!json_add_lua(L, -1, &options, body, &err))
-            luaL_error(L, "%s: %s", key, err.text);
-        lua_pop(L, 1);
-    }
+    if (!json_add_lua(L, index, &options, body, &err))
+        luaL_error(L, "options: %s", err.text);
+    if (body->data[start] != '{')
+        luaL_error(L, "options must have names: { parse_mode = \"HTML\" }");
+    /* {…} becomes ,… */
+    body->len -= body->len == start + 2 ? 2 : 1;
+    body->data[body->len] = '\0';
+    if (body->len > start)
+        body->data[start] = ',';
 }
 
 /* --- files --------------------------------------------------------------------- */
@@ -105,10 +102,11 @@ struct file {
 };
 enum { FILE_CONTENT = 1, FILE_NAME, FILE_TYPE };
 
-/* Scripts read files of their own folder only. */
-static void check_path(lua_State *L, const char *path)
+/* Scripts read files of their own folder only. Pushes the full path. */
+static void push_path(lua_State *L, const char *path)
 {
     const struct services *s = vm_of(L)->services;
+    struct stat st;
 
     if (path[0] == '/' || strstr(path, ".."))
         luaL_error(L,
@@ -116,7 +114,8 @@ static void check_path(lua_State *L, const char *path)
                    "named from there, can be sent",
                    path);
     lua_pushfstring(L, "%s/%s", s->dir, path);
-    if (access(lua_tostring(L, -1), R_OK) != 0)
+    if (access(lua_tostring(L, -1), R_OK) != 0 ||
+        stat(lua_tostring(L, -1), &st) != 0 || !S_ISREG(st.st_mode))
         luaL_error(L, "bot.file(\"%s\"): there is no such file in %s", path,
                    s->dir);
 }
@@ -126,8 +125,9 @@ int call_file(lua_State *L)
     struct file *f;
     bool is_path = lua_type(L, 1) == LUA_TSTRING;
 
+    lua_settop(L, 1);
     if (is_path) {
-        check_path(L, lua_tostring(L, 1)); /* path, full path */
+        push_path(L, lua_tostring(L, 1));
     } else {
         luaL_checktype(L, 1, LUA_TTABLE);
         if (lua_getfield(L, 1, "data") != LUA_TSTRING)
@@ -149,12 +149,13 @@ int call_file(lua_State *L)
 }
 
 /* The parts of a multipart call, gathered while its parameters are written.
- * Names and texts are in strings and userdata that stay on the Lua stack. */
+ * Names and texts are in strings and userdata that stay on the Lua stack; files
+ * in a table: the script may change its own while a commit is waited for. */
 struct upload {
     struct http_part parts[PARTS_MAX];
     size_t n, nfiles;
     char names[PARTS_MAX][16];
-    struct buf *texts; /* what the string parts point into */
+    int files; /* the table's index, or 0 */
 };
 
 static const char *file_text(lua_State *L, int index, int uservalue, size_t *n)
@@ -183,6 +184,10 @@ static bool add_file(lua_State *L, int index, struct buf *out, void *arg)
     part = &up->parts[up->n];
     *part = (struct http_part){ .name = up->names[up->n] };
     up->n++;
+    if (up->files) {
+        lua_pushvalue(L, index);
+        lua_rawseti(L, up->files, (lua_Integer)up->n);
+    }
     if (f->is_path) {
         part->path = file_text(L, index, FILE_CONTENT, &n);
     } else {
@@ -265,7 +270,8 @@ int call_table(lua_State *L, const char *method, int index)
         return call_json(L, method, body);
     up = lua_newuserdatauv(L, sizeof(*up), 0);
     owner = lua_gettop(L);
-    *up = (struct upload){ .n = 0 };
+    lua_newtable(L);
+    *up = (struct upload){ .files = owner + 1 };
     /* Again, now into memory that stays: the names are in it. */
     body = push_params(L, method, index, up);
     add_fields(L, buf_slice(body), up);

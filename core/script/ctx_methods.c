@@ -250,6 +250,16 @@ static int refused(lua_State *L, int status, lua_KContext k)
     return raise_stop(L);
 }
 
+static void add_reply_to(struct buf *body, struct slice message_id)
+{
+    if (!message_id.p)
+        return; /* a reaction, a member who came … */
+    buf_adds(body, ",\"reply_parameters\":{\"allow_sending_without_reply\":"
+                   "true,\"message_id\":");
+    buf_add_slice(body, message_id);
+    buf_addc(body, '}');
+}
+
 static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
 {
     struct task *t = ctx_task(L, 1);
@@ -269,10 +279,7 @@ static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
         buf_adds(body, ",\"show_alert\":true");
     } else {
         add_chat(L, body, &t->in->u);
-        buf_adds(body, ",\"reply_parameters\":{\"allow_sending_without_reply\":"
-                       "true,\"message_id\":");
-        buf_add_slice(body, json_get(t->in->u.message, "message_id"));
-        buf_addc(body, '}');
+        add_reply_to(body, json_get(t->in->u.message, "message_id"));
     }
     buf_adds(body, ",\"text\":\"Only administrators can do this.\"}");
     return task_wait_ctx(L,

@@ -46,7 +46,11 @@ static bool matches_pattern(lua_State *L, int ctx, const struct handler *h,
 
     push_raw(L, raw); /* text */
     if (h->plain) {
-        bool equal = strcmp(lua_tostring(L, -1), h->pattern) == 0;
+        struct slice text;
+        bool equal;
+
+        text.p = lua_tolstring(L, -1, &text.n);
+        equal = slice_eq(text, h->pattern);
 
         lua_settop(L, top);
         return equal;

@@ -12,6 +12,19 @@ static int new_table_ref(lua_State *L)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+/* Everything that may run out of memory. */
+static int make_tables(lua_State *L)
+{
+    struct generation *gen = lua_touserdata(L, 1);
+
+    gen->modules_ref = new_table_ref(L);
+    gen->functions_ref = new_table_ref(L);
+    gen->upgrades_ref = new_table_ref(L);
+    vm_push_globals(L);
+    gen->globals_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
 struct generation *generation_new(lua_State *L, const char *dir, int number)
 {
     struct generation *gen = xalloc(sizeof(*gen));
@@ -21,11 +34,12 @@ struct generation *generation_new(lua_State *L, const char *dir, int number)
     gen->number = number;
     gen->dir = xstrdup(dir);
     gen->schema = schema_new();
-    vm_push_globals(L);
-    gen->globals_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    gen->modules_ref = new_table_ref(L);
-    gen->functions_ref = new_table_ref(L);
-    gen->upgrades_ref = new_table_ref(L);
+    gen->globals_ref = gen->modules_ref = LUA_NOREF;
+    gen->functions_ref = gen->upgrades_ref = LUA_NOREF;
+    lua_pushcfunction(L, make_tables);
+    lua_pushlightuserdata(L, gen);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1); /* generation_load() says so */
     return gen;
 }
 

@@ -135,8 +135,6 @@ static const char *push_library_path(lua_State *L, const char *name)
 {
     const char *p;
 
-    if (strncmp(name, "lib.", 4) == 0)
-        name += 4;
     for (p = name; *p; p++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                     "0123456789_-.",
@@ -190,6 +188,8 @@ static int l_require(lua_State *L)
     struct generation *gen = generation_of(L);
     const char *name = luaL_checkstring(L, 1);
 
+    if (strncmp(name, "lib.", 4) == 0)
+        name += 4; /* the same file: loaded once */
     lua_settop(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->modules_ref); /* name, modules */
     lua_getfield(L, 2, name);
@@ -321,6 +321,8 @@ static int load_all(lua_State *L)
 {
     struct generation *gen = lua_touserdata(L, 1);
 
+    if (gen->globals_ref == LUA_NOREF)
+        return luaL_error(L, "not enough memory");
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
     require_push(L, gen);
     lua_setfield(L, -2, "require");

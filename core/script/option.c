@@ -212,7 +212,8 @@ static void declare_table(lua_State *L, int index, const struct place *at)
 
     if (lua_rawlen(L, index) > 0) {
         lua_pushvalue(L, index);
-        add(L, at, SETTING_LIST, push_default(L, at, SETTING_LIST));
+        check(L, at,
+              add(L, at, SETTING_LIST, push_default(L, at, SETTING_LIST)));
     } else {
         lua_pushnil(L);
         if (!lua_next(L, index)) {

@@ -77,8 +77,12 @@ static void report_error(struct task *t)
 /* An error that dispatch.c did not keep: in bot.catch, or out of memory. */
 static void keep_error(struct task *t)
 {
+    lua_State *L = t->vm->L;
+
     buf_reset(&t->trace);
-    vm_add_error(t->co, -1, &t->trace);
+    lua_xmove(t->co, L, 1); /* nothing can be called in a dead coroutine */
+    vm_add_error(L, -1, &t->trace);
+    lua_pop(L, 1);
     vm_add_traceback(t->co, 0, &t->trace);
 }
 
@@ -103,7 +107,9 @@ static void task_end(struct task *t, enum task_result result)
     t->op = t->finished = NULL;
     if (t->co) { /* NULL: it could not even be made */
         ctx_end(t);
+        watchdog_enter(t->co, WATCHDOG_TASK, &t->overran);
         lua_resetthread(t->co); /* closes <close> variables */
+        watchdog_leave();
         luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
     }
     TAILQ_REMOVE(&vm->tasks, t, link);
@@ -133,7 +139,8 @@ static void task_resume(struct task *t, int nargs)
         task_end(t, TASK_OVERRAN);
     } else if (status == LUA_YIELD && t->op) {
         t->state = TASK_WAITING;
-    } else if (status == LUA_OK && !t->failed) {
+    } else if ((status == LUA_OK && !t->failed) ||
+               (status > LUA_YIELD && raise_is_stop(t->co, -1))) {
         task_end(t, TASK_OK);
     } else {
         if (!t->failed)

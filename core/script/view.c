@@ -9,7 +9,6 @@ static int view_gc(lua_State *L)
     struct view *v = lua_touserdata(L, 1);
 
     config_unref(v->config);
-    generation_unref(v->gen);
     config_patch_release(&v->patch);
     *v = (struct view){ 0 };
     return 0;
@@ -30,16 +29,16 @@ void view_push(lua_State *L, struct generation *gen, struct config *config,
     int view = lua_gettop(L);
 
     *v = (struct view){ 0 };
+    v->ref = LUA_NOREF;
     luaL_setmetatable(L, VIEW_MT);
-    lua_pushvalue(L, view);
-    v->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    v->gen = generation_ref(gen);
     v->config = config_ref(config);
     lua_newtable(L);
     lua_setiuservalue(L, view, SECTIONS);
     lua_newtable(L);
     lua_setiuservalue(L, view, DIRTY);
     view_push_section(L, view, gen->schema);
+    lua_pushvalue(L, view); /* last: till then an error leaves nothing behind */
+    v->ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_remove(L, view);
     *out = v;
 }

@@ -13,19 +13,38 @@ static bool is_list(lua_State *L, int values)
     return true;
 }
 
-static void mark_dirty(lua_State *L, int mt)
+void view_mark_dirty(lua_State *L, int mt)
 {
+    int top = lua_gettop(L);
     struct view *v = view_push_of(L, mt); /* view */
 
-    v->dirty = true;
     lua_getiuservalue(L, -1, DIRTY); /* view, dirty */
     if (lua_rawgeti(L, mt, OWNER) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_pushvalue(L, mt);
     }
-    lua_pushboolean(L, true); /* view, dirty, owner, true */
-    lua_rawset(L, -3);
-    lua_pop(L, 2);
+    if (lua_rawgeti(L, -1, DETACHED) == LUA_TNIL) {
+        v->dirty = true;
+        lua_pop(L, 1);
+        lua_pushboolean(L, true); /* view, dirty, owner, true */
+        lua_rawset(L, -3);
+    }
+    lua_settop(L, top);
+}
+
+void view_detach(lua_State *L, int view, int index)
+{
+    int top = lua_gettop(L);
+
+    if (lua_istable(L, index) && lua_getmetatable(L, index)) {
+        lua_pushboolean(L, true);
+        lua_rawseti(L, -2, DETACHED);
+        lua_getiuservalue(L, view, DIRTY); /* mt, dirty */
+        lua_insert(L, -2);
+        lua_pushnil(L); /* dirty, mt, nil */
+        lua_rawset(L, -3);
+    }
+    lua_settop(L, top);
 }
 
 static void check_list_key(lua_State *L, int values, const struct setting *node)
@@ -35,12 +54,37 @@ static void check_list_key(lua_State *L, int values, const struct setting *node)
     lua_Integer i = lua_tointegerx(L, 2, &is_int);
     lua_Integer n = (lua_Integer)lua_rawlen(L, values);
 
-    if (is_int && i >= 1 && i <= n + 1)
+    is_int = is_int && lua_type(L, 2) == LUA_TNUMBER;
+    if (is_int && i >= (lua_isnil(L, 3) ? n : 1) && i >= 1 && i <= n + 1)
         return;
     path = json_push_buf(L);
     view_add_path(node, path);
+    if (is_int && i >= 1 && i < n)
+        luaL_error(L,
+                   "%s[%d] = nil would leave a gap: table.remove() takes one "
+                   "out of a list",
+                   path->data, (int)i);
     luaL_error(L, "%s is a list of %d: only [1] to [%d] can be assigned",
                path->data, (int)n, (int)n + 1);
+}
+
+static void key_error(lua_State *L, const struct setting *node)
+{
+    struct buf *path = json_push_buf(L);
+
+    view_add_path(node, path);
+    luaL_error(L, "%s: keys must be strings", path->data);
+}
+
+/* The new element at 3 as JSON. */
+static struct buf *push_element(lua_State *L, const struct setting *node)
+{
+    struct buf *json = view_push_json(L, node, 3);
+    struct err err = ERR_INIT;
+
+    if (!setting_storable(node, buf_slice(json), &err))
+        luaL_error(L, "config.%s", err.text);
+    return json;
 }
 
 static int container_newindex(lua_State *L)
@@ -49,20 +93,20 @@ static int container_newindex(lua_State *L)
     const struct setting *node = view_node(L, mt);
     struct buf *json;
 
-    view_check_alive(L, mt);
+    view_check_alive(L, view_of(L, mt));
     lua_rawgeti(L, mt, VALUES);
     values = lua_gettop(L);
     if (is_list(L, values))
         check_list_key(L, values, node);
     else if (lua_type(L, 2) != LUA_TSTRING)
-        return luaL_error(L, "config.%s: keys must be strings", node->name);
+        key_error(L, node);
     view_push_of(L, mt);
     view = lua_gettop(L);
     lua_pushvalue(L, 2);
     if (lua_isnil(L, 3)) {
         lua_pushnil(L);
     } else {
-        json = view_push_json(L, node, NULL);
+        json = push_element(L, node);
         if (lua_rawgeti(L, mt, OWNER) == LUA_TNIL)
             lua_pushvalue(L, mt);
         view_push_value(L, view, node, buf_slice(json), lua_gettop(L));
@@ -70,7 +114,7 @@ static int container_newindex(lua_State *L)
         lua_settop(L, view + 2);
     }
     lua_rawset(L, values);
-    mark_dirty(L, mt);
+    view_mark_dirty(L, mt);
     return 0;
 }
 

@@ -86,18 +86,27 @@ int view_proxy_jsonvalue(lua_State *L)
     return 1;
 }
 
-void view_check_alive(lua_State *L, int mt)
+struct view *view_of(lua_State *L, int mt)
 {
     struct view *v = view_push_of(L, mt);
 
     lua_pop(L, 1);
-    if (v->ref == LUA_NOREF)
+    return v;
+}
+
+bool view_has_ended(const struct view *v)
+{
+    return v->ref == LUA_NOREF;
+}
+
+void view_check_alive(lua_State *L, const struct view *v)
+{
+    if (view_has_ended(v))
         luaL_error(L, "this config belongs to an update that is done; use "
                       "ctx.config of the present one");
 }
 
-struct buf *view_push_json(lua_State *L, const struct setting *node,
-                           const char *key)
+struct buf *view_push_json(lua_State *L, const struct setting *node, int index)
 {
     struct json_lua_options options = {
         .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS
@@ -105,11 +114,10 @@ struct buf *view_push_json(lua_State *L, const struct setting *node,
     struct buf *json = json_push_buf(L), *path;
     struct err err = ERR_INIT;
 
-    if (json_add_lua(L, 3, &options, json, &err))
-        return json;
-    path = json_push_buf(L);
-    view_add_path(node, path);
-    luaL_error(L, "%s%s%s: %s", path->data, key ? "." : "", key ? key : "",
-               err.text);
-    return NULL;
+    if (!json_add_lua(L, index, &options, json, &err)) {
+        path = json_push_buf(L);
+        view_add_path(node, path);
+        luaL_error(L, "%s: %s", path->data, err.text);
+    }
+    return json;
 }

@@ -31,6 +31,7 @@ static int section_child(lua_State *L)
 
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
+    view_check_alive(L, lua_touserdata(L, lua_upvalueindex(1)));
     key.p = lua_tolstring(L, 2, &key.n);
     child = setting_child(node, key);
     if (!child || child->type != SETTING_SECTION)
@@ -57,34 +58,44 @@ static int no_such_setting(lua_State *L, const struct setting *node,
     return luaL_error(L, "%s", text->data);
 }
 
+/* The value at index as the leaf's new one, in JSON; raises if it does not fit. */
+static struct buf *push_checked(lua_State *L, const struct setting *leaf,
+                                int index)
+{
+    struct buf *json = view_push_json(L, leaf, index);
+    struct err err = ERR_INIT;
+
+    /* {} is how Lua writes an empty list too. */
+    if (leaf->type == SETTING_LIST && slice_eq(buf_slice(json), "{}")) {
+        buf_reset(json);
+        buf_adds(json, "[]");
+    }
+    if (!setting_check(leaf, buf_slice(json), &err))
+        luaL_error(L, "config.%s", err.text);
+    return json;
+}
+
 /* Assign the value at 3 to the leaf; mt is of its section. */
 static void assign_leaf(lua_State *L, int mt, const struct setting *leaf)
 {
     struct view *v;
     int view, values;
-    struct buf *json, *path;
-    struct err err = ERR_INIT;
+    struct buf *path;
     struct slice value = SLICE_NONE;
 
     lua_rawgeti(L, mt, VALUES);
     values = lua_gettop(L);
     v = view_push_of(L, mt);
     view = lua_gettop(L);
-    if (!lua_isnil(L, 3)) {
-        json = view_push_json(L, leaf, NULL);
-        /* {} is how Lua writes an empty list too. */
-        if (leaf->type == SETTING_LIST && slice_eq(buf_slice(json), "{}")) {
-            buf_reset(json);
-            buf_adds(json, "[]");
-        }
-        value = buf_slice(json);
-        if (!setting_check(leaf, value, &err)) {
-            luaL_where(L, 1);
-            lua_pushfstring(L, "config.%s", err.text);
-            lua_concat(L, 2);
-            lua_error(L);
-        }
+    lua_getfield(L, values, leaf->name);
+    if (lua_istable(L, -1) && lua_rawequal(L, -1, 3)) {
+        lua_getmetatable(L, -1); /* itself: it stays the one that is changed */
+        view_mark_dirty(L, lua_gettop(L));
+        return;
     }
+    if (!lua_isnil(L, 3))
+        value = buf_slice(push_checked(L, leaf, 3));
+    view_detach(L, view, view + 1);
     path = json_push_buf(L);
     setting_path(leaf, path);
     config_patch_set(&v->patch, path->data, value);
@@ -92,22 +103,46 @@ static void assign_leaf(lua_State *L, int mt, const struct setting *leaf)
     lua_setfield(L, values, leaf->name);
 }
 
+/* Does the value at index fit a section, all the way down? Raises if not, before
+ * anything of it is assigned. */
+static void check_section(lua_State *L, const struct setting *section,
+                          int index)
+{
+    struct buf *path;
+
+    luaL_checkstack(L, 12, "a config is nested too deep");
+    if (lua_isnil(L, index))
+        return;
+    if (!lua_istable(L, index)) {
+        path = json_push_buf(L);
+        view_add_path(section, path);
+        luaL_error(L, "%s is a section: it must be a table, got %s", path->data,
+                   luaL_typename(L, index));
+    }
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        const struct setting *child = NULL;
+        int value = lua_gettop(L);
+
+        if (lua_type(L, -2) == LUA_TSTRING)
+            child = setting_child(section, slice_of(lua_tostring(L, -2)));
+        if (!child)
+            no_such_setting(L, section, luaL_tolstring(L, -2, NULL));
+        else if (child->type == SETTING_SECTION)
+            check_section(L, child, value);
+        else
+            push_checked(L, child, value);
+        lua_settop(L, value - 1);
+    }
+}
+
 /* config.welcome = { … }: what it names is set, the rest goes to its default. */
 static void assign_section(lua_State *L, const struct setting *section)
 {
-    if (!lua_isnil(L, 3) && !lua_istable(L, 3))
-        luaL_error(L, "config.%s is a section: it must be a table, got %s",
-                   section->name, luaL_typename(L, 3));
-    if (lua_istable(L, 3)) {
-        lua_pushnil(L);
-        while (lua_next(L, 3)) {
-            if (lua_type(L, -2) != LUA_TSTRING ||
-                !setting_child(section, slice_of(lua_tostring(L, -2))))
-                no_such_setting(L, section, luaL_tolstring(L, -2, NULL));
-            lua_pop(L, 1);
-        }
-    }
+    check_section(L, section, 3);
     lua_getfield(L, 1, section->name); /* its proxy */
+    if (lua_rawequal(L, -1, 3))
+        return; /* itself */
     for (size_t i = 0; i < section->nchildren; i++) {
         if (lua_istable(L, 3))
             lua_getfield(L, 3, section->children[i]->name);
@@ -124,7 +159,7 @@ static int section_newindex(lua_State *L)
     const struct setting *node = view_node(L, mt), *child = NULL;
     struct slice key;
 
-    view_check_alive(L, mt);
+    view_check_alive(L, view_of(L, mt));
     if (lua_type(L, 2) == LUA_TSTRING) {
         key.p = lua_tolstring(L, 2, &key.n);
         child = setting_child(node, key);
@@ -140,8 +175,11 @@ static int section_newindex(lua_State *L)
 
 static int section_pairs(lua_State *L)
 {
-    const struct setting *node = view_node(L, view_mt(L));
+    int mt = view_mt(L);
+    const struct setting *node = view_node(L, mt);
 
+    if (view_has_ended(view_of(L, mt)))
+        return view_proxy_pairs(L); /* what has been read of it */
     for (size_t i = 0; i < node->nchildren; i++) {
         lua_getfield(L, 1, node->children[i]->name); /* makes sections */
         lua_pop(L, 1);

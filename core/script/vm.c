@@ -269,6 +269,13 @@ static int set_up(lua_State *L)
     return 0;
 }
 
+/* Lua ends the program after this: an error outside of any protected call. */
+static int on_panic(lua_State *L)
+{
+    log_error("script", "Lua: %s", lua_tostring(L, -1));
+    return 0;
+}
+
 struct vm *vm_new(const struct services *services,
                   const struct vm_limits *limits)
 {
@@ -280,6 +287,7 @@ struct vm *vm_new(const struct services *services,
     vm->L = lua_newstate(vm_alloc, vm);
     if (!vm->L)
         abort();
+    lua_atpanic(vm->L, on_panic);
     *(struct task **)lua_getextraspace(vm->L) = NULL;
     lua_pushcfunction(vm->L, set_up);
     if (lua_pcall(vm->L, 0, 0, 0) != LUA_OK) {
