@@ -10,6 +10,7 @@
 #define UPDATE_DEPTH_MAX 128
 /* The Bot API server delays who polls the same offset again sooner. */
 #define SAME_OFFSET_MS 3000
+#define ID_MAX (INT64_C(1) << 53)
 #define SHOWN_MAX 200 /* bytes of an unreadable update in the log */
 
 /* An update that came and is not acknowledged yet, in order of arrival. */
@@ -32,6 +33,7 @@ struct intake {
     size_t bytes;
     int64_t last_id; /* of the last that came; 0: none yet */
     int64_t polled_offset, polled_at;
+    int64_t expected; /* the number of an update that has none */
     struct op *patience;
     bool impatient; /* patience is over: poll with updates unfinished */
     bool taking;    /* going through a poll's answer */
@@ -179,31 +181,39 @@ static int64_t guess_id(struct slice text)
 {
     static const char key[] = "\"update_id\"";
     const char *p = memmem(text.p, text.n, key, sizeof(key) - 1);
-    char digits[24] = "";
-    size_t n = 0;
+    int64_t id = 0;
 
-    if (!p)
+    /* Not the first thing in it, and no end to be seen: who knows whose it is. */
+    if (!p || (p > text.p + 1 && json_outline(text).n != text.n))
         return 0;
     p += sizeof(key) - 1;
     while (p < text.p + text.n && (*p == ' ' || *p == ':'))
         p++;
-    while (p < text.p + text.n && *p >= '0' && *p <= '9' && n < 20)
-        digits[n++] = *p++;
-    return strtoll(digits, NULL, 10);
+    while (p < text.p + text.n && *p >= '0' && *p <= '9' && id <= ID_MAX)
+        id = id * 10 + (*p++ - '0');
+    return id <= ID_MAX ? id : 0;
 }
 
+/* Without a number that can be its own, it has the one that comes next. */
 static void take_broken(struct intake *in, struct slice text,
                         const struct err *why)
 {
     int64_t id = guess_id(text);
 
-    if (id && find(in, id))
+    if (id < in->expected)
+        id = in->expected;
+    in->expected = id + 1;
+    if (find(in, id))
         return;
     set_aside(text, why);
-    if (!id)
-        id = in->last_id + 1; /* the best guess: they count up */
     hold(in, id, 0);
     intake_done(in, id);
+}
+
+static bool has_number(const struct update *u, struct err *err)
+{
+    return (u->id > 0 && u->id <= ID_MAX) ||
+           err_set(err, ERR_JSON, "its update_id is out of range");
 }
 
 static void take(struct intake *in, struct slice text, bool valid)
@@ -215,11 +225,13 @@ static void take(struct intake *in, struct slice text, bool valid)
     buf_add_slice(&incoming->text, text);
     text = buf_slice(&incoming->text);
     if ((!valid && !json_check(text, UPDATE_DEPTH_MAX, &err)) ||
-        !update_read(text, &incoming->u, &err)) {
+        !update_read(text, &incoming->u, &err) ||
+        !has_number(&incoming->u, &err)) {
         take_broken(in, text, &err);
         incoming_free(incoming);
         return;
     }
+    in->expected = incoming->u.id + 1;
     if (find(in, incoming->u.id)) { /* came again, unacknowledged */
         incoming_free(incoming);
         return;
@@ -238,6 +250,7 @@ static void on_updates(const struct slice *updates, size_t n, bool valid,
     struct intake *in = arg;
 
     in->taking = true;
+    in->expected = in->polled_offset ? in->polled_offset : in->last_id + 1;
     for (size_t i = 0; i < n; i++)
         take(in, updates[i], valid);
     in->taking = false;

@@ -115,23 +115,55 @@ static void on_failure(struct poll *poll, struct tg_op *call)
     poll->pause->arg = poll;
 }
 
+/* Where the next update begins for sure, after p. A JSON string can't hold
+ * these bytes: its quotes would be escaped. */
+static const char *next_update(const char *p, const char *end)
+{
+    static const char head[] = "{\"update_id\":";
+    const char *found = NULL;
+
+    if (p + 1 < end)
+        found = memmem(p + 1, (size_t)(end - p - 1), head, sizeof(head) - 1);
+    return found ? found : end;
+}
+
+static const char *skip_gap(const char *p, const char *end)
+{
+    while (p < end && strchr(" \t\r\n,", *p))
+        p++;
+    return p;
+}
+
+/*
+ * The element that begins at p. One that does not end like a value (a bracket
+ * or a quote is missing) ends where the next update begins.
+ */
+static struct slice element_at(const char *p, const char *end)
+{
+    const char *next = next_update(p, end);
+    struct slice v = json_outline((struct slice){ p, (size_t)(end - p) });
+    const char *after = v.p ? v.p + v.n : end + 1;
+
+    if (v.n && after <= next) {
+        const char *gap = after + strspn(after, " \t\r\n");
+
+        if (gap >= end || *gap == ',')
+            return v;
+    }
+    while (next > p + 1 && strchr(" \t\r\n,", next[-1]))
+        next--;
+    return (struct slice){ p, (size_t)(next - p) };
+}
+
 /* The elements of an array of which some may be invalid. */
 static size_t split(struct slice array, struct slice *out, size_t max)
 {
-    const char *p = array.p + 1, *end = array.p + array.n;
+    const char *p = array.p + 1, *end = array.p + array.n - 1;
     size_t n = 0;
-    struct slice v;
 
-    while (n < max) {
-        while (p < end && strchr(" \t\r\n,", *p))
-            p++;
-        if (p >= end || *p == ']')
-            break;
-        v = json_outline((struct slice){ p, (size_t)(end - p) });
-        if (!v.p)
-            break;
-        out[n++] = v;
-        p = v.p + v.n;
+    for (p = skip_gap(p, end); n < max && p < end; p = skip_gap(p, end)) {
+        out[n] = element_at(p, end);
+        p += out[n++].n;
     }
     return n;
 }
