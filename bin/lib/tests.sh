@@ -169,6 +169,7 @@ exec valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definit
     --errors-for-leak-kinds=definite,indirect --log-file='$logs/%p.log' '$root/build/release/moonpost' "\$@"
 END
     chmod +x "$MOONPOST"
+    ln -s "$root/build/dev/tests" "$tests_tmp/tests" # helpers stand beside it
     export MOONPOST_TEST_SLOW=20 # times that everything takes longer
     test_node system
     for log in "$logs"/*.log; do
