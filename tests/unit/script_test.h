@@ -36,6 +36,8 @@ static struct {
      * in front if peeking */
     struct buf calls;
     bool peeking;
+    const char
+        *sql_on_write; /* carried out when the method "write" is called */
     struct {
         const char *method, *answer;
         int status;
@@ -84,6 +86,8 @@ static inline void on_call(struct httpd_request *req, void *arg)
     (void)arg;
     if (t.peeking)
         note_row();
+    if (strcmp(method, "write") == 0)
+        PQclear(PQexec(t.peek, t.sql_on_write));
     buf_addf(&t.calls, "%s ", method);
     if (type && strncmp(type, "multipart/", 10) == 0)
         buf_adds(&t.calls, "(multipart) ");
