@@ -68,6 +68,8 @@ static void handle_set_base(struct http *http, struct handle *h)
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_try);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    /* Most answers are small, and every handle has a buffer: 100 × 16 KiB. */
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 4096L);
     h->plain_json = false;
     free(h->url);
     h->url = NULL;
