@@ -34,6 +34,7 @@ make_folders()
     advice="Start as $(stat -c %U "$root"), or make a clone of your own."
     [ ! -O "$root" ] ||
         advice="If an earlier start was as root: sudo chown -R $(id -un) $root/build $root/var"
+    ! is_root || advice="Is the file system read-only, or full?"
     for dir in var var/log build; do
         mkdir -p "$root/$dir" 2>/dev/null && [ -w "$root/$dir" ] && continue
         fail "can't write to $root/$dir" \
