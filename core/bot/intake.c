@@ -164,7 +164,10 @@ static void poll_if_due(struct intake *in)
     in->impatient = false;
     in->polled_offset = offset;
     in->polled_at = loop_now_ms();
-    poll_next(in->poll, offset, in->options.updates_max - in->unfinished);
+    /* What is held from the offset on comes again, and takes up room too. */
+    poll_next(in->poll, offset,
+              (int)HASH_COUNT(in->by_id) + in->options.updates_max -
+                  in->unfinished);
 }
 
 /* An update that can't be read is logged and counts as done. */
