@@ -87,6 +87,8 @@ static void run_file(lua_State *L, struct generation *gen, const char *name)
     if (!buf_add_file(text, path, &err))
         luaL_error(L, "%s", err.text);
     source = skip_head(buf_slice(text));
+    if (source.n && *source.p == *LUA_SIGNATURE)
+        luaL_error(L, "%s: compiled Lua is not loaded, only its text", name);
     if (luaL_loadbufferx(L, source.p, source.n, chunk, "t") != LUA_OK)
         lua_error(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);

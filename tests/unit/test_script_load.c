@@ -1,0 +1,351 @@
+/* test_script_load.c - loading a bot's folder: what is refused, with which text. */
+#include "script_test.h"
+
+static const struct {
+    const char *name, *text;
+    const char *err; /* %s: the folder */
+} refused[] = {
+    /* Lua's own */
+    { "scripts/a.lua", "local x =\n\nend",
+      "scripts/a.lua:3: unexpected symbol near 'end'" },
+    { "scripts/a.lua", "\n\nlocal t = nil\nt.x = 1",
+      "scripts/a.lua:4: attempt to index a nil value (local 't')" },
+    { "scripts/a.lua", "error('mine')", "scripts/a.lua:1: mine" },
+    { "scripts/a.lua", "error('mine', 0)", "mine" },
+    { "scripts/a.lua", "error({})",
+      "scripts/a.lua:1: raised a table, not a text" },
+    { "scripts/a.lua",
+      "error(setmetatable({}, { __tostring = function() return "
+      "'object' end }))",
+      "object" },
+    { "scripts/a.lua", "\x1bLua",
+      "scripts/a.lua: compiled Lua is not loaded, only its text" },
+    { "scripts/a.lua", "while true do end",
+      "scripts/a.lua:1: it computes for too long" },
+    { "scripts/a.lua",
+      "while true do pcall(function() while true do end end) end",
+      "scripts/a.lua:1: it computes for too long" },
+    { "scripts/a.lua",
+      "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e5) .. i "
+      "end",
+      "scripts/a.lua: not enough memory" },
+    /* require */
+    { "scripts/a.lua", "require('nothing')",
+      "scripts/a.lua:1: require \"nothing\": no such module; the host has bot, "
+      "cjson, log and time, and there is no scripts/lib/nothing.lua" },
+    { "scripts/a.lua", "require('../x')",
+      "scripts/a.lua:1: require \"../x\": not a module's name" },
+    { "scripts/lib/b.lua", "error('within')", "scripts/lib/b.lua:1: within" },
+    { "scripts/lib/b.lua", "require('b')",
+      "scripts/lib/b.lua:1: require \"b\": it requires itself" },
+    /* registering */
+    { "scripts/a.lua", "local bot = require('bot')\nbot.command('A', print)",
+      "scripts/a.lua:2: bot.command: \"A\" can't be a command: 1 to 32 of a-z, "
+      "0-9 and _, without the slash" },
+    { "scripts/a.lua", "require('bot').command('/a', print)",
+      "scripts/a.lua:1: bot.command: \"/a\" can't be a command: 1 to 32 of "
+      "a-z, "
+      "0-9 and _, without the slash" },
+    { "scripts/a.lua", "require('bot').command('a')",
+      "scripts/a.lua:1: bad argument #3 to 'command' (function expected, got "
+      "no "
+      "value)" },
+    { "scripts/a.lua", "require('bot').command(5, print)",
+      "scripts/a.lua:1: bot.command: a text or a list of texts is expected, "
+      "got "
+      "number" },
+    { "scripts/a.lua", "require('bot').command({ 'a', 5 }, print)",
+      "scripts/a.lua:1: bot.command: [2] is not a text" },
+    { "scripts/a.lua", "require('bot').on('mesage:text', print)",
+      "scripts/a.lua:1: bot.on(\"mesage:text\"): unknown kind of update "
+      "\"mesage\"; did you mean \"message\"?" },
+    { "scripts/a.lua", "require('bot').on('callback', print)",
+      "scripts/a.lua:1: bot.on(\"callback\"): unknown kind of update "
+      "\"callback\"; did you mean \"callback_query\"?" },
+    { "scripts/a.lua", "require('bot').on('message:', print)",
+      "scripts/a.lua:1: bot.on(\"message:\"): \"message:\": something is "
+      "missing "
+      "after the colon" },
+    { "scripts/a.lua", "require('bot').on('', print)",
+      "scripts/a.lua:1: bot.on(\"\"): an empty filter" },
+    { "scripts/a.lua", "require('bot').hears('[', print)",
+      "scripts/a.lua:1: \"[\": malformed pattern (missing ']')" },
+    { "scripts/a.lua", "require('bot').hears('', print)",
+      "scripts/a.lua:1: an empty text or pattern would match everything" },
+    { "scripts/a.lua",
+      "local bot = require('bot')\nbot.catch(print)\nbot.catch(print)",
+      "scripts/a.lua:3: bot.catch is already set" },
+    { "scripts/a.lua", "require('bot').comand('a', print)",
+      "scripts/a.lua:1: there is no bot.comand" },
+    { "scripts/a.lua", "require('bot').api.getMe{}",
+      "scripts/a.lua:1: this can only be called in a handler, not while the "
+      "scripts are being loaded" },
+    { "scripts/a.lua", "require('time').sleep(0)",
+      "scripts/a.lua:1: this can only be called in a handler, not while the "
+      "scripts are being loaded" },
+    /* defaults */
+    { "defaults/x.lua", "return 5",
+      "defaults/x.lua: must return a table of settings, returned number" },
+    { "defaults/x.lua", "",
+      "defaults/x.lua: must return a table of settings, returned nil" },
+    { "defaults/x.lua", "return { a = print }",
+      "defaults/x.lua: x.a: a setting can't be a function" },
+    { "defaults/x.lua", "return { 1, 2 }",
+      "defaults/x.lua: x: settings need names, this one has a number" },
+    { "defaults/x.lua", "return { ['a b'] = 1 }",
+      "defaults/x.lua: x.a b: \"a b\" can't be a setting's name: letters, "
+      "digits "
+      "and _ only, not beginning with a digit" },
+    { "defaults/x-y.lua", "return { a = 1 }",
+      "defaults/x-y.lua: \"x-y\" can't be a setting's name: letters, digits "
+      "and _ "
+      "only, not beginning with a digit" },
+    { "defaults/x.lua", "return { a = option.integer{ min = 1 } }",
+      "defaults/x.lua: x.a: an option needs a default" },
+    { "defaults/x.lua", "return { a = option.integer{ default = 0, min = 1 } }",
+      "defaults/x.lua: x.a: the default does not fit: x.a: must be a whole "
+      "number "
+      "at least 1, got 0" },
+    { "defaults/x.lua", "return { a = option.integer{ default = 1, mim = 1 } }",
+      "defaults/x.lua: x.a: an option has no \"mim\"; it has default, min, "
+      "max, "
+      "label, help" },
+    { "defaults/x.lua", "return { a = option.choice{ default = 'a' } }",
+      "defaults/x.lua: x.a: option.choice needs choices: option.choice{ \"a\", "
+      "\"b\", default = \"a\" }" },
+    { "defaults/x.lua", "return { a = option.choice{ 'b', default = 'a' } }",
+      "defaults/x.lua: x.a: the default does not fit: x.a: must be one of b, "
+      "got "
+      "\"a\"" },
+    { "defaults/x.lua",
+      "return { a = option.string{ default = '', label = 5 } }",
+      "defaults/x.lua: x.a: label and help must be texts" },
+    { "defaults/x.lua", "return { a = { 1, b = 2 } }",
+      "defaults/x.lua: x.a: the default does not fit: x.a: must be a list, got "
+      "{\"1\":1,\"b\":2}" },
+    { "defaults/x.lua", "return { a = 0/0 }",
+      "defaults/x.lua: x.a: cannot serialise number: NaN or infinity" },
+    { "defaults/x.lua", "local t = {} t.t = t return t",
+      "defaults/x.lua: x.t.t.t.t.t.t.t.t: sections are nested more than 8 deep "
+      "at "
+      "\"t\"" },
+    /* migrations */
+    { "migrations/config/0002_x.lua", "return function() end",
+      "migrations/config/0002_x.lua: number 1 is expected here; numbers go up "
+      "from "
+      "1 without gaps or doubles" },
+    { "migrations/config/1_x.lua", "return function() end",
+      "migrations/config/1_x.lua: the name must begin with four digits and _, "
+      "like "
+      "0001_first.lua" },
+    { "migrations/config/0001_x.lua", "return 5",
+      "migrations/config/0001_x.lua: must return a function(config), returned "
+      "number" },
+};
+
+static void test_load__refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        char path[300];
+
+        file("scripts/a.lua", "require('b')");
+        file("scripts/lib/b.lua", "return {}");
+        file(refused[i].name, refused[i].text);
+        load_fails(refused[i].err);
+        snprintf(path, sizeof(path), "%s/%s", t.dir, refused[i].name);
+        unlink(path);
+    }
+    file("scripts/a.lua", "");
+    load_ok(); /* nothing is left of any of them */
+}
+
+static void test_load__no_scripts(void **state)
+{
+    (void)state;
+    load_fails("%s/scripts: No such file or directory (a bot's folder has its "
+               "handlers in scripts/)");
+}
+
+static void test_load__a_command_of_two_files(void **state)
+{
+    (void)state;
+    file("scripts/a.lua", "\nrequire('bot').command('x', print)");
+    file("scripts/b.lua", "require('bot').command({ 'y', 'x' }, print)");
+    load_fails("scripts/b.lua:1: the command /x is already taken by "
+               "scripts/a.lua:2");
+    file("scripts/b.lua", "require('bot').command('y', print)\n"
+                          "require('bot').command('y', print)");
+    load_ok(); /* within a file: next() */
+}
+
+static void test_load__a_section_declared_twice(void **state)
+{
+    (void)state;
+    file("scripts/a.lua", "");
+    file("defaults/init.lua", "return { welcome = 1 }");
+    file("defaults/welcome.lua", "return { a = 1 }");
+    load_fails(
+        "defaults/welcome.lua: the setting \"welcome\" is declared twice");
+}
+
+static void test_load__gaps_and_doubles(void **state)
+{
+    (void)state;
+    file("scripts/a.lua", "");
+    file("migrations/config/0001_a.lua", "return function(c) end");
+    file("migrations/config/0003_a.lua", "return function(c) end");
+    load_fails(
+        "migrations/config/0003_a.lua: number 2 is expected here; numbers "
+        "go up from 1 without gaps or doubles");
+    file("migrations/config/0001_b.lua", "return function(c) end");
+    load_fails(
+        "migrations/config/0001_b.lua: number 2 is expected here; numbers "
+        "go up from 1 without gaps or doubles");
+}
+
+static void test_load__what_is_loaded(void **state)
+{
+    (void)state;
+    file("scripts/.hidden.lua", "error('x')");
+    file("scripts/.#lock.lua", "error('x')");
+    file("scripts/a.lua~", "error('x')");
+    file("scripts/a.txt", "error('x')");
+    file("scripts/sub/a.lua", "error('x')");
+    file("scripts/lib/unused.lua", "error('x')");
+    file("scripts/a.lua", "\xEF\xBB\xBF"
+                          "return 1");
+    file("scripts/b.lua", "#!/usr/bin/lua\nx = 1");
+    file("migrations/config/0001_a.lua", "return function(c) end");
+    file("defaults/x.lua", "assert(option) return { a = 1 }");
+    load_ok();
+    assert_int_equal(t.gen->files, 4);
+    assert_int_equal(t.gen->config_version, 1);
+    file("scripts/b.lua", "assert(option == nil)");
+    load_ok();
+}
+
+/* A library is run once, whatever it is called by and by how many. */
+static void test_load__libraries(void **state)
+{
+    (void)state;
+    file("scripts/lib/text.lua",
+         "n = (n or 0) + 1 return { twice = function(s) return s .. s end }");
+    file("scripts/lib/sub/deep.lua", "return 'deep'");
+    file("scripts/lib/nothing.lua", "");
+    file("scripts/a.lua", "local text = require('text')\n"
+                          "assert(text == require('lib.text') and n == 1)\n"
+                          "assert(text.twice('a') == 'aa')\n"
+                          "assert(require('sub.deep') == 'deep')\n"
+                          "assert(require('nothing') == true)\n"
+                          "assert(require('bot') == require('bot'))\n"
+                          "shared = text");
+    file("scripts/b.lua", "assert(require('lib.text') == shared and n == 1)");
+    load_ok();
+}
+
+/* Each generation has globals and modules of its own. */
+static void test_load__generations_are_apart(void **state)
+{
+    struct generation *old;
+
+    (void)state;
+    script(
+        "x = (x or 0) + 1\n"
+        "require('bot').command('a', function(ctx) ctx:reply(x .. (string.mine "
+        "or '')) end)\nstring.mine = 'mine'");
+    say_ok("/a");
+    expect_replies("1mine\n");
+    old = generation_ref(t.gen);
+    load_ok();
+    say_ok("/a");
+    expect_replies("1mine\n");
+    assert_int_equal(old->refs, 1);
+    generation_unref(old);
+}
+
+/* A task goes on with the handlers it began with. */
+static void test_load__a_reload_while_a_task_runs(void **state)
+{
+    (void)state;
+    script("local bot, time = require('bot'), require('time')\n"
+           "bot.command('a', function(ctx) time.sleep(0.02) ctx:reply('old') "
+           "end)");
+    push(message_of("/a"));
+    sleep_ms(&t.db, 5);
+    script("require('bot').command('a', function(ctx) ctx:reply('new') end)");
+    push(message_of("/a"));
+    wait_tasks();
+    expect_replies("new\nold\n");
+}
+
+static void test_load__asking(void **state)
+{
+    (void)state;
+    file("defaults/init.lua",
+         "return { max = option.integer{ default = 5, min = 1, label = 'Most', "
+         "help = 'so many' }, lang = option.choice{ 'en', 'de', default = 'en' "
+         "} }");
+    script(
+        "local bot, cjson = require('bot'), require('cjson')\n"
+        "bot.command({ 'b', 'bb' }, 'does b', function(ctx)\n"
+        "  local list = bot.commands()\n"
+        "  ctx:reply(#list .. list[1].command .. list[1].description .. "
+        "list[2].command .. tostring(list[2].description))\n"
+        "  list = bot.settings()\n"
+        "  ctx:reply(cjson.encode{ list[1].path, list[1].type, "
+        "list[1].choices, list[1].default_json })\n"
+        "  ctx:reply(cjson.encode{ list[2].path, list[2].type, list[2].label, "
+        "list[2].help, list[2].allowed })\n"
+        "  ctx:reply(cjson.encode{ bot.parse_setting('max', '7') })\n"
+        "  ctx:reply(cjson.encode{ bot.parse_setting('max', '0') })\n"
+        "  ctx:reply(cjson.encode{ bot.parse_setting('lang', 'de') })\n"
+        "  ctx:reply(cjson.encode{ bot.parse_setting('x', 'de') })\n"
+        "  ctx:reply(bot.username)\n"
+        "  local ok, e = pcall(bot.on, 'message', print)\n"
+        "  ctx:reply(e)\n"
+        "end)");
+    say_ok("/b");
+    expect_replies(
+        "2bdoes bbbnil\n"
+        "[\"lang\",\"choice\",[\"en\",\"de\"],\"\\\"en\\\"\"]\n"
+        "[\"max\",\"integer\",\"Most\",\"so many\",\"a whole number at "
+        "least 1\"]\n"
+        "[7]\n"
+        "[null,\"max: must be a whole number at least 1, got 0\"]\n"
+        "[\"de\"]\n"
+        "[null,\"there is no setting \\\"x\\\"\"]\n"
+        "test_bot\n"
+        "bot.on can only be called while the scripts are loaded, not in "
+        "a handler\n");
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    return script_group_setup("test_script_load");
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    return script_group_teardown("test_script_load");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCRIPT_TEST(test_load__refused),
+        SCRIPT_TEST(test_load__no_scripts),
+        SCRIPT_TEST(test_load__a_command_of_two_files),
+        SCRIPT_TEST(test_load__a_section_declared_twice),
+        SCRIPT_TEST(test_load__gaps_and_doubles),
+        SCRIPT_TEST(test_load__what_is_loaded),
+        SCRIPT_TEST(test_load__libraries),
+        SCRIPT_TEST(test_load__generations_are_apart),
+        SCRIPT_TEST(test_load__a_reload_while_a_task_runs),
+        SCRIPT_TEST(test_load__asking),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
