@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,10 +49,11 @@ static const char prepare_sql[] =
     "   PRIMARY KEY (owner, name));"
     " END IF; END $$";
 
+/* Always one row: the file's checksum, and the one it ran with or null. */
 static const struct pg_statement seen_statement = {
     "migrations_seen",
-    "SELECT checksum = md5($3) FROM schema_migrations "
-    "WHERE owner = $1 AND name = $2",
+    "SELECT md5($3), (SELECT checksum FROM schema_migrations "
+    "WHERE owner = $1 AND name = $2)",
     3,
 };
 
@@ -132,10 +134,22 @@ static bool list_files(struct migrate *m, const char *dir, struct err *err)
 
 static void look_at_next(struct migrate *m);
 
-static void fail(struct migrate *m, const char *name, const struct err *why)
+/* file: NULL before the first. sqlstate: "" if the server did not say no. */
+static void fail(struct migrate *m, const struct migration *file,
+                 const char *sqlstate, const struct err *why)
 {
-    err_set(&m->pub.op.err, why->kind, "%s%s%s", name ? name : "",
-            name ? ": " : "", why->text);
+    static const char ours[] = "script: "; /* pg.h's name for a script */
+    const char *hint = "", *text = why->text;
+
+    if (strncmp(text, ours, sizeof(ours) - 1) == 0)
+        text += sizeof(ours) - 1;
+    if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
+        hint = "; GRANT CREATE ON SCHEMA public to this role, or run "
+               "`moonpost migrate` as the owner of the tables";
+    err_set(&m->pub.op.err, why->kind, "%s%s%s%s%s",
+            file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/" : "",
+            file ? file->name : "the table schema_migrations", ": ", text,
+            hint);
     op_complete_here(&m->pub.op);
 }
 
@@ -145,7 +159,9 @@ static void on_applied(struct op *op)
     struct migration *f = &m->files[m->next];
     struct err err = op->err;
     bool exists = err.kind && strcmp(m->query->sqlstate, "23505") == 0;
+    char sqlstate[6];
 
+    snprintf(sqlstate, sizeof(sqlstate), "%s", m->query->sqlstate);
     op_free(op);
     m->query = NULL;
     if (exists && !m->raced) {
@@ -154,7 +170,7 @@ static void on_applied(struct op *op)
         return;
     }
     if (err.kind) {
-        fail(m, f->name, &err);
+        fail(m, f, sqlstate, &err);
         return;
     }
     log_info("migrate", "applied %s (%s)", f->name, f->owner);
@@ -177,9 +193,11 @@ static void add_literal(struct buf *out, const char *text)
 
 /*
  * One transaction: the lock, the row (which fails when another program was
- * faster: it has run there), the file.
+ * faster: it has run there), the file. What is before the file stands on its
+ * first line, so that the server's line numbers are the file's.
  */
-static void apply(struct migrate *m, const struct migration *f)
+static void apply(struct migrate *m, const struct migration *f,
+                  struct slice checksum)
 {
     struct buf sql = BUF_INIT;
 
@@ -191,9 +209,9 @@ static void apply(struct migrate *m, const struct migration *f)
     add_literal(&sql, f->owner);
     buf_addc(&sql, ',');
     add_literal(&sql, f->name);
-    buf_adds(&sql, ",md5(");
-    add_literal(&sql, f->sql);
-    buf_adds(&sql, "));\n");
+    buf_adds(&sql, ",'");
+    buf_add_slice(&sql, checksum);
+    buf_adds(&sql, "');");
     buf_adds(&sql, f->sql);
     m->query = pg_script(m->pg, buf_slice(&sql));
     m->query->op.done = on_applied;
@@ -201,33 +219,49 @@ static void apply(struct migrate *m, const struct migration *f)
     buf_release(&sql);
 }
 
+static bool same(struct slice a, struct slice b)
+{
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+/* It has not run. */
+static void take_next(struct migrate *m, struct slice checksum)
+{
+    const struct migration *f = &m->files[m->next];
+
+    if (!m->dry_run) {
+        apply(m, f, checksum);
+        return;
+    }
+    log_info("migrate", "would apply %s (%s)", f->name, f->owner);
+    m->pub.applied++;
+    m->next++;
+    look_at_next(m);
+}
+
 static void on_looked(struct op *op)
 {
     struct migrate *m = op->arg;
     struct migration *f = &m->files[m->next];
+    struct pg_op *query = m->query;
     struct err err = op->err;
-    bool seen = !err.kind && pg_rows(m->query) > 0;
-    bool same = seen && slice_eq(pg_value(m->query, 0, 0), "t");
 
-    op_free(op);
     m->query = NULL;
-    if (seen && !same)
+    if (!err.kind && !pg_is_null(query, 0, 1) &&
+        !same(pg_value(query, 0, 0), pg_value(query, 0, 1)))
         err_set(&err, ERR_SCRIPT,
                 "it was changed after it was applied; put the change in a new "
                 "migration and restore this file");
     if (err.kind) {
-        fail(m, f->name, &err);
-    } else if (!seen && !m->dry_run) {
-        apply(m, f);
+        fail(m, f, query->sqlstate, &err);
+    } else if (pg_is_null(query, 0, 1)) {
+        take_next(m, pg_value(query, 0, 0));
     } else {
-        if (!seen) {
-            log_info("migrate", "would apply %s (%s)", f->name, f->owner);
-            m->pub.applied++;
-        }
         m->next++;
         m->raced = false;
         look_at_next(m);
     }
+    op_free(op);
 }
 
 static void look_at_next(struct migrate *m)
@@ -249,14 +283,14 @@ static void look_at_next(struct migrate *m)
 static void on_prepared(struct op *op)
 {
     struct migrate *m = op->arg;
-    struct err err = op->err;
+    struct pg_op *query = m->query;
 
-    op_free(op);
     m->query = NULL;
-    if (err.kind)
-        fail(m, NULL, &err);
+    if (op->err.kind)
+        fail(m, NULL, query->sqlstate, &op->err);
     else
         look_at_next(m);
+    op_free(op);
 }
 
 static void migrate_stop(struct op *op)

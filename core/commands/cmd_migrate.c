@@ -1,6 +1,7 @@
 /* cmd_migrate.c - moonpost migrate: bring the database's tables up to date. */
 #include <stdio.h>
 
+#include "base/log.h"
 #include "bot/migrate.h"
 #include "running.h"
 
@@ -21,6 +22,13 @@ static void on_migrated(struct op *op)
     run->applied = ((struct migrate_op *)op)->applied;
     op_free(op);
     loop_stop(run->loop);
+}
+
+static void on_database(bool up, const char *reason, void *arg)
+{
+    (void)arg;
+    if (!up)
+        log_warn("database", "waiting for PostgreSQL: %s", reason);
 }
 
 static bool open_and_run(const struct settings *s, struct migration_run *run)
@@ -45,6 +53,7 @@ static bool open_and_run(const struct settings *s, struct migration_run *run)
                      &why);
     if (!run->pg)
         return err_set(&run->err, why.kind, "DATABASE_URL: %s", why.text);
+    pg_on_state(run->pg, on_database, NULL);
     op = migrate_start(run->loop, run->pg, run->dir, run->dry_run);
     op->done = on_migrated;
     op->arg = run;

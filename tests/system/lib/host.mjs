@@ -43,6 +43,11 @@ export class Host extends Program {
     return said;
   }
 
+  // It must end by itself, well.
+  succeeds() {
+    return this.fails(0);
+  }
+
   kill(signal) {
     this.child.kill(signal);
   }

@@ -1,0 +1,142 @@
+// `moonpost migrate`: the host's own tables, a bot's, and those of a bot that
+// was there before.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { folder, Host, says, startBot, world } from "./lib/host.mjs";
+import { alice, bob, carol } from "./lib/simulator.mjs";
+
+const place = world();
+const a = { "scripts/a.lua": says("hi", "hello") };
+
+const migrate = (url, dir, ...args) => new Host(["migrate", dir, ...args], { env: { DATABASE_URL: url } });
+const applied = (db) => db.query("SELECT owner, name FROM schema_migrations ORDER BY owner DESC, name");
+const tables = async (db) => (await db.query(
+  "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1")).map((r) => r.relname);
+
+describe("migrate", { concurrency: 3 }, () => {
+  test("in order, once; --dry-run changes nothing", async (t) => {
+    const db = await place.newDatabase(t);
+    const home = folder(t, {
+      ...a,
+      "migrations/schema/0001_notes.sql": "CREATE TABLE notes (id INT PRIMARY KEY);\nINSERT INTO notes VALUES (1);\n",
+      "migrations/schema/0002_more.sql": "-- with 'quotes', $1 and \\backslash\nINSERT INTO notes SELECT max(id) + 1 FROM notes;",
+    });
+    assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(),
+      /would apply 0001_chat_configs\.sql \(moonpost\)[^]*would apply 0001_notes\.sql \(bot\)[^]*would apply 0002_more\.sql \(bot\)[^]*3 schema migrations would be applied/);
+    assert.ok(!(await tables(db)).includes("chat_configs"));
+    assert.match(await migrate(db.url, home.dir).succeeds(), /3 schema migrations applied\.\n$/);
+    assert.deepEqual(await db.query("SELECT id FROM notes ORDER BY 1"), [{ id: 1 }, { id: 2 }]);
+    assert.match(await migrate(db.url, home.dir).succeeds(), /^The database is up to date\.\n$/);
+    assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(), /^The database is up to date\.\n$/);
+    assert.deepEqual((await applied(db)).map((r) => r.name), ["0001_chat_configs.sql", "0001_notes.sql", "0002_more.sql"]);
+
+    home.write("migrations/schema/0002_more.sql", "SELECT 1");
+    const changed = /^moonpost: migrations\/schema\/0002_more\.sql: it was changed after it was applied; put the change in a new migration[^\n]*\n$/;
+    assert.match(await migrate(db.url, home.dir).fails(), changed);
+    const host = await startBot(t, place, null, { url: db.url, folder: home, ready: false });
+    assert.match(await host.fails(), /error host: migrations\/schema\/0002_more\.sql: it was changed after it was applied/);
+  });
+
+  test("one that fails leaves nothing behind, and says where", async (t) => {
+    const db = await place.newDatabase(t);
+    const home = folder(t, { ...a, "migrations/schema/0001_ok.sql": "CREATE TABLE ok (id INT);" });
+    const mistakes = [
+      ["CREATE TABLE half (id INT);\nINSERT INTO half VALUES (1);\nSELEC 1;\n", /0002_x\.sql: line 3: syntax error at or near "SELEC"/],
+      ["CREATE TABLE half (id INT);\n\n\nINSERT INTO nowhere VALUES (1);", /0002_x\.sql: line 4: relation "nowhere" does not exist/],
+      ["CREATE TABLE half (id INT PRIMARY KEY);\nINSERT INTO half VALUES (1), (1);", /0002_x\.sql: duplicate key value.*half_pkey/],
+      ["CREATE TABLE half (id INT);\nDO $$ BEGIN RAISE EXCEPTION 'not today'; END $$;", /0002_x\.sql: not today/],
+      ["CREATE TABLE half (id INT);\nBEGIN;", /0002_x\.sql: it leaves a transaction open/],
+    ];
+    for (const [sql, pattern] of mistakes) {
+      home.write("migrations/schema/0002_x.sql", sql);
+      const said = await migrate(db.url, home.dir).fails();
+      assert.match(said, pattern);
+      assert.match(said, /^moonpost: migrations\/schema\/0002_x\.sql: [^\n]*\n$/m);
+      assert.deepEqual(await tables(db), ["chat_configs", "ok", "schema_migrations"], sql);
+    }
+    home.write("migrations/schema/0002_x.sql", "CREATE TABLE half (id INT);");
+    assert.match(await migrate(db.url, home.dir).succeeds(), /1 schema migrations applied/);
+    assert.ok((await tables(db)).includes("half"));
+  });
+
+  test("numbers without gaps, names that begin with one", async (t) => {
+    const db = await place.newDatabase(t);
+    const wrong = {
+      "0002_x.sql": /migrations\/schema\/0002_x\.sql: number 1 is expected/, "first.sql": /first\.sql: the name must begin with four digits/,
+      "1_x.sql": /1_x\.sql: the name must begin/,
+    };
+    for (const [name, pattern] of Object.entries(wrong)) {
+      const home = folder(t, { ...a, [`migrations/schema/${name}`]: "SELECT 1" });
+      assert.match(await migrate(db.url, home.dir).fails(), pattern);
+    }
+    const twice = folder(t, { ...a, "migrations/schema/0001_a.sql": "SELECT 1", "migrations/schema/0001_b.sql": "SELECT 1" });
+    assert.match(await migrate(db.url, twice.dir).fails(), /0001_b\.sql: number 2 is expected/);
+    assert.deepEqual(await tables(db).then((list) => list.includes("chat_configs")), false);
+  });
+
+  test("several at once run each file once", async (t) => {
+    const db = await place.newDatabase(t);
+    const home = folder(t, {
+      ...a, "migrations/schema/0001_log.sql": "CREATE TABLE log (n INT); SELECT pg_sleep(0.2);",
+      "migrations/schema/0002_log.sql": "INSERT INTO log VALUES (2); SELECT pg_sleep(0.2);", "migrations/schema/0003_log.sql": "INSERT INTO log VALUES (3);",
+    });
+    await Promise.all([1, 2, 3, 4].map(() => migrate(db.url, home.dir).succeeds()));
+    assert.deepEqual(await db.query("SELECT n FROM log ORDER BY n"), [{ n: 2 }, { n: 3 }]);
+    assert.equal((await applied(db)).length, 4);
+  });
+
+  test("what a Python bot has made is taken over", async (t) => {
+    const db = await place.newDatabase(t);
+    await db.query("CREATE TABLE chat_configs (chat_id BIGINT PRIMARY KEY, config JSONB)");
+    const big = (await place.sim.post("person", { first_name: "Big", id: 4503599627370495 })).user.id;
+    const rows = [[alice, `{"limit": 3, "old": {"kept": [1, 2.5, null]}, "greeting": "Grüße"}`], [bob, null], [carol, "[1, 2]"], [big, `"text"`], [77, "5"]];
+    for (const row of rows) await db.query("INSERT INTO chat_configs VALUES ($1, $2)", row);
+    const home = folder(t, {
+      "defaults/init.lua": "return { limit = 5, greeting = 'Hello' }",
+      "scripts/a.lua": `local bot = require "bot"
+bot.command("get", "x", function(ctx) ctx:reply(ctx.config.limit .. " " .. ctx.config.greeting) end)
+bot.command("set", "x", function(ctx)
+  ctx.config.limit = tonumber(ctx.args[1])
+  ctx:reply("saved")
+end)
+bot.command("hi", "x", function(ctx) ctx:reply("hello") end)`,
+    });
+    await migrate(db.url, home.dir).succeeds();
+    const stored = await db.query("SELECT chat_id, config::text, version, revision FROM chat_configs ORDER BY chat_id");
+    for (const [chat, config] of rows) {
+      const row = stored.find((r) => r.chat_id === String(chat));
+      assert.deepEqual([row.config && JSON.parse(row.config), row.version], [config && JSON.parse(config), 0], `chat ${chat}`);
+    }
+
+    const host = await startBot(t, place, null, { url: db.url, folder: home });
+    const ask = async (as, text) => {
+      const before = (await host.sim.said(as)).length;
+      await host.sim.send(as, text);
+      return (await host.sim.texts(as, before + 1))[before];
+    };
+    assert.equal(await ask(alice, "/get"), "3 Grüße");
+    assert.equal(await ask(alice, "/set 4"), "saved");
+    assert.equal(await ask(bob, "/get"), "5 Hello");
+    for (const [as, what] of [[carol, "an array"], [big, "a string"]]) {
+      const length = host.said.length;
+      await host.sim.send(as, "/get");
+      await host.sim.send(as, "/set 9");
+      assert.equal(await ask(as, "/hi"), "hello");
+      assert.match(host.since(length), new RegExp(`error +script: handler failed: [^]*chat=${as} `), what);
+      assert.match(host.since(length), /object/, "it says what is wrong with the row");
+    }
+    assert.deepEqual((await host.sim.said(carol)).filter((x) => x === "saved"), []);
+    const after = await db.query("SELECT chat_id, config FROM chat_configs ORDER BY chat_id");
+    const of = (chat) => after.find((r) => r.chat_id === String(chat)).config;
+    assert.deepEqual(of(alice), { limit: 4, old: { kept: [1, 2.5, null] }, greeting: "Grüße" });
+    assert.deepEqual(of(carol), [1, 2]);
+    assert.equal(of(big), "text");
+  });
+
+  test("a table of that name that is something else", async (t) => {
+    const db = await place.newDatabase(t);
+    await db.query("CREATE TABLE chat_configs (id TEXT PRIMARY KEY, value TEXT)");
+    const said = await migrate(db.url, folder(t, a).dir).fails();
+    assert.match(said, /^moonpost: 0001_chat_configs\.sql: .*column/m);
+  });
+});
