@@ -91,6 +91,8 @@ static void report_overrun(struct task *t, const char *what)
     struct buf fields = BUF_INIT, where = BUF_INIT;
 
     vm_add_traceback(t->co, 0, &where);
+    if (!where.len && t->trace.len) /* it ended with an error: see watchdog.h */
+        buf_addf(&where, ": %s", t->trace.data);
     add_fields(t, &fields);
     log_event(LOG_ERROR, "script", fields.data, "handler ended: %s%s", what,
               where.data);
