@@ -11,6 +11,8 @@
 /* The Bot API server delays who polls the same offset again sooner. */
 #define SAME_OFFSET_MS 3000
 #define ID_MAX (INT64_C(1) << 53)
+/* A server that does not wait for updates is not asked more often than this. */
+#define NOTHING_NEW_MS 250
 #define SHOWN_MAX 200 /* bytes of an unreadable update in the log */
 
 /* An update that came and is not acknowledged yet, in order of arrival. */
@@ -92,6 +94,8 @@ static void forget_done(struct intake *in)
     bool polling = poll_is_running(in->poll);
     struct held *h;
 
+    if (in->taking) /* the rest of the answer may have it */
+        return;
     while ((h = TAILQ_FIRST(&in->order)) && h->done &&
            !(polling && h->id >= in->polled_offset))
         let_go(in, h);
@@ -116,8 +120,6 @@ int intake_in_hand(const struct intake *in)
 }
 
 /* --- polling ---------------------------------------------------------------------- */
-
-static void wait(struct intake *in, int64_t ms);
 
 static void on_patience_over(struct op *op)
 {
@@ -219,7 +221,8 @@ static bool has_number(const struct update *u, struct err *err)
            err_set(err, ERR_JSON, "its update_id is out of range");
 }
 
-static void take(struct intake *in, struct slice text, bool valid)
+/* Is it a new one? */
+static bool take(struct intake *in, struct slice text, bool valid)
 {
     struct incoming *incoming = xalloc(sizeof(*incoming));
     struct err err = ERR_INIT;
@@ -232,12 +235,12 @@ static void take(struct intake *in, struct slice text, bool valid)
         !has_number(&incoming->u, &err)) {
         take_broken(in, text, &err);
         incoming_free(incoming);
-        return;
+        return false;
     }
     in->expected = incoming->u.id + 1;
     if (find(in, incoming->u.id)) { /* came again, unacknowledged */
         incoming_free(incoming);
-        return;
+        return false;
     }
     if (incoming->u.kind == UPDATE_KINDS)
         log_debug("update", "update %lld is of an unknown kind: %.*s",
@@ -245,21 +248,30 @@ static void take(struct intake *in, struct slice text, bool valid)
                   incoming->u.kind_name.p ? incoming->u.kind_name.p : "");
     hold(in, incoming->u.id, text.n);
     lanes_push(in->lanes, incoming);
+    return true;
 }
 
 static void on_updates(const struct slice *updates, size_t n, bool valid,
                        void *arg)
 {
     struct intake *in = arg;
+    int64_t since = loop_now_ms() - in->polled_at;
+    bool fresh = false;
 
+    if (in->stopped) /* not acknowledged: they come again */
+        return;
     in->taking = true;
     in->expected = in->polled_offset ? in->polled_offset : in->last_id + 1;
     for (size_t i = 0; i < n; i++)
-        take(in, updates[i], valid);
+        fresh = take(in, updates[i], valid) || fresh;
     in->taking = false;
     forget_done(in);
-    if (in->unfinished)
+    if (in->unfinished) {
         wait(in, in->options.patience_ms);
+    } else if (!fresh && since < NOTHING_NEW_MS) {
+        wait(in, NOTHING_NEW_MS - since);
+        return;
+    }
     poll_if_due(in);
 }
 
