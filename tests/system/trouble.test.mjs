@@ -156,7 +156,7 @@ const failures = {
   close: /handler failed: .*(in close|first)/,
   reply: /scripts\/bad\.lua:27: bad argument/,
   assign: /scripts\/bad\.lua:28: /,
-  late: /scripts\/bad\.lua:29: require "lib\.other"/,
+  late: /scripts\/bad\.lua:29: require "(lib\.)?other"/,
 };
 
 describe("handlers", { concurrency: 2 }, () => {
