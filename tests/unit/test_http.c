@@ -84,9 +84,9 @@ static void on_request(struct httpd_request *req, void *arg)
         t.held = req;
         httpd_on_gone(req, on_gone, NULL);
     } else if (strcmp(path, "/big") == 0) {
-        buf_reserve(&big, 5000);
-        memset(big.data, 'x', 5000);
-        big.len = 5000;
+        buf_reserve(&big, 10000);
+        memset(big.data, 'x', 10000);
+        big.len = 10000;
         httpd_reply(req, 200, NULL, buf_slice(&big));
         buf_release(&big);
     } else if (strcmp(path, "/404") == 0) {
@@ -100,7 +100,7 @@ static int setup_with(int connections_max)
 {
     struct httpd_options o = { .address = "127.0.0.1", .body_max = 1 << 20 };
     struct http_options client = { .connections_max = connections_max,
-                                   .body_max = 4000 };
+                                   .body_max = 8000 };
     struct err err = ERR_INIT;
 
     memset(&t, 0, sizeof(t));
@@ -383,6 +383,27 @@ static void test_http__a_name_that_is_none(void **state)
     assert_in_range(loop_now_ms() - before, 0, 3000);
 }
 
+/* curl keeps a buffer of 4 KiB then, and must not read 16 into it. */
+static void test_http__a_large_answer_after_a_failure(void **state)
+{
+    struct http_request req = { .url = "http://no-such-host.invalid/",
+                                .timeout_ms = 300 };
+    struct http_op *op = http_start(t.http, &req);
+    struct buf body = BUF_INIT;
+
+    (void)state;
+    wait_for(&op, 1);
+    op_free(&op->op);
+    for (int i = 0; i < 7000; i++)
+        buf_addc(&body, 'x');
+    op = start_raw("/", body.data);
+    wait_for(&op, 1);
+    assert_string_equal(op->op.err.text, "");
+    assert_int_equal(op->body.len, 7000);
+    op_free(&op->op);
+    buf_release(&body);
+}
+
 /* --- errors --------------------------------------------------------------------- */
 
 static void test_http__timeout(void **state)
@@ -492,7 +513,7 @@ static void test_http__body_max(void **state)
     (void)state;
     wait_for(&op, 1);
     assert_int_equal(op->op.err.kind, ERR_NETWORK);
-    assert_string_equal(op->op.err.text, "answer larger than 4000 bytes");
+    assert_string_equal(op->op.err.text, "answer larger than 8000 bytes");
     op_free(&op->op);
 }
 
@@ -744,6 +765,7 @@ int main(void)
         TEST(test_http__a_file_that_is_none),
         TEST(test_http__a_name_is_looked_up),
         TEST(test_http__a_name_that_is_none),
+        TEST(test_http__a_large_answer_after_a_failure),
         TEST(test_http__timeout),
         TEST(test_http__refused),
         TEST(test_http__bad_url),
