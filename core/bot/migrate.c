@@ -49,11 +49,14 @@ static const char prepare_sql[] =
     "   PRIMARY KEY (owner, name));"
     " END IF; END $$";
 
-/* Always one row: the file's checksum, and the one it ran with or null. */
+/* Always one row: the file's checksum; the checksum and the name that the file
+ * of this number ran with, or null. */
 static const struct pg_statement seen_statement = {
     "migrations_seen",
-    "SELECT md5($3), (SELECT checksum FROM schema_migrations "
-    "WHERE owner = $1 AND name = $2)",
+    "SELECT md5($3), ran.checksum, ran.name FROM (SELECT) AS one "
+    "LEFT JOIN schema_migrations AS ran "
+    "ON ran.owner = $1 AND left(ran.name, 5) = left($2, 5) "
+    "ORDER BY ran.name = $2 DESC LIMIT 1",
     3,
 };
 
@@ -77,15 +80,12 @@ static int is_sql(const struct dirent *entry)
 
 static bool check_name(const char *name, int expected, struct err *err)
 {
-    char *end;
-    long number = strtol(name, &end, 10);
-
-    if (end - name != 4 || *end != '_')
+    if (strspn(name, "0123456789") != 4 || name[4] != '_')
         return err_set(err, ERR_SCRIPT,
                        "migrations/schema/%s: the name must begin with four "
                        "digits and _, like 0001_first.sql",
                        name);
-    if (number != expected)
+    if (strtol(name, NULL, 10) != expected)
         return err_set(err, ERR_SCRIPT,
                        "migrations/schema/%s: number %d is expected here; "
                        "numbers go up from 1 without gaps or doubles",
@@ -93,18 +93,35 @@ static bool check_name(const char *name, int expected, struct err *err)
     return true;
 }
 
+/* Without the byte order mark that some editors put before it. */
+static bool read_sql(const char *path, struct buf *file, struct slice *sql,
+                     struct err *err)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+
+    if (!buf_add_file(file, path, err))
+        return false;
+    *sql = buf_slice(file);
+    if (strncmp(file->data, mark, 3) == 0)
+        *sql = (struct slice){ file->data + 3, file->len - 3 };
+    return !memchr(file->data, '\0', file->len) ||
+           err_set(err, ERR_SCRIPT, "%s: not a text: save it as UTF-8", path);
+}
+
 static bool add_bot_file(struct migrate *m, const char *folder,
                          const char *name, int expected, struct err *err)
 {
-    struct buf path = BUF_INIT, sql = BUF_INIT;
+    struct buf path = BUF_INIT, file = BUF_INIT;
+    struct slice sql;
     bool ok;
 
     buf_addf(&path, "%s/%s", folder, name);
-    ok = check_name(name, expected, err) && buf_add_file(&sql, path.data, err);
+    ok = check_name(name, expected, err) &&
+         read_sql(path.data, &file, &sql, err);
     if (ok)
-        add_file(m, "bot", name, buf_slice(&sql));
+        add_file(m, "bot", name, sql);
     buf_release(&path);
-    buf_release(&sql);
+    buf_release(&file);
     return ok;
 }
 
@@ -134,6 +151,16 @@ static bool list_files(struct migrate *m, const char *dir, struct err *err)
 
 static void look_at_next(struct migrate *m);
 
+/* The server did not say no to this, or only for now. */
+static bool is_passing(const struct err *err, const char *sqlstate)
+{
+    return err->kind != ERR_SCRIPT &&
+           (!*sqlstate || strncmp(sqlstate, "08", 2) == 0 || /* connection */
+            strncmp(sqlstate, "40", 2) == 0 ||               /* deadlock */
+            strncmp(sqlstate, "53", 2) == 0 ||               /* resources */
+            strncmp(sqlstate, "57P", 3) == 0);               /* shutdown */
+}
+
 /* file: NULL before the first. sqlstate: "" if the server did not say no. */
 static void fail(struct migrate *m, const struct migration *file,
                  const char *sqlstate, const struct err *why)
@@ -150,6 +177,7 @@ static void fail(struct migrate *m, const struct migration *file,
             file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/" : "",
             file ? file->name : "the table schema_migrations", ": ", text,
             hint);
+    m->pub.try_again = is_passing(why, sqlstate);
     op_complete_here(&m->pub.op);
 }
 
@@ -180,12 +208,13 @@ static void on_applied(struct op *op)
     look_at_next(m);
 }
 
+/* The same whatever standard_conforming_strings is. */
 static void add_literal(struct buf *out, const char *text)
 {
-    buf_addc(out, '\'');
+    buf_adds(out, "E'");
     for (; *text; text++) {
-        if (*text == '\'')
-            buf_addc(out, '\'');
+        if (*text == '\'' || *text == '\\')
+            buf_addc(out, *text);
         buf_addc(out, *text);
     }
     buf_addc(out, '\'');
@@ -203,7 +232,6 @@ static void apply(struct migrate *m, const struct migration *f,
 
     buf_adds(&sql, "SET LOCAL client_min_messages = warning;"
                    "SELECT pg_advisory_xact_lock(7299154105);"
-                   "SET LOCAL standard_conforming_strings = on;"
                    "INSERT INTO schema_migrations (owner, name, checksum) "
                    "VALUES (");
     add_literal(&sql, f->owner);
@@ -239,6 +267,23 @@ static void take_next(struct migrate *m, struct slice checksum)
     look_at_next(m);
 }
 
+/* If a file of its number has run: was it this one? */
+static bool is_what_ran(const struct migration *f, const struct pg_op *query,
+                        struct err *err)
+{
+    struct slice name = pg_value(query, 0, 2);
+
+    if (!slice_eq(name, f->name))
+        return err_set(err, ERR_SCRIPT,
+                       "it was applied under the name %.*s; a migration that "
+                       "has run keeps its name",
+                       (int)name.n, name.p);
+    return same(pg_value(query, 0, 0), pg_value(query, 0, 1)) ||
+           err_set(err, ERR_SCRIPT,
+                   "it was changed after it was applied; put the change in a "
+                   "new migration and restore this file");
+}
+
 static void on_looked(struct op *op)
 {
     struct migrate *m = op->arg;
@@ -247,15 +292,14 @@ static void on_looked(struct op *op)
     struct err err = op->err;
 
     m->query = NULL;
-    if (!err.kind && !pg_is_null(query, 0, 1) &&
-        !same(pg_value(query, 0, 0), pg_value(query, 0, 1)))
-        err_set(&err, ERR_SCRIPT,
-                "it was changed after it was applied; put the change in a new "
-                "migration and restore this file");
-    if (err.kind) {
+    if (m->dry_run && strcmp(query->sqlstate, "42P01") == 0) {
+        take_next(m, SLICE_NONE); /* no table yet: nothing has run */
+    } else if (err.kind) {
         fail(m, f, query->sqlstate, &err);
-    } else if (pg_is_null(query, 0, 1)) {
+    } else if (pg_is_null(query, 0, 2)) {
         take_next(m, pg_value(query, 0, 0));
+    } else if (!is_what_ran(f, query, &err)) {
+        fail(m, f, "", &err);
     } else {
         m->next++;
         m->raced = false;
@@ -326,6 +370,10 @@ struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
     m->dry_run = dry_run;
     if (!list_files(m, dir, &m->pub.op.err)) {
         op_complete(&m->pub.op);
+        return &m->pub.op;
+    }
+    if (dry_run) { /* makes nothing; there is at least the core's own file */
+        look_at_next(m);
         return &m->pub.op;
     }
     m->query = pg_script(pg, slice_of(prepare_sql));

@@ -14,12 +14,13 @@
 
 struct migrate_op {
     struct op op;
-    int applied; /* how many files ran; 0: all was up to date */
+    int applied;    /* how many files ran; 0: all was up to date */
+    bool try_again; /* with an error: the database was away, or too busy */
 };
 
 /*
  * dir: the bot's folder. dry_run: only log what would run. ERR_SCRIPT: a
- * migration file's name or number, or one that ran was changed since.
+ * migration file's name or number, or one that ran was changed or renamed since.
  * ERR_DATABASE: with the file's name.
  */
 struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,

@@ -382,6 +382,19 @@ static void test_intake__the_end_tells_what_is_done(void **state)
     expect_acknowledged(acknowledge(), 3, 502);
 }
 
+/* Done, but kept in mind for the poll that runs. */
+static void test_intake__the_end_tells_what_was_done_during_a_poll(void **state)
+{
+    (void)state;
+    start(10, 1 << 20, 1);
+    give(expect_poll(1, 0, 10), 500, 7, "/call a");
+    bot_wait_calls(2);
+    expect_poll(3, 500, 10);
+    bot_release("a");
+    bot_wait_ended(1);
+    expect_acknowledged(acknowledge(), 4, 501);
+}
+
 static void test_intake__the_end_does_not_tell_what_is_not_done(void **state)
 {
     (void)state;
@@ -404,7 +417,7 @@ static void test_intake__after_the_stop(void **state)
     i = expect_poll(2, 501, 10);
     lanes_stop(bot.lanes);
     intake_stop(bot.intake);
-    give_two(i, 501, "/now b", 502, "/now c");
+    give_two(i, 501, "talk", 502, "/now c");
     expect_no_more_calls(2);
     expect_acknowledged(acknowledge(), 3, 501);
     bot_expect("ran a\ndone 500 ok\n");
@@ -432,6 +445,7 @@ int main(void)
         TEST(test_intake__a_refused_token_is_told),
         TEST(test_intake__nothing_came_nothing_is_told),
         TEST(test_intake__the_end_tells_what_is_done),
+        TEST(test_intake__the_end_tells_what_was_done_during_a_poll),
         TEST(test_intake__the_end_does_not_tell_what_is_not_done),
         TEST(test_intake__after_the_stop),
     };

@@ -8,8 +8,8 @@ static void test_lanes__one_chat_keeps_its_order(void **state)
     (void)state;
     bot_push(1, 7, "/call a");
     bot_push(2, 7, "/now b");
-    bot_push(3, 7, "/call c");
     bot_wait_calls(1);
+    bot_push(3, 7, "/call c");
     bot_barrier();
     bot_expect("began a\n"); /* the others wait for its answer */
     assert_int_equal(lanes_running(bot.lanes), 1);
