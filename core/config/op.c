@@ -38,8 +38,6 @@ static void config_op_stop(struct op *op)
     c->in_fetch = false;
     if (c->base) /* a commit: it may be carried out all the same */
         cache_drop(c->store->cache, c->chat_id);
-    if (c->base) /* what is being written may be carried out all the same */
-        cache_drop(c->store->cache, c->chat_id);
 }
 
 static void config_op_free(struct op *op)
