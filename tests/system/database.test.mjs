@@ -92,6 +92,21 @@ describe("a server of our own", () => {
       [{ chat_id: String(alice), config: { flood: { max: 9 } }, revision: "2" }]);
   });
 
+  test("SIGTERM while the database is away and a handler waits for it", async (t) => {
+    const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_TIMEOUT_MS: "60000", STOP_TIMEOUT_S: "1" } });
+    assert.equal(await ask(host, alice, "/hi"), "hello");
+    server.do("stop");
+    await host.line(/no connection to PostgreSQL/);
+    await host.sim.send(bob, "/get");
+    await sleep(200);
+    host.kill("SIGTERM");
+    assert.equal((await host.end(6000 * slow)).code, 0, host.said);
+    assert.match(host.said, /1 handlers did not finish in time; their updates will come again/);
+    server.start();
+    const next = await startBot(t, place, null, { url: db.url, bot: host.bot, folder: host.folder });
+    assert.deepEqual(await next.sim.texts(bob, 1), ["max 5"]);
+  });
+
   test("a crash of the server, an ended connection, a restart", async (t) => {
     const host = await startBot(t, place, files, { url: db.url });
     assert.match(await ask(host, carol, "/set 20"), /saved 20/);

@@ -138,6 +138,17 @@ describe("signals", { concurrency: 3 }, () => {
   });
 });
 
+test("nobody reads what it says", async (t) => {
+  const host = await startBot(t, place, { "scripts/a.lua": script.replace(`ctx:reply("hello")`, `log.warn("asked") ctx:reply("hello")`) });
+  host.child.stdout.destroy();
+  host.child.stderr.destroy();
+  await sleep(50);
+  for (let i = 1; i <= 3; i++) {
+    await host.sim.send(alice, "/hi");
+    await host.sim.texts(alice, i);
+  }
+});
+
 describe("bounds", { concurrency: 2 }, () => {
   test("UPDATES_MAX: never more in hand, and all are answered", async (t) => {
     const sim = await startSimulator(t);

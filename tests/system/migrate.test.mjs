@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { folder, Host, says, startBot, world } from "./lib/host.mjs";
+import { until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
 const place = world();
@@ -131,6 +132,46 @@ bot.command("hi", "x", function(ctx) ctx:reply("hello") end)`,
     assert.deepEqual(of(alice), { limit: 4, old: { kept: [1, 2.5, null] }, greeting: "Grüße" });
     assert.deepEqual(of(carol), [1, 2]);
     assert.equal(of(big), "text");
+  });
+
+  test("a config upgrade that fails for one chat: told, its row stays, the others go on", async (t) => {
+    const db = await place.newDatabase(t);
+    const home = folder(t, {
+      "defaults/init.lua": "return { limit = 5 }",
+      "migrations/config/0001_limit.lua": `return function(config)
+  if config.max == 13 then error("unlucky") end
+  while config.max == 14 do end
+  config.limit, config.max = config.max, nil
+end`,
+      "scripts/a.lua": `local bot = require "bot"
+bot.command("get", "x", function(ctx) ctx:reply("limit " .. ctx.config.limit) end)
+bot.command("set", "x", function(ctx)
+  ctx.config.limit = tonumber(ctx.args[1])
+  ctx:reply("saved")
+end)`,
+    });
+    await migrate(db.url, home.dir).succeeds();
+    const dora = (await place.sim.post("person", { first_name: "Dora" })).user.id;
+    for (const [chat, max] of [[alice, 7], [bob, 13], [carol, 14]])
+      await db.query("INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2, 0)", [chat, { max }]);
+    await db.query("INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2, 9)", [dora, { limit: 8, newer: true }]);
+    const host = await startBot(t, place, null, { url: db.url, folder: home });
+    for (const as of [alice, bob, carol, dora]) await host.sim.send(as, "/get");
+    assert.deepEqual(await host.sim.texts(alice, 1), ["limit 7"]);
+    assert.deepEqual(await host.sim.texts(dora, 1), ["limit 8"]);
+    await until("it is told", () => /unlucky/.test(host.said) && /too long/.test(host.said));
+    assert.match(host.said, /migrations\/config\/0001_limit\.lua:2: unlucky/);
+    assert.match(host.said, new RegExp(`chat[= ]${bob}\\b`));
+    for (const as of [alice, bob, carol, dora]) await host.sim.send(as, "/set 20");
+    await host.sim.texts(alice, 2);
+    await host.sim.texts(dora, 2);
+    await host.stop();
+    const rows = await db.query("SELECT chat_id, config, version FROM chat_configs");
+    const of = (chat) => rows.find((r) => r.chat_id === String(chat));
+    assert.deepEqual([of(alice).config, of(alice).version], [{ limit: 20 }, 1]);
+    assert.deepEqual([of(bob).config, of(bob).version], [{ max: 13 }, 0]);
+    assert.deepEqual([of(carol).config, of(carol).version], [{ max: 14 }, 0]);
+    assert.deepEqual([of(dora).config, of(dora).version], [{ limit: 20, newer: true }, 9]);
   });
 
   test("a table of that name that is something else", async (t) => {

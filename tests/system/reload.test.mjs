@@ -10,7 +10,7 @@ import { alice } from "./lib/simulator.mjs";
 const place = world();
 
 // So that a loop and memory without end are ended soon.
-const little = { LUA_MEMORY_MB: "16", TASK_CPU_MS: "60" };
+const little = { LUA_MEMORY_MB: "16", TASK_CPU_MS: String(60 * slow) };
 
 // Ways in which a bot's folder can be wrong: what is said about it.
 const bot = `local bot = require "bot"\n`;

@@ -190,6 +190,29 @@ describe("handlers", { concurrency: 2 }, () => {
     assert.match(host.said, /handler ended: it ran longer than TASK_TIMEOUT_S[^]*scripts\/slow\.lua:2/);
   });
 
+  test("bot.catch gets the error; one in it, or before all handlers, is logged", async (t) => {
+    const host = await startBot(t, place, {
+      "scripts/a.lua": `${prelude}
+bot.use(function(ctx, next)
+  if ctx.text == "/early" then error("too early") end
+  next()
+end)
+bot.command("fail", "x", function() error("on purpose") end)
+bot.command("worse", "x", function() error("worse") end)
+bot.command("hi", "x", function(ctx) ctx:reply("hello") end)
+bot.catch(function(e, ctx)
+  if tostring(e):find("worse") then error("in catch") end
+  ctx:reply("sorry: " .. tostring(e))
+end)`,
+    });
+    for (const text of ["/fail", "/early", "/worse", "/hi"]) await host.sim.send(alice, text);
+    assert.deepEqual(await host.sim.texts(alice, 3),
+      ["sorry: scripts/a.lua:7: on purpose", "sorry: scripts/a.lua:4: too early", "hello"]);
+    const errors = complaints(host);
+    assert.equal(errors.length, 1, host.said);
+    assert.match(errors[0], /error +script: handler failed: scripts\/a\.lua:11: in catch/);
+  });
+
   test("errors of the Bot API are objects", async (t) => {
     const host = await startBot(t, place, {
       "scripts/api.lua": `${prelude}
