@@ -48,11 +48,9 @@ static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
     return CURL_PREREQFUNC_ABORT;
 }
 
-/* False: this easy handle can't be used again, see below. */
-static bool set_base(struct http *http, struct handle *h)
+static void handle_set_base(struct http *http, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok;
 
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -70,33 +68,9 @@ static bool set_base(struct http *http, struct handle *h)
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_try);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-    /* Most answers are small, and every handle has a buffer: 100 × 16 KiB. */
-    ok = curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 4096L) == CURLE_OK;
     h->plain_json = false;
     free(h->url);
     h->url = NULL;
-    return ok;
-}
-
-static void make_easy(struct http *http, struct handle *h)
-{
-    h->easy = curl_easy_init();
-    if (!h->easy || !set_base(http, h))
-        abort();
-}
-
-/*
- * All options as they were. A transfer that failed before it had a connection
- * (no such name) leaves its buffer behind, and then curl 7.88 refuses
- * CURLOPT_BUFFERSIZE: after curl_easy_reset() it would read 16 KiB into 4.
- */
-static void reset_easy(struct http *http, struct handle *h)
-{
-    curl_easy_reset(h->easy);
-    if (set_base(http, h))
-        return;
-    curl_easy_cleanup(h->easy);
-    make_easy(http, h);
 }
 
 struct handle *http_handle_take(struct http *http)
@@ -108,15 +82,20 @@ struct handle *http_handle_take(struct http *http)
         return h;
     }
     h = xalloc(sizeof(*h));
-    make_easy(http, h);
+    h->easy = curl_easy_init();
+    if (!h->easy)
+        abort();
+    handle_set_base(http, h);
     return h;
 }
 
 void http_handle_give_back(struct http *http, struct handle *h)
 {
     h->user = NULL;
-    if (!h->plain_json)
-        reset_easy(http, h);
+    if (!h->plain_json) {
+        curl_easy_reset(h->easy);
+        handle_set_base(http, h);
+    }
     curl_mime_free(h->mime);
     h->mime = NULL;
     curl_slist_free_all(h->list);
@@ -206,8 +185,10 @@ void http_handle_set_up(struct http *http, struct handle *h,
 {
     int64_t left = p->deadline - loop_now_ms();
 
-    if (h->plain_json && !is_plain_json(p))
-        reset_easy(http, h);
+    if (h->plain_json && !is_plain_json(p)) {
+        curl_easy_reset(h->easy);
+        handle_set_base(http, h);
+    }
     if (is_plain_json(p))
         set_plain_json(http, h);
     else
