@@ -22,10 +22,13 @@ static void on_errand_done(struct op *op)
 
     if (op->err.kind)
         log_warn("telegram", "%s: %s", e->what, op->err.text);
+    if (e->update_id)
+        intake_done(e->host->intake, e->update_id);
     errand_free(e);
 }
 
-void host_errand(struct host *host, const char *method, struct buf *body)
+struct errand *host_errand(struct host *host, const char *method,
+                           struct buf *body)
 {
     struct errand *e = xalloc(sizeof(*e));
 
@@ -36,15 +39,21 @@ void host_errand(struct host *host, const char *method, struct buf *body)
     e->call->op.done = on_errand_done;
     e->call->op.arg = e;
     TAILQ_INSERT_TAIL(&host->errands, e, link);
+    return e;
 }
 
 /* --- what becomes of updates ------------------------------------------------------ */
 
-/* The person should know why nothing happened, in a few words. */
-static void say_no_database(struct host *host, const struct update *u)
+/*
+ * The person should know why nothing happened, in a few words. NULL: nobody
+ * waits for an answer. Else the update stays in hand until it is said, so that
+ * what is to be said is bounded too.
+ */
+static struct errand *say_no_database(struct host *host, const struct update *u)
 {
     static const char text[] = "I can't reach my database at the moment, so I "
                                "can't do this now. Please try again later.";
+    struct errand *errand = NULL;
     struct buf body = BUF_INIT;
     struct slice id = json_get(u->payload, "id");
 
@@ -52,13 +61,18 @@ static void say_no_database(struct host *host, const struct update *u)
         buf_adds(&body, "{\"callback_query_id\":");
         buf_add_slice(&body, id);
         buf_addf(&body, ",\"show_alert\":true,\"text\":\"%s\"}", text);
-        host_errand(host, "answerCallbackQuery", &body);
+        errand = host_errand(host, "answerCallbackQuery", &body);
     } else if (u->command.n && u->chat_id) {
-        buf_addf(&body, "{\"chat_id\":%lld,\"text\":\"%s\"}",
+        buf_addf(&body, "{\"chat_id\":%lld,\"text\":\"%s\"",
                  (long long)u->chat_id, text);
-        host_errand(host, "sendMessage", &body);
+        if (u->topic.n)
+            buf_addf(&body, ",\"message_thread_id\":%.*s", (int)u->topic.n,
+                     u->topic.p);
+        buf_addc(&body, '}');
+        errand = host_errand(host, "sendMessage", &body);
     }
     buf_release(&body);
+    return errand;
 }
 
 static void stop_when_idle(struct host *host);
@@ -67,12 +81,16 @@ static void on_update_done(struct incoming *in, enum task_result result,
                            void *arg)
 {
     struct host *host = arg;
+    struct errand *errand = NULL;
 
-    if (result == TASK_NO_DATABASE)
-        say_no_database(host, &in->u);
     if (result == TASK_KILLED) /* not acknowledged: it comes again */
         return;
-    intake_done(host->intake, in->u.id);
+    if (result == TASK_NO_DATABASE)
+        errand = say_no_database(host, &in->u);
+    if (errand)
+        errand->update_id = in->u.id;
+    else
+        intake_done(host->intake, in->u.id);
     if (host->state == HOST_STOPPING)
         stop_when_idle(host);
 }
@@ -250,6 +268,8 @@ void host_start(struct host *host)
 
 static void stopped(struct host *host)
 {
+    if (host->exit_status == 0)
+        log_info("host", "stopped");
     host->state = HOST_STOPPED;
     loop_stop(host->loop);
 }
@@ -265,7 +285,6 @@ static void on_acknowledged(struct op *op)
                   op->err.text);
     op_free(op);
     host->step = NULL;
-    log_info("host", "stopped");
     stopped(host);
 }
 
@@ -276,7 +295,6 @@ static void acknowledge(struct host *host)
     op_free(host->step);
     host->step = NULL;
     if (!op) {
-        log_info("host", "stopped");
         stopped(host);
         return;
     }
@@ -310,7 +328,6 @@ void host_stop(struct host *host, bool hurry)
     if (host->state == HOST_STOPPING && hurry && lanes_running(host->lanes)) {
         tasks_kill_all(host->vm);
         acknowledge(host);
-        return;
     }
     if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
         return;
@@ -323,6 +340,8 @@ void host_stop(struct host *host, bool hurry)
         stopped(host);
         return;
     }
+    if (hurry)
+        tasks_kill_all(host->vm);
     if (lanes_running(host->lanes)) {
         log_info("host", "stopping; %d handlers are still running",
                  lanes_running(host->lanes));

@@ -20,6 +20,7 @@ struct errand {
     struct host *host;
     struct tg_op *call;
     const char *what;
+    int64_t update_id; /* done when this is; 0: none */
     TAILQ_ENTRY(errand) link;
 };
 
@@ -52,7 +53,8 @@ struct host {
 
 /* host.c */
 void host_fail(struct host *host, const char *why); /* log it, stop with 1 */
-void host_errand(struct host *host, const char *method, struct buf *body);
+struct errand *host_errand(struct host *host, const char *method,
+                           struct buf *body);
 
 /* host_start.c */
 void host_begin(struct host *host);

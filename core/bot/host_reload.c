@@ -56,7 +56,7 @@ static void reload(void *arg)
     struct err err = ERR_INIT;
     struct generation *gen;
 
-    if (host->state != HOST_RUNNING)
+    if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
         return;
     add_folders(host);
     gen = load(host, &err);
@@ -74,6 +74,8 @@ static void reload(void *arg)
     lua_gc(host->vm->L, LUA_GCCOLLECT);
     log_info("reload", "reloaded: %d files, %d handlers", host->gen->files,
              host->gen->handlers.n);
+    if (host->state == HOST_STARTING) /* its end tells Telegram */
+        return;
     host_sync_commands(host);
     host_sync_allowed(host);
 }
@@ -94,8 +96,8 @@ void host_watch(struct host *host)
     add_folders(host);
 }
 
-/* Telegram's list of commands, with those that have a description. */
-static void add_commands(const struct handlers *hs, struct buf *body)
+/* Telegram's list of commands, with those that have a description: are there any? */
+static bool add_commands(const struct handlers *hs, struct buf *body)
 {
     bool first = true;
 
@@ -113,14 +115,17 @@ static void add_commands(const struct handlers *hs, struct buf *body)
         first = false;
     }
     buf_adds(body, "]}");
+    return !first;
 }
 
 void host_sync_commands(struct host *host)
 {
     struct buf body = BUF_INIT;
+    bool any = add_commands(&host->gen->handlers, &body);
 
-    add_commands(&host->gen->handlers, &body);
-    if (!slice_eq(buf_slice(&body), host->sent_commands.data)) {
+    /* A bot that describes none keeps the list its author made by hand. */
+    if ((any || host->sent_commands.len) &&
+        !slice_eq(buf_slice(&body), host->sent_commands.data)) {
         buf_reset(&host->sent_commands);
         buf_add_slice(&host->sent_commands, buf_slice(&body));
         host_errand(host, "setMyCommands", &body);

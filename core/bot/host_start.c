@@ -68,7 +68,6 @@ static void begin_polling(struct host *host)
     buf_release(&body);
     host_sync_commands(host);
     host_sync_allowed(host);
-    host_watch(host);
     log_info("host", "@%s is running: %d files, %d handlers", host->username,
              host->gen->files, host->gen->handlers.n);
     if (host->options.on_ready)
@@ -91,7 +90,7 @@ static void on_who(struct op *op)
         return;
     }
     if (op->err.kind) {
-        if (host->backoff_ms <= BACKOFF_MIN_MS)
+        if (host->backoff_ms == 0)
             log_warn("telegram", "waiting for the Bot API at %s: %s",
                      tg_url(host->tg), op->err.text);
         step_over(host, op);
@@ -117,13 +116,16 @@ static void on_schema(struct op *op)
 {
     struct host *host = op->arg;
     struct err err = op->err;
+    bool try_again = ((struct migrate_op *)op)->try_again;
 
     step_over(host, op);
     if (!err.kind) {
         host->backoff_ms = 0;
         ask_who(host);
-    } else if (!pg_is_up(host->pg)) {
-        again(host, on_retry_schema, 0); /* on_database() has said why */
+    } else if (try_again) { /* on_database() has said why if it is down */
+        if (pg_is_up(host->pg) && host->backoff_ms == 0)
+            log_warn("database", "%s; trying again", err.text);
+        again(host, on_retry_schema, 0);
     } else {
         host_fail(host, err.text);
     }
@@ -137,5 +139,7 @@ static void apply_schema(struct host *host)
 
 void host_begin(struct host *host)
 {
+    host_watch(
+        host); /* what is saved while the database is waited for counts */
     apply_schema(host);
 }

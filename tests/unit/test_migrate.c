@@ -311,7 +311,7 @@ static void test_migrate__quotes(void **state)
         "-- no line break at the end";
 
     (void)state;
-    file("0001_it's.sql", text);
+    file("0001_it's \\.sql", text);
     assert_int_equal(migrate(), core_files + 1);
     assert_true(number("SELECT f()") == 12);
     assert_int_equal(migrate(), 0);
