@@ -283,7 +283,7 @@ static void test_ctx__reply(void **state)
            "  ctx:reply('x', { parse_mode = 'HTML' })\n"
            "  ctx:reply{ text = 'y' }\n"
            "  ctx:reply('x', { reply_markup = { inline_keyboard = { { { text = "
-           "'t', callback_data = 'd' } } } } })\n"
+           "'t' } } } } })\n"
            "  ctx:reply('x', { message_effect_id = 10 / 2 })\n"
            "end)");
     say_ok("/a");
@@ -298,7 +298,7 @@ static void test_ctx__reply(void **state)
         "\n"
         "sendMessage {\"chat_id\":-100123,\"text\":\"y\"}\n"
         "sendMessage {\"chat_id\":-100123,\"text\":\"x\",\"reply_markup\":{"
-        "\"inline_keyboard\":[[{\"text\":\"t\",\"callback_data\":\"d\"}]]}}\n"
+        "\"inline_keyboard\":[[{\"text\":\"t\"}]]}}\n"
         "sendMessage "
         "{\"chat_id\":-100123,\"text\":\"x\",\"message_effect_id\":5}"
         "\n");
