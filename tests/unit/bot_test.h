@@ -53,6 +53,7 @@ struct bot {
     struct held_call calls[CALLS_MAX]; /* all that came, in order */
     int ncalls;
     int barriers; /* getMe: answered at once */
+    bool hold_me; /* not even that */
     int ended;    /* updates that came out */
     int wait_calls, wait_ended;
     const char *lowest, *highest; /* of the C stack, when scripts logged */
@@ -127,7 +128,7 @@ static inline void bot_on_request(struct httpd_request *req, void *arg)
     const char *method = strrchr(httpd_path(req), '/') + 1;
 
     (void)arg;
-    if (strcmp(method, "getMe") == 0) {
+    if (strcmp(method, "getMe") == 0 && !bot.hold_me) {
         bot.barriers++;
         httpd_reply(req, 200, NULL,
                     slice_of("{\"ok\":true,\"result\":{\"id\":1}}"));
