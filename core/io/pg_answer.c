@@ -39,6 +39,12 @@ static int script_line(const struct query *q, const PGresult *res)
     return line;
 }
 
+/* The whole row with all its values is too much for a message, and for a log. */
+static bool detail_is_the_row(const char *sqlstate)
+{
+    return !strcmp(sqlstate, "23514") || !strcmp(sqlstate, "23502");
+}
+
 static void set_error(struct pg *pg, struct query *q, const PGresult *res)
 {
     const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -50,7 +56,7 @@ static void set_error(struct pg *pg, struct query *q, const PGresult *res)
     if (line)
         buf_addf(&text, "line %d: ", line);
     buf_adds(&text, primary ? primary : "unknown error");
-    if (detail)
+    if (detail && !detail_is_the_row(q->pub.sqlstate))
         buf_addf(&text, " (%s)", detail);
     pg_clean(clean, sizeof(clean), text.data, pg->conn);
     err_set(&q->pub.op.err, ERR_DATABASE, "%s: %s", pg_query_name(q), clean);
