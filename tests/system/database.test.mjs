@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "node:test";
 import { database, environment, folder, Host, password, query, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
 import { atEnd, sleep, until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
@@ -46,6 +46,8 @@ const complaints = (said, area) => said.split("\n").filter((l) => new RegExp(`(w
 describe("a server of our own", () => {
   const server = new Server();
   let db, t;
+
+  beforeEach(() => server.start()); // whatever the test before has left
 
   before(async () => {
     server.start();

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { environment, folder, Host, says, slow, startBot, startSimulator, world } from "./lib/host.mjs";
+import { environment, folder, Host, says, slow, startBot, startSimulator, tokenOf, world } from "./lib/host.mjs";
 import { atEnd, freePort, root, sleep, until } from "./lib/program.mjs";
 import { alice, bob, carol, group, Simulator } from "./lib/simulator.mjs";
 
@@ -204,10 +204,10 @@ test("nothing of the token in the log, whatever goes wrong", async (t) => {
   const broken = `${prelude}bot.command("try", "x", function(ctx)
   local ok, e = pcall(ctx.api.getChat, { chat_id = 1 })
   log.info(tostring(e))
+  log.info("what if a script knew it: ${tokenOf(9001)}")
   ctx:reply("tried")
 end)`;
-  const host = await startBot(t, place, { "scripts/a.lua": broken }, { base: sim.base, env, ready: false });
-  await host.line(/is running/);
+  const host = await startBot(t, place, { "scripts/a.lua": broken }, { base: sim.base, env, bot: 9001 });
   const faults = [{ kind: "drop" }, { kind: "garbage" }, { kind: "error", status: 404 }, { kind: "delay", ms: 700 }, { kind: "drop_after" }];
   let n = 0;
   for (const fault of faults) {
@@ -216,6 +216,7 @@ end)`;
     await host.sim.texts(alice, ++n);
   }
   await host.stop(); // it looks through what was said
+  assert.match(host.said, /what if a script knew it: \*\*\*/);
   assert.match(host.said, /^time=\S+ level=\w+ area=\w+ /m);
 });
 
