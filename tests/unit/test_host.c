@@ -30,6 +30,13 @@ static void on_ready(const char *username, void *arg)
     ready++;
 }
 
+static void drop_schema(void)
+{
+    assert_true(pg_server_sql(pg_server_url(),
+                              "SET client_min_messages = warning;"
+                              "DROP SCHEMA IF EXISTS test_host CASCADE"));
+}
+
 /* Every request waits for the test, getMe too. */
 static int setup(void **state)
 {
@@ -54,6 +61,8 @@ static int setup(void **state)
     snprintf(scripts, sizeof(scripts), "%s/scripts", bot.folder);
     assert_int_equal(mkdir(scripts, 0700), 0);
     bot_write("scripts/main.lua", bot_script);
+    drop_schema();
+    assert_true(pg_server_sql(pg_server_url(), "CREATE SCHEMA test_host"));
     database_is_there = true;
     ready = 0;
     return 0;
@@ -234,6 +243,44 @@ static void test_host__a_stop_waits_for_handlers(void **state)
     bot_expect("began a\nended a\n");
 }
 
+static const char config_script[] =
+    "local bot = require 'bot'\n"
+    "bot.command('conf', 'C', function(ctx) return ctx.config.x end)\n";
+
+/* Its update is in hand until the person has been told. */
+static void lose_config(void)
+{
+    bot_write("scripts/main.lua", config_script);
+    run(3);
+    assert_true(
+        pg_server_sql(pg_server_url(), "DROP TABLE test_host.chat_configs"));
+    give("/conf");
+    bot_wait_calls(5);
+    assert_non_null(strstr(bot.calls[4].body, "\"chat_id\":7,"));
+    assert_non_null(strstr(bot.calls[4].body, "can't reach my database"));
+}
+
+static void test_host__no_config_and_it_is_said(void **state)
+{
+    (void)state;
+    lose_config();
+    bot_answer(4, "{\"message_id\":1}");
+    bot_wait_calls(6);
+    assert_non_null(strstr(bot.calls[5].body, "\"offset\":501,"));
+}
+
+static void test_host__no_config_and_it_is_not_said(void **state)
+{
+    (void)state;
+    lose_config();
+    host_stop(host, false);
+    bot_wait_calls(6);
+    assert_non_null(strstr(bot.calls[5].body, "\"offset\":500,"));
+    bot_answer(5, "[]");
+    loop_run(bot.loop);
+    expect_stopped(0);
+}
+
 static void expect_hurried(void)
 {
     bot_wait_calls(6);
@@ -251,7 +298,7 @@ static void test_host__in_a_hurry_at_once(void **state)
     give("/call a");
     bot_wait_calls(5);
     host_stop(host, true);
-    host_stop(host, true);
+    host_stop(host, false);
     expect_hurried();
 }
 
@@ -301,19 +348,10 @@ static void test_host__what_is_saved_while_it_starts(void **state)
         strstr(bot.calls[call_of("setMyCommands")].body, "\"late\""));
 }
 
-static void drop_schema(void)
-{
-    assert_true(pg_server_sql(pg_server_url(),
-                              "SET client_min_messages = warning;"
-                              "DROP SCHEMA IF EXISTS test_host CASCADE"));
-}
-
 /* A schema of its own: other tests use the same database. */
 static int group_setup(void **state)
 {
     (void)state;
-    drop_schema();
-    assert_true(pg_server_sql(pg_server_url(), "CREATE SCHEMA test_host"));
     snprintf(database_url, sizeof(database_url),
              "%s%coptions=-csearch_path%%3Dtest_host", pg_server_url(),
              strchr(pg_server_url(), '?') ? '&' : '?');
@@ -337,6 +375,8 @@ int main(void)
         TEST(test_host__an_unknown_token),
         TEST(test_host__stopped_with_errands_out),
         TEST(test_host__a_stop_waits_for_handlers),
+        TEST(test_host__no_config_and_it_is_said),
+        TEST(test_host__no_config_and_it_is_not_said),
         TEST(test_host__in_a_hurry_at_once),
         TEST(test_host__in_a_hurry_at_the_second_time),
         TEST(test_host__freed_in_the_middle_of_everything),
