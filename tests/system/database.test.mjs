@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import pg from "pg";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { database, environment, folder, Host, password, query, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
 import { atEnd, sleep, until } from "./lib/program.mjs";
@@ -118,6 +119,19 @@ describe("a server of our own", () => {
     assert.equal(await ask(host, carol, "/set 21"), "saved 21");
     await query(server.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [db.name]);
     assert.equal(await ask(host, carol, "/set 22"), "saved 22");
+
+    // in the middle of a write: it is not said to be done
+    await db.query(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
+      CREATE TRIGGER dawdle BEFORE UPDATE ON chat_configs FOR EACH ROW EXECUTE FUNCTION dawdle()`);
+    const before = (await host.sim.said(carol)).length;
+    await host.sim.send(carol, "/set 30");
+    await until("it is being written", async () => (await db.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")).length);
+    server.do("kill");
+    server.start();
+    await db.query("DROP TRIGGER dawdle ON chat_configs");
+    assert.deepEqual((await host.sim.texts(carol, before + 1)).slice(before), [unreachable]);
+    assert.equal(await ask(host, carol, "/get"), "max 22");
+
     server.do("restart");
     assert.equal(await ask(host, bob, "/get"), "max 5");
     assert.equal(await ask(host, carol, "/set 23"), "saved 23");
@@ -208,7 +222,26 @@ describe("others write too", { concurrency: 2 }, () => {
     assert.equal((await row(db, alice)).config.flood.max, 10);
   });
 
-  test("rows that are locked, values that do not fit, keys that nobody knows", async (t) => {
+  test("a row that somebody holds: that write fails in time, the others go on", async (t) => {
+    const db = await place.newDatabase(t);
+    const host = await startBot(t, place, files, { url: db.url, env: little });
+    assert.equal(await ask(host, alice, "/set 7"), "saved 7");
+    const holder = new pg.Client({ connectionString: db.url });
+    await holder.connect();
+    try {
+      await holder.query("BEGIN; SELECT * FROM chat_configs FOR UPDATE");
+      await host.sim.send(alice, "/set 8");
+      await sleep(50);
+      assert.equal(await ask(host, carol, "/hi"), "hello");
+      assert.equal((await host.sim.texts(alice, 2))[1], unreachable);
+      assert.match(await ask(host, bob, "/get"), /^max 5$/);
+    } finally {
+      await holder.end();
+    }
+    assert.equal(await ask(host, alice, "/set 9"), "saved 9");
+  });
+
+  test("values that do not fit, keys that nobody knows", async (t) => {
     const db = await place.newDatabase(t);
     const host = await startBot(t, place, files, { url: db.url, env: little });
     await write(db, alice, `{"flood": {"max": "a text", "name": "n"}, "plugin": {"x": [1, {"y": null}], "big": 9007199254740993}}`);
