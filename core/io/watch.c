@@ -14,7 +14,7 @@
 
 #define QUIET_MS 15
 #define WRITING_MS 300   /* for somebody who has begun to write a file */
-#define PATIENCE_MS 1000 /* but no longer than this after the first change */
+#define PATIENCE_MS 5000 /* but no longer than this after the first change */
 #define DEPTH_MAX 8
 
 #define INTERESTING                                                            \

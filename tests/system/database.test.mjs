@@ -123,6 +123,7 @@ describe("a server of our own", () => {
     // in the middle of a write: it is not said to be done
     await db.query(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NEW; END $$;
       CREATE TRIGGER dawdle BEFORE UPDATE ON chat_configs FOR EACH ROW EXECUTE FUNCTION dawdle()`);
+    await db.query("CHECKPOINT"); // this server forgets in a crash what it has not written yet
     const before = (await host.sim.said(carol)).length;
     await host.sim.send(carol, "/set 30");
     await until("it is being written", async () => (await db.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")).length);
