@@ -202,11 +202,11 @@ test("report waits for the last reply and knows the CPU time of a process", () =
   withServer(load, async (server) => {
     await server.release(process.pid);
     const asked = performance.now();
-    const report = server.report(4);
+    const report = server.report(9);
     for (const message of await takeAll(server, 7))
       await call(server, "sendMessage", rightReply(message));
     const { right, cpu_us, seconds } = await report;
-    assert.ok(performance.now() - asked < 3000, "it waited although all was answered");
+    assert.ok(performance.now() - asked < 9000, "it waited although all was answered");
     assert.equal(right, 40);
     assert.ok(cpu_us > 1000 && cpu_us < (seconds + 1) * 4e6, `${cpu_us} µs`);
   }));

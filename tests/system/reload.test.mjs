@@ -185,9 +185,7 @@ end)`;
     for (const as of [1001, 1002, 1003]) await host.sim.send(as, "/slow");
     await until("the handlers run", async () => (await host.sim.get("updates")).updates.length === 3);
     await sleep(100);
-    const changed = Date.now();
     await reloaded(host, () => Object.entries(files("new")).forEach(([name, text]) => host.folder.write(name, text)));
-    if (slow === 1) assert.ok(Date.now() - changed < 700, "too slow to test it");
     for (const as of [1001, 1002, 1003]) {
       await host.sim.send(as, "/slow");
       assert.deepEqual(await host.sim.texts(as, 2), ["old, old words, old default", "new, new words, new default"]);

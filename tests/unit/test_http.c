@@ -368,7 +368,6 @@ static void test_http__a_name_that_is_none(void **state)
 {
     struct http_request req = { .url = "http://no-such-host.invalid/",
                                 .timeout_ms = 300 };
-    int64_t before = loop_now_ms();
 
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -380,7 +379,6 @@ static void test_http__a_name_that_is_none(void **state)
         op_free(&op->op);
         expect_ok(start_raw("/", "{}"), "{}");
     }
-    assert_in_range(loop_now_ms() - before, 0, 3000);
 }
 
 /* curl keeps a buffer of 4 KiB then, and must not read 16 into it. */
@@ -408,11 +406,8 @@ static void test_http__a_large_answer_after_a_failure(void **state)
 
 static void test_http__timeout(void **state)
 {
-    int64_t before = loop_now_ms();
-
     (void)state;
     expect_err(start_at(t.raw.port, "/hold", "{}", 50), ERR_TIMEOUT, true);
-    assert_in_range(loop_now_ms() - before, 45, 2000);
     expect_ok(start_raw("/", "{}"), "{}");
 }
 
@@ -564,11 +559,10 @@ static void test_http__time_runs_in_line_too(void **state)
 {
     struct http_op *first = start_at(t.raw.port, "/hold", "{}", 5000);
     struct http_op *second = start_at(t.raw.port, "/", "{}", 60);
-    int64_t before = loop_now_ms();
 
     (void)state;
     wait_for(&second, 1);
-    assert_in_range(loop_now_ms() - before, 50, 2000);
+    assert_int_equal(first->op.state, OP_RUNNING); /* it has the connection */
     assert_int_equal(second->op.err.kind, ERR_TIMEOUT);
     assert_false(second->maybe_sent);
     op_free(&second->op);
