@@ -42,7 +42,7 @@ static const struct setting table[] = {
       "long polling, in seconds (Telegram: at most 50)" },
     { "POLL_PATIENCE_MS", INTEGER, AT(poll_patience_ms), "250", 0, 60000, NULL,
       false, "how long to wait for running handlers before polling again" },
-    { "API_CONNECTIONS", INTEGER, AT(api_connections), "100", 2, 1000, NULL,
+    { "API_CONNECTIONS", INTEGER, AT(api_connections), "64", 2, 1000, NULL,
       false, "connections to the Bot API at once; polling takes one" },
     { "API_TIMEOUT_MS", INTEGER, AT(api_timeout_ms), "30000", 100, 3600000,
       NULL, false, "time for one call of the Bot API" },
