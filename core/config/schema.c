@@ -146,7 +146,8 @@ const char *setting_type_word(enum setting_type type)
     return words[type];
 }
 
-const char *setting_type_name(enum setting_type type)
+/* For people: what setting_allowed() begins with. */
+static const char *type_name(enum setting_type type)
 {
     static const char *const names[] = {
         "a section", "true or false", "a whole number", "a number",
@@ -165,7 +166,7 @@ void setting_allowed(const struct setting *s, struct buf *out)
 {
     const char *of = s->type == SETTING_STRING ? " characters" : "";
 
-    buf_adds(out, setting_type_name(s->type));
+    buf_adds(out, type_name(s->type));
     for (char **c = s->choices; c && *c; c++)
         buf_addf(out, "%s%s", c == s->choices ? " " : ", ", *c);
     if (s->type == SETTING_STRING && (s->has_min || s->has_max))

@@ -61,7 +61,6 @@ const struct setting *schema_find(const struct setting *root, const char *path);
 void setting_path(const struct setting *s,
                   struct buf *out);                    /* "welcome.text" */
 const char *setting_type_word(enum setting_type type); /* "integer" */
-const char *setting_type_name(enum setting_type type); /* "a whole number" */
 
 /*
  * Does a value (valid JSON) fit? ERR_CONFIG names the path, what was given and

@@ -260,7 +260,11 @@ static int upload_now(lua_State *L, int status, lua_KContext ctx)
     return task_wait_ctx(L, &op->op, (lua_KContext)method, call_done);
 }
 
-int call_table(lua_State *L, const char *method, int index)
+/*
+ * Call method with the parameters in the table at index. If a file (bot.file) is
+ * among them, however deep, the call goes as multipart/form-data.       [waits]
+ */
+static int call_table(lua_State *L, const char *method, int index)
 {
     struct upload small = { .n = 0 }, *up;
     struct buf *body = push_params(L, method, index, &small);

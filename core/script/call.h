@@ -19,12 +19,6 @@
  */
 int call_json(lua_State *L, const char *method, struct buf *body);
 
-/*
- * The same with the parameters in the table at index. If a file (bot.file) is
- * among them, however deep, the call goes as multipart/form-data.       [waits]
- */
-int call_table(lua_State *L, const char *method, int index);
-
 /* Append the members of the options table at index (nil: none) to an open JSON
  * object that has at least one member. Raises what can't be written. */
 void call_add_options(lua_State *L, struct buf *body, int index);

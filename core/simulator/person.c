@@ -269,6 +269,22 @@ static const struct sim_route *find_route(const char *method, const char *path,
     return NULL;
 }
 
+bool sim_query_ready(const struct wait *wait, struct buf *out, bool last,
+                     const char *id, const char *answer)
+{
+    const struct query *query = queries_find(wait->sim->queries, wait->text);
+
+    if (!last && query && !query->answered)
+        return false;
+    buf_addf(out, "{\"%s\":\"%s\",\"%s\":", id, wait->text, answer);
+    if (query && query->answered)
+        json_add(out, query->answer);
+    else
+        buf_adds(out, "null");
+    buf_addc(out, '}');
+    return true;
+}
+
 /* Is a Host header's name (without the port) one of this machine's own? */
 static bool is_loopback_name(const char *host)
 {

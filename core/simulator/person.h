@@ -69,5 +69,10 @@ struct wait {
 
 /* Answer r now or within ms. wait is copied; its sim and req are set here. */
 void sim_wait(struct sim_request *r, const struct wait *wait, int64_t ms);
+/* For a wait for what a bot answers to the query wait->text: {id: …, answer: …},
+ * with null for the answer if the time is up first. The arguments after last
+ * are the names of the two. */
+bool sim_query_ready(const struct wait *wait, struct buf *out, bool last,
+                     const char *id, const char *answer);
 
 #endif

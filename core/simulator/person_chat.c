@@ -249,17 +249,7 @@ static bool has_button(const json_t *message, const char *data)
 
 static bool callback_ready(struct wait *wait, struct buf *out, bool last)
 {
-    const struct query *query = queries_find(wait->sim->queries, wait->text);
-
-    if (!last && query && !query->answered)
-        return false;
-    buf_addf(out, "{\"callback_query_id\":\"%s\",\"answer\":", wait->text);
-    if (query && query->answered)
-        json_add(out, query->answer);
-    else
-        buf_adds(out, "null");
-    buf_addc(out, '}');
-    return true;
+    return sim_query_ready(wait, out, last, "callback_query_id", "answer");
 }
 
 /* The bot that a message's buttons belong to. */

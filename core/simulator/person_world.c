@@ -232,17 +232,7 @@ static void migrate(struct sim_request *r)
 
 static bool inline_ready(struct wait *wait, struct buf *out, bool last)
 {
-    const struct query *query = queries_find(wait->sim->queries, wait->text);
-
-    if (!last && query && !query->answered)
-        return false;
-    buf_addf(out, "{\"inline_query_id\":\"%s\",\"results\":", wait->text);
-    if (query && query->answered)
-        json_add(out, query->answer);
-    else
-        buf_adds(out, "null");
-    buf_addc(out, '}');
-    return true;
+    return sim_query_ready(wait, out, last, "inline_query_id", "results");
 }
 
 static void ask_inline(struct sim_request *r)
