@@ -15,6 +15,7 @@ struct settings {
     /* what to talk to */
     char *bot_token;
     char *database_url;
+    char *database_listen_url; /* NULL: the same */
     char *telegram_api_url;
     int port;       /* of the simulator's page in dev and simulate */
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
@@ -30,11 +31,14 @@ struct settings {
     int api_timeout_ms;      /* for one call */
     int config_cache_mb;     /* of chats' configs */
     int config_max_kb;       /* one chat's config */
+    int config_history;      /* replaced revisions kept for a chat */
+    int config_poll_s;       /* looking up changed rows without LISTEN */
     int database_timeout_ms; /* for one query, waiting for a connection included */
     int task_timeout_s;      /* for one handler run, waiting included */
     int task_cpu_ms;         /* of Lua time between two waits */
     int stop_timeout_s;      /* for the running handlers after SIGTERM */
     int memory_max_mb;       /* of the Lua state */
+    int stats_s;             /* between two lines of statistics; 0: none */
     bool database_prepare; /* named prepared statements */
     bool reload;           /* on saving a file */
 };

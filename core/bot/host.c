@@ -145,12 +145,7 @@ static bool open_database(struct host *host, struct err *err)
     if (!host->pg)
         return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
     pg_on_state(host->pg, on_database, host);
-    host->store =
-        config_store_new(host->loop, host->pg,
-                         &(struct config_store_options){
-                             .cache_bytes = (size_t)s->config_cache_mb << 20,
-                             .document_max = (size_t)s->config_max_kb << 10,
-                         });
+    host_open_store(host);
     return true;
 }
 
@@ -246,10 +241,10 @@ void host_free(struct host *host)
         tasks_kill_all(host->vm);
     intake_free(host->intake);
     lanes_free(host->lanes);
+    host_close_store(host);
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);
-    config_store_free(host->store);
     pg_free(host->pg);
     tg_free(host->tg);
     http_free(host->http);

@@ -8,6 +8,7 @@
 #include "bot/host.h"
 #include "bot/intake.h"
 #include "bot/lanes.h"
+#include "config/listen.h"
 #include "io/pg.h"
 #include "io/watch.h"
 #include "script/admins.h"
@@ -35,6 +36,8 @@ struct host {
     struct tg *tg;
     struct pg *pg;
     struct config_store *store;
+    struct config_listener *listener; /* from when the tables are there */
+    struct op *stats;                 /* the timer of the next line */
     struct admins *admins;
     char *username;
     struct services services;
@@ -58,6 +61,12 @@ struct errand *host_errand(struct host *host, const char *method,
 
 /* host_start.c */
 void host_begin(struct host *host);
+
+/* host_configs.c: what keeps configs current while the host runs */
+void host_open_store(struct host *host);
+bool host_follow_configs(struct host *host, struct err *err) MUST_CHECK;
+void host_close_store(struct host *host); /* before the vm: see view.h */
+void host_log_stats(struct host *host);
 
 /* host_reload.c */
 bool host_load(struct host *host, struct err *err);

@@ -12,8 +12,12 @@ static void use_generation(struct host *host, struct generation *gen)
     host->gen = gen;
     host->generations++;
     lanes_set_generation(host->lanes, gen);
-    config_store_set_version(host->store, gen->config_version, upgrade_config,
-                             gen);
+    config_store_use(host->store, &(struct config_rules){
+                                      .version = gen->config_version,
+                                      .upgrade = upgrade_config,
+                                      .arg = gen,
+                                      .schema = gen->schema,
+                                  });
 }
 
 static struct generation *load(struct host *host, struct err *err)

@@ -119,7 +119,7 @@ static void on_schema(struct op *op)
     bool try_again = ((struct migrate_op *)op)->try_again;
 
     step_over(host, op);
-    if (!err.kind) {
+    if (!err.kind && host_follow_configs(host, &err)) {
         host->backoff_ms = 0;
         ask_who(host);
     } else if (try_again) { /* on_database() has said why if it is down */

@@ -47,8 +47,11 @@ struct config *config_ref(struct config *config)
 
 void config_unref(struct config *config)
 {
-    if (config && --config->refs == 0)
-        free(config);
+    if (!config || --config->refs > 0)
+        return;
+    if (config->attached)
+        config->attached->free(config->attached);
+    free(config);
 }
 
 struct cache *cache_new(size_t bytes)
@@ -115,12 +118,24 @@ struct config *cache_peek(struct cache *cache, int64_t chat_id)
     return e ? e->config : NULL;
 }
 
-void cache_drop(struct cache *cache, int64_t chat_id)
+bool cache_drop(struct cache *cache, int64_t chat_id)
 {
     struct entry *e = find(cache, chat_id);
 
     if (e)
         entry_drop(cache, e);
+    return e != NULL;
+}
+
+void cache_drop_read_only(struct cache *cache)
+{
+    struct entry *e, *next;
+
+    for (e = TAILQ_FIRST(&cache->used); e; e = next) {
+        next = TAILQ_NEXT(e, used);
+        if (e->config->read_only)
+            entry_drop(cache, e);
+    }
 }
 
 static size_t size_of(const struct config *config)
@@ -151,6 +166,7 @@ void cache_stats(const struct cache *cache, struct config_stats *stats)
 {
     stats->entries = cache->entries;
     stats->bytes = cache->bytes;
+    stats->budget = cache->budget;
     stats->hits = cache->hits;
     stats->misses = cache->misses;
     stats->evictions = cache->evictions;

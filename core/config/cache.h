@@ -17,7 +17,8 @@ struct config *cache_peek(struct cache *cache, int64_t chat_id);
 /* Takes a reference; replaces what was there. */
 void cache_put(struct cache *cache, struct config *config);
 void cache_clear(struct cache *cache);
-void cache_drop(struct cache *cache, int64_t chat_id);
+bool cache_drop(struct cache *cache, int64_t chat_id); /* was it there? */
+void cache_drop_read_only(struct cache *cache);
 void cache_stats(const struct cache *cache, struct config_stats *stats);
 
 /* A config of these contents, with one reference, the caller's. */

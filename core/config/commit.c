@@ -4,91 +4,69 @@
  *     apply the patch ─► write if the revision is still ours ─► done
  *            ▲                        │ nothing written
  *            └──── read the newer ◄───┘
+ *
+ * When the connection breaks and no answer comes, the same write is sent again:
+ * it waits for the first one, should that still be running, and finds the
+ * revision changed if that was carried out. Whether it was ours that changed it is
+ * then looked up (find_ours()).
  */
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/json.h"
 #include "base/json.h"
 #include "config/store_int.h"
 
 #define COMMIT_TRIES 10
 
-static bool make_next(struct config_op *c, struct err *err);
 static void write_next(struct config_op *c);
+static void read_again(struct config_op *c);
 
-/* What is cached is still what is stored, unless the write may have been done. */
-static void commit_failed(struct config_op *c, const struct err *err,
-                          bool maybe_done)
+/* --- ends -------------------------------------------------------------------------- */
+
+/* What is cached is still what is stored, unless something may have been written. */
+static void commit_failed(struct config_op *c, const struct err *why,
+                          bool maybe_changed)
 {
-    if (maybe_done)
+    struct err err = *why;
+
+    if (maybe_changed || c->in_doubt)
         cache_drop(c->store->cache, c->chat_id);
-    config_op_failed(c, err);
+    if (c->in_doubt && err.kind != ERR_CONFIG)
+        err_set(&err, ERR_DATABASE,
+                "the connection to PostgreSQL broke while the config of chat "
+                "%lld was being saved, and it can't be asked whether it was: "
+                "%s",
+                (long long)c->chat_id, why->text);
+    config_op_failed(c, &err);
     op_complete_here(&c->op);
 }
 
-static void on_read_again(struct op *op)
+static void committed(struct config_op *c, int64_t revision, bool is_current)
 {
-    struct config_op *c = op->arg;
-    struct pg_op *query = c->query;
-    struct config *newer;
-    struct err err = op->err;
-
-    c->query = NULL;
-    if (!err.kind) {
-        newer = pg_rows(query) ? config_read_row(c->store, query, 0, &err)
-                               : config_make(c->chat_id, 0, c->store->version,
-                                             slice_of("{}"));
-        if (newer) {
-            config_unref(c->base);
-            c->base = newer;
-        }
-    }
-    op_free(op);
-    if (err.kind || !make_next(c, &err))
-        commit_failed(c, &err, true); /* somebody else has written */
+    c->config = config_make(c->chat_id, revision, c->base->version,
+                            buf_slice(&c->next));
+    if (is_current)
+        config_keep(c->store, c->flight, c->config);
     else
-        write_next(c);
+        cache_drop(c->store->cache, c->chat_id);
+    op_complete_here(&c->op);
 }
 
-static void read_again(struct config_op *c)
+static bool another_try(struct config_op *c)
 {
-    struct buf chats = BUF_INIT;
+    struct err err = ERR_INIT;
 
-    buf_addf(&chats, "{%lld}", (long long)c->chat_id);
-    c->query = config_send_fetch(c->store, buf_slice(&chats));
-    c->query->op.done = on_read_again;
-    c->query->op.arg = c;
-    buf_release(&chats);
+    if (++c->tries < COMMIT_TRIES)
+        return true;
+    err_set(&err, ERR_DATABASE,
+            "the config of chat %lld is being written by others all the time; "
+            "nothing was saved",
+            (long long)c->chat_id);
+    commit_failed(c, &err, true);
+    return false;
 }
 
-static void on_written(struct op *op)
-{
-    struct config_op *c = op->arg;
-    struct err err = op->err;
-    int64_t revision = 0;
-    bool maybe_done = c->query->maybe_done;
-
-    if (!err.kind && pg_rows(c->query))
-        revision = pg_int(c->query, 0, 0);
-    op_free(op);
-    c->query = NULL;
-    if (!err.kind && revision) {
-        c->config = config_make(c->chat_id, revision, c->base->version,
-                                buf_slice(&c->next));
-        cache_put(c->store->cache, c->config);
-        op_complete_here(&c->op);
-    } else if (err.kind) {
-        commit_failed(c, &err, maybe_done);
-    } else if (++c->tries < COMMIT_TRIES) {
-        read_again(c);
-    } else {
-        err_set(&err, ERR_DATABASE,
-                "the config of chat %lld is being written by others all the "
-                "time",
-                (long long)c->chat_id);
-        commit_failed(c, &err, true);
-    }
-}
+/* --- the document to be written --------------------------------------------------------- */
 
 /* Apply the patch to the base, and look whether that may be stored. */
 static bool make_next(struct config_op *c, struct err *err)
@@ -114,23 +92,143 @@ static bool make_next(struct config_op *c, struct err *err)
     return true;
 }
 
+static void on_read_again(struct op *op)
+{
+    struct config_op *c = op->arg;
+    struct pg_op *query = c->query;
+    struct config *newer;
+    struct err err = op->err;
+
+    c->query = NULL;
+    if (!err.kind) {
+        newer = pg_rows(query)
+                    ? config_read_row(c->store, query, 0, &err)
+                    : config_make(c->chat_id, 0, c->store->rules.version,
+                                  slice_of("{}"));
+        if (newer) {
+            config_unref(c->base);
+            c->base = newer;
+        }
+    }
+    op_free(op);
+    if (err.kind || !make_next(c, &err))
+        commit_failed(c, &err, c->tries > 0); /* somebody else has written */
+    else
+        write_next(c);
+}
+
+/* The whole of it: what is written must have all that is there. */
+static void read_again(struct config_op *c)
+{
+    struct buf chats = BUF_INIT;
+
+    buf_addf(&chats, "{%lld}", (long long)c->chat_id);
+    c->query = config_send_fetch(c->store, buf_slice(&chats), UINT32_MAX);
+    c->query->op.done = on_read_again;
+    c->query->op.arg = c;
+    buf_release(&chats);
+}
+
+/* --- writing ---------------------------------------------------------------------------- */
+
+static void on_found(struct op *op)
+{
+    struct config_op *c = op->arg;
+    struct pg_op *query = c->query;
+    struct err err = op->err;
+    int64_t revision = 0;
+    bool is_current = false;
+
+    if (!err.kind && pg_rows(query)) {
+        revision = pg_int(query, 0, 0);
+        is_current = slice_eq(pg_value(query, 0, 1), "t");
+    }
+    op_free(op);
+    c->query = NULL;
+    if (err.kind) {
+        commit_failed(c, &err, true);
+    } else if (revision) {
+        committed(c, revision, is_current);
+    } else { /* the first one was not carried out; somebody else's was */
+        c->in_doubt = false;
+        if (another_try(c))
+            read_again(c);
+    }
+}
+
+/* Was the write that got no answer carried out? */
+static void find_ours(struct config_op *c)
+{
+    c->query = config_send_find(c->store, c->base, buf_slice(&c->next), c->who);
+    c->query->op.done = on_found;
+    c->query->op.arg = c;
+}
+
+/* A deadlock or a serialization failure: the server took it back. */
+static bool was_taken_back(const char *sqlstate)
+{
+    return strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0;
+}
+
+static void write_failed(struct config_op *c, const struct err *err,
+                         const char *sqlstate, bool maybe_done)
+{
+    bool again = maybe_done || was_taken_back(sqlstate);
+
+    c->in_doubt = c->in_doubt || maybe_done;
+    if (!again || ++c->tries >= COMMIT_TRIES)
+        commit_failed(c, err, maybe_done);
+    else
+        write_next(c);
+}
+
+static void on_written(struct op *op)
+{
+    struct config_op *c = op->arg;
+    struct err err = op->err;
+    int64_t revision = 0;
+    bool maybe_done = c->query->maybe_done;
+    char sqlstate[sizeof(c->query->sqlstate)];
+
+    memcpy(sqlstate, c->query->sqlstate, sizeof(sqlstate));
+    if (!err.kind && pg_rows(c->query))
+        revision = pg_int(c->query, 0, 0);
+    op_free(op);
+    c->query = NULL;
+    if (err.kind)
+        write_failed(c, &err, sqlstate, maybe_done);
+    else if (revision)
+        committed(c, revision, true);
+    else if (c->in_doubt)
+        find_ours(c);
+    else if (another_try(c))
+        read_again(c);
+}
+
 static void write_next(struct config_op *c)
 {
+    struct slice text = buf_slice(&c->next);
+
     c->query = c->base->revision == 0
-                   ? config_send_insert(c->store, c->base, buf_slice(&c->next))
-                   : config_send_update(c->store, c->base, buf_slice(&c->next));
+                   ? config_send_insert(c->store, c->base, text, c->who)
+                   : config_send_update(c->store, c->base, text, c->who);
     c->query->op.done = on_written;
     c->query->op.arg = c;
 }
 
 struct config_op *config_commit(struct config_store *store, struct config *base,
-                                const struct config_patch *patch)
+                                const struct config_patch *patch,
+                                const char *who)
 {
     struct config_op *c = config_op_new(store, base->chat_id);
 
     c->base = config_ref(base);
+    c->who = xstrdup(who);
+    c->flight = config_flight(store, base->chat_id);
     config_patch_copy(&c->patch, patch);
-    if (make_next(c, &c->op.err))
+    if (base->omitted)
+        read_again(c);
+    else if (make_next(c, &c->op.err))
         write_next(c);
     else
         op_complete(&c->op);

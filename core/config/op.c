@@ -3,39 +3,12 @@
 
 #include "config/store_int.h"
 
-/* Which list a waiting fetch is in, only its neighbours know. */
-static void leave_list(struct config_op *op)
-{
-    struct config_store *store = op->store;
-    struct config_op *other;
-    struct fetch *fetch;
-
-    TAILQ_FOREACH(other, &store->wanted, link)
-    {
-        if (other == op) {
-            TAILQ_REMOVE(&store->wanted, op, link);
-            return;
-        }
-    }
-    TAILQ_FOREACH(fetch, &store->fetches, link)
-    {
-        TAILQ_FOREACH(other, &fetch->ops, link)
-        {
-            if (other == op) {
-                TAILQ_REMOVE(&fetch->ops, op, link);
-                return;
-            }
-        }
-    }
-}
-
 static void config_op_stop(struct op *op)
 {
     struct config_op *c = (struct config_op *)op;
 
-    if (c->in_fetch)
-        leave_list(c);
-    c->in_fetch = false;
+    if (c->loading)
+        config_fetch_leave(c);
     if (c->base) /* a commit: it may be carried out all the same */
         cache_drop(c->store->cache, c->chat_id);
 }
@@ -46,10 +19,13 @@ static void config_op_free(struct op *op)
 
     if (c->query)
         op_free(&c->query->op);
+    if (c->flight)
+        config_flight_end(c->store, c->flight);
     config_unref(c->config);
     config_unref(c->base);
     config_patch_release(&c->patch);
     buf_release(&c->next);
+    free(c->who);
     free(c);
 }
 

@@ -16,7 +16,8 @@ struct config_patch {
 };
 
 void config_patch_release(struct config_patch *patch); /* empty again */
-/* value: valid JSON, copied; SLICE_NONE resets. path: "welcome.text" */
+/* value: valid JSON, copied; SLICE_NONE resets. path: "welcome.text"; "" is the
+ * whole document. */
 void config_patch_set(struct config_patch *patch, const char *path,
                       struct slice value);
 /* Append the document (a JSON object) with the changes made. */

@@ -1,0 +1,93 @@
+-- Each revision of a config: who wrote it, and the document it replaced; word to
+-- every program that has the chat in memory.
+ALTER TABLE chat_configs ADD COLUMN IF NOT EXISTS changed_by TEXT;
+ALTER TABLE chat_configs ADD COLUMN IF NOT EXISTS changed_xid XID8;
+ALTER TABLE chat_configs ALTER COLUMN changed_xid SET DEFAULT pg_current_xact_id();
+-- What another program inserts has not been through any upgrade function.
+ALTER TABLE chat_configs ALTER COLUMN version SET DEFAULT 0;
+
+-- Rows changed since a snapshot are found by their transaction, exactly: times
+-- are taken before the commit, and a transaction that takes long is late.
+DROP INDEX IF EXISTS chat_configs_updated_at;
+CREATE INDEX IF NOT EXISTS chat_configs_changed_xid ON chat_configs (changed_xid);
+
+-- The revisions that were replaced, as they were.
+CREATE TABLE config_history (
+  chat_id    BIGINT NOT NULL,
+  revision   BIGINT NOT NULL,
+  config     JSONB,
+  version    INT NOT NULL,
+  changed_at TIMESTAMPTZ, -- when this revision was written
+  changed_by TEXT,        -- and by whom
+  PRIMARY KEY (chat_id, revision)
+);
+
+-- Rows that could not be upgraded, and why. They are left as they were.
+CREATE TABLE config_failures (
+  chat_id   BIGINT PRIMARY KEY,
+  version   INT NOT NULL, -- of the row
+  error     TEXT NOT NULL,
+  failed_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+
+-- Writes of other programs, which know nothing of revisions.
+CREATE FUNCTION moonpost_config_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.revision := OLD.revision + 1;
+  NEW.updated_at := now();
+  NEW.changed_by := 'sql:' || session_user;
+  NEW.changed_xid := pg_current_xact_id();
+  RETURN NEW;
+END $$;
+CREATE TRIGGER moonpost_config_stamp BEFORE UPDATE ON chat_configs
+  FOR EACH ROW WHEN (NEW.revision = OLD.revision)
+  EXECUTE FUNCTION moonpost_config_stamp();
+
+-- "chat:revision,chat:revision,…" to the channel moonpost_config, in messages of
+-- less than the 8000 bytes that NOTIFY allows. Revision 0: there is no row now.
+CREATE FUNCTION moonpost_config_inserted() RETURNS trigger
+  LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  PERFORM pg_notify('moonpost_config', string_agg(chat_id || ':' || revision, ','))
+    FROM (SELECT chat_id, revision, row_number() OVER () / 180 AS part FROM new_rows) AS r
+    GROUP BY part;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION moonpost_config_updated() RETURNS trigger
+  LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO config_history (chat_id, revision, config, version, changed_at, changed_by)
+    SELECT chat_id, revision, config, version, updated_at, changed_by FROM old_rows
+    ON CONFLICT (chat_id, revision) DO UPDATE
+      SET config = EXCLUDED.config, version = EXCLUDED.version,
+          changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by;
+  PERFORM pg_notify('moonpost_config', string_agg(chat_id || ':' || revision, ','))
+    FROM (SELECT chat_id, revision, row_number() OVER () / 180 AS part FROM new_rows) AS r
+    GROUP BY part;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION moonpost_config_deleted() RETURNS trigger
+  LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO config_history (chat_id, revision, config, version, changed_at, changed_by)
+    SELECT chat_id, revision, config, version, updated_at, changed_by FROM old_rows
+    ON CONFLICT (chat_id, revision) DO UPDATE
+      SET config = EXCLUDED.config, version = EXCLUDED.version,
+          changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by;
+  PERFORM pg_notify('moonpost_config', string_agg(chat_id || ':0', ','))
+    FROM (SELECT chat_id, row_number() OVER () / 180 AS part FROM old_rows) AS r
+    GROUP BY part;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER moonpost_config_inserted AFTER INSERT ON chat_configs
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_inserted();
+CREATE TRIGGER moonpost_config_updated AFTER UPDATE ON chat_configs
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_updated();
+CREATE TRIGGER moonpost_config_deleted AFTER DELETE ON chat_configs
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_deleted();

@@ -1,0 +1,301 @@
+/* listen.c - keeping a store's cache current: see listen.h. */
+#include "config/listen.h"
+
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "config/statements.h"
+#include "config/store_int.h"
+
+#define CHANNEL "moonpost_config"
+#define CHANGES_MAX 10000 /* of one look: with more, all is forgotten */
+#define TEST_MS 5000      /* for the test message to come */
+#define TESTS_MAX 3       /* that get lost before it gives up */
+#define LOOK_MS 60000 /* between looks while listening: notices a dead peer */
+
+struct config_listener {
+    struct loop *loop;
+    struct config_store *store;
+    struct pg *pg;     /* the store's */
+    struct pg *listen; /* our own; NULL: given up */
+    enum config_listener_state state;
+    int poll_ms;
+    char since[24]; /* "": nothing is known yet */
+    char test[32];  /* the message that is waited for; "": none */
+    struct op *timer;
+    struct op *test_timer;
+    int tests_lost;
+    struct pg_op *listening, *looking, *testing;
+    bool said_lost;
+};
+
+static void look(struct config_listener *l, struct pg *pg);
+static void wait_to_look(struct config_listener *l, int ms);
+
+/* --- what has changed --------------------------------------------------------------- */
+
+static void drop_query(struct pg_op **query)
+{
+    if (*query)
+        op_free(&(*query)->op);
+    *query = NULL;
+}
+
+static void apply_changes(struct config_listener *l, const struct pg_op *query)
+{
+    struct slice since = pg_value(query, 0, 0);
+    int n = pg_rows(query);
+
+    if (!l->since[0] || n > CHANGES_MAX)
+        config_forget_all(l->store);
+    else
+        for (int i = 0; i < n && !pg_is_null(query, i, 1); i++)
+            config_changed(l->store, pg_int(query, i, 1), pg_int(query, i, 2));
+    if (since.n < sizeof(l->since)) {
+        memcpy(l->since, since.p, since.n);
+        l->since[since.n] = '\0';
+    }
+}
+
+static void on_looked(struct op *op)
+{
+    struct config_listener *l = op->arg;
+
+    if (!op->err.kind)
+        apply_changes(l, l->looking);
+    else
+        log_debug("config", "looking up changed configs: %s", op->err.text);
+    drop_query(&l->looking);
+    wait_to_look(l, l->state == LISTENER_LISTENING ? LOOK_MS : l->poll_ms);
+}
+
+static void look(struct config_listener *l, struct pg *pg)
+{
+    struct slice since = l->since[0] ? slice_of(l->since) : SLICE_NONE;
+
+    drop_query(&l->looking);
+    op_free(l->timer);
+    l->timer = NULL;
+    l->looking = pg_query(pg, &config_changes_statement, &since, 1);
+    l->looking->op.done = on_looked;
+    l->looking->op.arg = l;
+}
+
+static void on_look_timer(struct op *op)
+{
+    struct config_listener *l = op->arg;
+
+    look(l, l->state == LISTENER_LISTENING ? l->listen : l->pg);
+}
+
+static void wait_to_look(struct config_listener *l, int ms)
+{
+    op_free(l->timer);
+    l->timer = timer_start(l->loop, ms);
+    l->timer->done = on_look_timer;
+    l->timer->arg = l;
+}
+
+/* --- do notifications come through? --------------------------------------------------- */
+
+static void end_test(struct config_listener *l)
+{
+    drop_query(&l->testing);
+    op_free(l->test_timer);
+    l->test_timer = NULL;
+    l->test[0] = '\0';
+}
+
+/* Nothing can be listened to here. */
+static void give_up(struct config_listener *l)
+{
+    log_warn("config",
+             "notifications of PostgreSQL do not come through (a pooler in "
+             "transaction mode?); changed configs are looked up every %d s. "
+             "DATABASE_LISTEN_URL can name a direct connection",
+             l->poll_ms / 1000);
+    drop_query(&l->listening);
+    drop_query(&l->looking);
+    pg_free(l->listen);
+    l->listen = NULL;
+    l->state = LISTENER_POLLING;
+    look(l, l->pg);
+}
+
+static void send_test(struct config_listener *l);
+
+static void on_no_test(struct op *op)
+{
+    struct config_listener *l = op->arg;
+    bool was_sent = !l->testing;
+
+    (void)op;
+    end_test(l);
+    if (was_sent && ++l->tests_lost == TESTS_MAX)
+        give_up(l);
+    else
+        send_test(l); /* not sent: the store's connection is away */
+}
+
+static void on_test_sent(struct op *op)
+{
+    struct config_listener *l = op->arg;
+    bool failed = op->err.kind;
+
+    drop_query(&l->testing);
+    if (!failed)
+        return;
+    end_test(l);
+    if (pg_is_up(l->listen))
+        send_test(l);
+}
+
+/* Through the other connection: what is sent and received on one proves nothing
+ * behind a pooler. */
+static void send_test(struct config_listener *l)
+{
+    struct slice message;
+    uint64_t random;
+
+    evutil_secure_rng_get_bytes(&random, sizeof(random));
+    snprintf(l->test, sizeof(l->test), "test:%016llx",
+             (unsigned long long)random);
+    message = slice_of(l->test);
+    l->testing = pg_query(l->pg, &config_notify_statement, &message, 1);
+    l->testing->op.done = on_test_sent;
+    l->testing->op.arg = l;
+    l->test_timer = timer_start(l->loop, TEST_MS);
+    l->test_timer->done = on_no_test;
+    l->test_timer->arg = l;
+}
+
+static void test_came(struct config_listener *l)
+{
+    end_test(l);
+    l->tests_lost = 0;
+    l->state = LISTENER_LISTENING;
+    log_debug("config", "listening to what others write");
+    if (l->said_lost)
+        log_info("config", "listening again");
+    l->said_lost = false;
+    look(l, l->listen); /* what was written until now */
+}
+
+/* --- notifications ------------------------------------------------------------------------ */
+
+/* "chat:revision,chat:revision,…" */
+static void read_changes(struct config_listener *l, struct slice payload)
+{
+    const char *p = payload.p, *end = p + payload.n;
+
+    while (p < end) {
+        char *next;
+        long long chat = strtoll(p, &next, 10), revision;
+
+        if (next == p || *next != ':')
+            break;
+        p = next + 1;
+        revision = strtoll(p, &next, 10);
+        if (next == p || (next != end && *next != ','))
+            break;
+        config_changed(l->store, chat, revision);
+        p = next + 1;
+    }
+    if (p < end)
+        log_warn("config",
+                 "a notification of moonpost_config is not ours: %.*s",
+                 (int)(payload.n < 60 ? payload.n : 60), payload.p);
+}
+
+static void on_notify(const char *channel, struct slice payload, void *arg)
+{
+    struct config_listener *l = arg;
+
+    if (strcmp(channel, CHANNEL) != 0)
+        return;
+    if (l->test[0] && slice_eq(payload, l->test))
+        test_came(l);
+    else if (payload.n < 5 || memcmp(payload.p, "test:", 5) != 0)
+        read_changes(l, payload);
+}
+
+/* --- the connection ------------------------------------------------------------------------ */
+
+static void on_listening(struct op *op)
+{
+    struct config_listener *l = op->arg;
+    bool ok = !op->err.kind;
+
+    if (!ok)
+        log_warn("config", "LISTEN: %s", op->err.text);
+    drop_query(&l->listening);
+    if (ok)
+        send_test(l);
+}
+
+static void on_state(bool up, const char *reason, void *arg)
+{
+    struct config_listener *l = arg;
+
+    drop_query(&l->listening);
+    end_test(l);
+    if (up) {
+        l->listening = pg_query(l->listen, &config_listen_statement, NULL, 0);
+        l->listening->op.done = on_listening;
+        l->listening->op.arg = l;
+        return;
+    }
+    if (l->state != LISTENER_LISTENING)
+        return;
+    l->state = LISTENER_CONNECTING;
+    drop_query(&l->looking);
+    wait_to_look(l, l->poll_ms);
+    l->said_lost = true;
+    log_info("config",
+             "the connection that listens broke; changed configs are looked up "
+             "every %d s until it is back: %s",
+             l->poll_ms / 1000, reason);
+}
+
+struct config_listener *
+config_listener_new(struct loop *loop, struct config_store *store,
+                    struct pg *pg, const struct config_listener_options *o,
+                    struct err *err)
+{
+    struct config_listener *l = xalloc(sizeof(*l));
+
+    l->listen = pg_new(loop, &o->connection, err);
+    if (!l->listen) {
+        free(l);
+        return NULL;
+    }
+    l->loop = loop;
+    l->store = store;
+    l->pg = pg;
+    l->poll_ms = o->poll_ms;
+    pg_on_state(l->listen, on_state, l);
+    pg_on_notify(l->listen, on_notify, l);
+    wait_to_look(l, l->poll_ms);
+    return l;
+}
+
+void config_listener_free(struct config_listener *l)
+{
+    if (!l)
+        return;
+    end_test(l);
+    drop_query(&l->listening);
+    drop_query(&l->looking);
+    op_free(l->timer);
+    pg_free(l->listen);
+    free(l);
+}
+
+enum config_listener_state
+config_listener_state(const struct config_listener *l)
+{
+    return l->state;
+}

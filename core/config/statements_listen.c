@@ -1,0 +1,30 @@
+/* statements_listen.c - the SQL of keeping a cache current. See listen.h. */
+#include "config/statements.h"
+
+const struct pg_statement config_listen_statement = {
+    "config_listen",
+    "LISTEN moonpost_config",
+    0,
+};
+
+const struct pg_statement config_notify_statement = {
+    "config_notify",
+    "SELECT pg_notify('moonpost_config', $1)",
+    1,
+};
+
+/*
+ * At least one row: the oldest transaction that may still be running ("since",
+ * the next time), and the rows that transactions from $1 on have written. $1 =
+ * NULL: none. Rows from another cluster's past or future (a restored dump) are
+ * above xmax, or below $1.
+ */
+const struct pg_statement config_changes_statement = {
+    "config_changes",
+    "SELECT pg_snapshot_xmin(pg_current_snapshot()), c.chat_id, c.revision "
+    "FROM (SELECT) AS one LEFT JOIN chat_configs AS c "
+    "ON c.changed_xid >= $1::xid8 "
+    "AND c.changed_xid < pg_snapshot_xmax(pg_current_snapshot()) "
+    "LIMIT 10001",
+    1,
+};
