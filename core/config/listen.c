@@ -22,7 +22,7 @@ struct config_listener {
     struct pg *pg;     /* the store's */
     struct pg *listen; /* our own; NULL: given up */
     enum config_listener_state state;
-    int poll_ms;
+    int poll_ms, test_ms;
     char since[24]; /* "": nothing is known yet */
     char test[32];  /* the message that is waited for; "": none */
     struct op *timer;
@@ -167,7 +167,7 @@ static void send_test(struct config_listener *l)
     l->testing = pg_query(l->pg, &config_notify_statement, &message, 1);
     l->testing->op.done = on_test_sent;
     l->testing->op.arg = l;
-    l->test_timer = timer_start(l->loop, TEST_MS);
+    l->test_timer = timer_start(l->loop, l->test_ms);
     l->test_timer->done = on_no_test;
     l->test_timer->arg = l;
 }
@@ -276,6 +276,7 @@ config_listener_new(struct loop *loop, struct config_store *store,
     l->store = store;
     l->pg = pg;
     l->poll_ms = o->poll_ms;
+    l->test_ms = o->test_ms ? o->test_ms : TEST_MS;
     pg_on_state(l->listen, on_state, l);
     pg_on_notify(l->listen, on_notify, l);
     wait_to_look(l, l->poll_ms);

@@ -1,55 +1,25 @@
 /* test_store.c - chats' configs in a real database. */
-#include "pg_client.h"
-
-#include "base/json.h"
-#include "config/store.h"
-
-static struct client db;
-static struct config_store *store;
-
-static void sql(const char *text)
-{
-    script_ok(&db, text);
-}
+#include "store_test.h"
 
 static int group_setup(void **state)
 {
-    char *table = NULL;
-    struct buf text = BUF_INIT, path = BUF_INIT;
-    struct err err = ERR_INIT;
-    int root = (int)(strlen(__FILE__) - strlen("tests/unit/test_store.c"));
-
     (void)state;
-    db = connect_to(pg_server_url());
-    buf_addf(&path, "%.*score/bot/schema/0001_chat_configs.sql", root,
-             __FILE__);
-    assert_true(buf_add_file(&text, path.data, &err));
-    table = buf_detach(&text);
-    /* a schema of its own: other tests use the same database */
-    sql("DROP SCHEMA IF EXISTS test_store CASCADE; CREATE SCHEMA test_store; "
-        "SET search_path = test_store");
-    sql(table);
-    free(table);
-    buf_release(&path);
+    make_tables("test_store");
     return 0;
 }
 
 static int group_teardown(void **state)
 {
     (void)state;
-    sql("DROP SCHEMA test_store CASCADE");
-    client_free(&db);
+    drop_tables("test_store");
     return 0;
 }
 
 static int setup(void **state)
 {
-    struct config_store_options o = { .cache_bytes = 1 << 20,
-                                      .document_max = 2000 };
-
     (void)state;
-    sql("DELETE FROM chat_configs");
-    store = config_store_new(db.loop, db.pg, &o);
+    sql("DELETE FROM chat_configs; DELETE FROM config_history");
+    store = store_of(&db);
     return 0;
 }
 
@@ -59,56 +29,6 @@ static int teardown(void **state)
     config_store_free(store);
     assert_int_equal(loop_live_ops(db.loop), 0);
     return 0;
-}
-
-static void wait_configs(struct config_op **ops, int n)
-{
-    pending = n;
-    for (int i = 0; i < n; i++)
-        ops[i]->op.done = on_done;
-    loop_run(db.loop);
-}
-
-/* The config, borrowed from the cache. */
-static struct config *fetch(int64_t chat)
-{
-    struct config_op *op = config_fetch(store, chat);
-    struct config *config;
-
-    wait_configs(&op, 1);
-    assert_string_equal(op->op.err.text, "");
-    assert_non_null(op->config);
-    assert_true(op->config->chat_id == chat);
-    config = op->config;
-    op_free(&op->op);
-    assert_ptr_equal(config_cached(store, chat), config);
-    return config;
-}
-
-static void expect_text(const struct config *c, const char *text)
-{
-    if (!slice_eq(c->text, text))
-        fail_msg("%.*s, not %s", (int)c->text.n, c->text.p, text);
-}
-
-static void set(struct config_patch *patch, const char *path, const char *value)
-{
-    config_patch_set(patch, path, value ? slice_of(value) : SLICE_NONE);
-}
-
-/* Set one key in base, wait; the op. */
-static struct config_op *commit(struct config *base, const char *path,
-                                const char *value)
-{
-    struct config_patch patch = { 0 };
-    struct config_op *op;
-
-    set(&patch, path, value);
-    op = config_commit(store, base, &patch);
-    config_patch_release(&patch);
-    assert_int_equal(op->op.state == OP_DONE, false);
-    wait_configs(&op, 1);
-    return op;
 }
 
 static void expect_row(int64_t chat, const char *wanted)
@@ -172,7 +92,7 @@ static void test_store__one_statement_for_many(void **state)
     sql("INSERT INTO chat_configs SELECT n, jsonb_build_object('n', n), 0 "
         "FROM generate_series(2, 1200, 2) AS n");
     for (int i = 0; i < MANY; i++)
-        ops[i] = config_fetch(store, (i * 7) % MANY + 1);
+        ops[i] = config_fetch(store, (i * 7) % MANY + 1, 0);
     wait_configs(ops, MANY);
     for (int i = 0; i < MANY; i++) {
         int chat = (i * 7) % MANY + 1;
@@ -194,7 +114,7 @@ static void test_store__one_answer_for_all(void **state)
 
     (void)state;
     for (int i = 0; i < 20; i++)
-        ops[i] = config_fetch(store, 5);
+        ops[i] = config_fetch(store, 5, 0);
     wait_configs(ops, 20);
     for (int i = 1; i < 20; i++)
         assert_ptr_equal(ops[i]->config, ops[0]->config);
@@ -206,7 +126,7 @@ static void test_store__one_answer_for_all(void **state)
 
 static void expect_unreadable(int64_t chat, const char *why)
 {
-    struct config_op *op = config_fetch(store, chat);
+    struct config_op *op = config_fetch(store, chat, 0);
 
     wait_configs(&op, 1);
     assert_int_equal(op->op.err.kind, ERR_CONFIG);
@@ -250,7 +170,7 @@ static void test_store__a_broken_one_among_good_ones(void **state)
     sql("INSERT INTO chat_configs VALUES (1, '{\"a\": 1}', 0), (2, '[]', 0), "
         "(3, '{\"a\": 3}', 0)");
     for (int i = 0; i < 3; i++)
-        ops[i] = config_fetch(store, i + 1);
+        ops[i] = config_fetch(store, i + 1, 0);
     wait_configs(ops, 3);
     expect_text(ops[0]->config, "{\"a\": 1}");
     assert_int_equal(ops[1]->op.err.kind, ERR_CONFIG);
@@ -266,7 +186,7 @@ static void test_store__the_database_says_no(void **state)
     (void)state;
     sql("ALTER TABLE chat_configs RENAME TO gone");
     for (int i = 0; i < 2; i++)
-        ops[i] = config_fetch(store, i + 1);
+        ops[i] = config_fetch(store, i + 1, 0);
     wait_configs(ops, 2);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ops[i]->op.err.kind, ERR_DATABASE);
@@ -288,7 +208,7 @@ static void test_store__free_while_fetching(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++) {
-        ops[i] = config_fetch(store, i);
+        ops[i] = config_fetch(store, i, 0);
         ops[i]->op.done = fail_done;
     }
     op_free(&ops[0]->op); /* not yet asked for */
@@ -298,7 +218,7 @@ static void test_store__free_while_fetching(void **state)
     wait_configs(&ops[2], 1);
     op_free(&ops[2]->op);
     assert_int_equal(config_store_stats(store).statements, 1);
-    ops[0] = config_fetch(store, 9);
+    ops[0] = config_fetch(store, 9, 0);
     sleep_ms(&db, 0);
     op_free(&ops[0]->op); /* the only one: the answer is for nobody */
     sleep_ms(&db, 20);
@@ -316,7 +236,8 @@ static void free_next(struct op *op)
 /* A waiter of the same answer, freed in another's done. */
 static void test_store__free_in_anothers_done(void **state)
 {
-    struct config_op *a = config_fetch(store, 1), *b = config_fetch(store, 1);
+    struct config_op *a = config_fetch(store, 1, 0),
+                     *b = config_fetch(store, 1, 0);
 
     (void)state;
     a->op.done = free_next;
@@ -399,7 +320,7 @@ static void test_store__a_row_that_was_deleted(void **state)
     fetch(5);
     sql("DELETE FROM chat_configs");
     op_free(&commit(config_cached(store, 5), "b", "2")->op);
-    expect_row(5, "{\"b\": 2} 1 0");
+    expect_row(5, "{\"b\": 2} 5 0"); /* counting where the history ends */
 }
 
 /* Two commits of this program at once, from the same base. */
@@ -412,8 +333,8 @@ static void test_store__two_commits_at_once(void **state)
     (void)state;
     set(&one_patch, "a", "1");
     set(&other, "b", "2");
-    ops[0] = config_commit(store, base, &one_patch);
-    ops[1] = config_commit(store, base, &other);
+    ops[0] = config_commit(store, base, &one_patch, "a");
+    ops[1] = config_commit(store, base, &other, "b");
     wait_configs(ops, 2);
     for (int i = 0; i < 2; i++) {
         assert_string_equal(ops[i]->op.err.text, "");
@@ -506,7 +427,7 @@ static void test_store__free_while_committing(void **state)
 
     (void)state;
     set(&patch, "a", "1");
-    op = config_commit(store, fetch(5), &patch);
+    op = config_commit(store, fetch(5), &patch, "a");
     config_patch_release(&patch);
     op->op.done = fail_done;
     op_free(&op->op);
@@ -516,7 +437,7 @@ static void test_store__free_while_committing(void **state)
 
 static void test_store__free_the_store_first(void **state)
 {
-    struct config_op *op = config_fetch(store, 1);
+    struct config_op *op = config_fetch(store, 1, 0);
 
     (void)state;
     sleep_ms(&db, 0);
