@@ -22,8 +22,9 @@
 #include "config/store.h"
 
 struct config_bulk_counts {
-    int64_t total;     /* rows below the version when it began */
+    int64_t total; /* rows below the version when it began; -1: not counted */
     int64_t upgraded;  /* written (dry run: would be) */
+    int64_t others;    /* brought up by somebody else meanwhile */
     int64_t failed;    /* left as they were */
     int64_t conflicts; /* written by others meanwhile, and met again */
     int64_t misfits; /* upgraded, but a value does not fit its setting: kept */
@@ -31,11 +32,13 @@ struct config_bulk_counts {
 };
 
 struct config_bulk_options {
-    int batch;       /* rows in a statement */
-    int pause_ms;    /* after each batch, for others; 0: none */
-    bool dry_run;    /* write nothing */
-    const char *who; /* for the history: "migrate", "background" */
-    /* All may be NULL. Called from the loop; must not free the op. */
+    int batch;    /* rows in a statement, at least 1 */
+    int pause_ms; /* after each batch, for others; 0: none, and the next batch
+                      * is read and upgraded while one is being written */
+    bool dry_run; /* write nothing; also where tables are missing yet */
+    const char *who; /* for the history: "migrate", "background"; copied */
+    /* All may be NULL. Called from the loop; must not free the op. on_batch: the
+     * rows are counted first, which takes a while. */
     void (*on_batch)(const struct config_bulk_counts *counts, void *arg);
     void (*on_failed)(int64_t chat_id, int version, const char *error,
                       void *arg);
