@@ -216,13 +216,14 @@ static void test_listen__polling(void **state)
 /* Times would miss it: it was written long before it was committed. */
 static void test_listen__polling_and_a_long_transaction(void **state)
 {
-    struct client slow = connect_to(pg_server_url());
+    PGconn *slow = PQconnectdb(pg_server_url());
     int64_t before;
 
     (void)state;
     poll();
-    script_ok(&slow, "SET search_path = test_listen; BEGIN; "
-                     "INSERT INTO chat_configs VALUES (5, '{\"a\": 1}', 0)");
+    PQclear(PQexec(slow, "SET search_path = test_listen; BEGIN; INSERT INTO "
+                         "chat_configs VALUES (5, '{\"a\": 1}', 0)"));
+    assert_int_equal(PQtransactionStatus(slow), PQTRANS_INTRANS);
     fetch(5);
     before = config_store_stats(store).invalidations;
     for (int i = 10; i < 20; i++) {
@@ -236,9 +237,9 @@ static void test_listen__polling_and_a_long_transaction(void **state)
     }
     assert_non_null(config_cached(store, 5));
     assert_int_equal(config_store_stats(store).invalidations, before + 10);
-    script_ok(&slow, "COMMIT");
+    PQclear(PQexec(slow, "COMMIT"));
     expect_forgotten(5);
-    client_free(&slow);
+    PQfinish(slow);
 }
 
 /* --- what is told while it is on its way ------------------------------------------------- */
@@ -322,7 +323,7 @@ static void test_history__so_many_are_kept(void **state)
     (void)state;
     fetch(5);
     for (int i = 1; i <= 9; i++) {
-        char value[8];
+        char value[12];
 
         snprintf(value, sizeof(value), "%d", i);
         op_free(&commit(config_cached(store, 5), "a", value)->op);
