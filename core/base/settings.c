@@ -58,6 +58,10 @@ static const struct setting table[] = {
       "replaced revisions of a chat's config that are kept" },
     { "CONFIG_POLL_SECONDS", INTEGER, AT(config_poll_s), "5", 1, 3600, NULL,
       false, "how often changed configs are looked up where LISTEN fails" },
+    { "CONFIG_UPGRADE_PER_S", INTEGER, AT(config_upgrade_per_s), "200", 0,
+      100000, NULL, false,
+      "configs of older versions upgraded a second, in the background; 0: "
+      "none" },
     { "DATABASE_TIMEOUT_MS", INTEGER, AT(database_timeout_ms), "10000", 100,
       3600000, NULL, false, "time for one query, waiting included" },
     { "DATABASE_PREPARE", BOOLEAN, AT(database_prepare), "on", 0, 0, NULL,

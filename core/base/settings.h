@@ -23,16 +23,17 @@ struct settings {
     enum log_level log_level;
     enum log_format log_format;
     /* limits */
-    int updates_max;         /* updates in hand at once */
-    int updates_max_kb;      /* their bytes together */
-    int poll_timeout_s;      /* long polling */
-    int poll_patience_ms;    /* before polling again with updates unfinished */
-    int api_connections;     /* to the Bot API at once */
-    int api_timeout_ms;      /* for one call */
-    int config_cache_mb;     /* of chats' configs */
-    int config_max_kb;       /* one chat's config */
-    int config_history;      /* replaced revisions kept for a chat */
-    int config_poll_s;       /* looking up changed rows without LISTEN */
+    int updates_max;          /* updates in hand at once */
+    int updates_max_kb;       /* their bytes together */
+    int poll_timeout_s;       /* long polling */
+    int poll_patience_ms;     /* before polling again with updates unfinished */
+    int api_connections;      /* to the Bot API at once */
+    int api_timeout_ms;       /* for one call */
+    int config_cache_mb;      /* of chats' configs */
+    int config_max_kb;        /* one chat's config */
+    int config_history;       /* replaced revisions kept for a chat */
+    int config_poll_s;        /* looking up changed rows without LISTEN */
+    int config_upgrade_per_s; /* rows, in the background; 0: none */
     int database_timeout_ms; /* for one query, waiting for a connection included */
     int task_timeout_s;      /* for one handler run, waiting included */
     int task_cpu_ms;         /* of Lua time between two waits */
