@@ -23,8 +23,8 @@ struct config_listener {
     struct pg *listen; /* our own; NULL: given up */
     enum config_listener_state state;
     int poll_ms, test_ms;
-    char since[24]; /* "": nothing is known yet */
-    char test[32];  /* the message that is waited for; "": none */
+    int64_t since; /* a transaction; 0: nothing is known yet */
+    char test[32]; /* the message that is waited for; "": none */
     struct op *timer;
     struct op *test_timer;
     int tests_lost;
@@ -44,37 +44,51 @@ static void drop_query(struct pg_op **query)
     *query = NULL;
 }
 
+/* The row that says what is known now; -1: none. */
+static int find_since(const struct pg_op *query)
+{
+    for (int i = 0; i < pg_rows(query); i++)
+        if (!pg_is_null(query, i, 0))
+            return i;
+    return -1;
+}
+
 static void apply_changes(struct config_listener *l, const struct pg_op *query)
 {
-    struct slice since = pg_value(query, 0, 0);
-    int n = pg_rows(query);
+    int n = pg_rows(query), row = find_since(query);
+    int64_t since = row < 0 ? 0 : pg_int(query, row, 0);
 
-    if (!l->since[0] || n > CHANGES_MAX)
+    /* Less than before: a server that took over has lost transactions, and uses
+     * their numbers again. */
+    if (!l->since || since < l->since || n > CHANGES_MAX)
         config_forget_all(l->store);
     else
-        for (int i = 0; i < n && !pg_is_null(query, i, 1); i++)
-            config_changed(l->store, pg_int(query, i, 1), pg_int(query, i, 2));
-    if (since.n < sizeof(l->since)) {
-        memcpy(l->since, since.p, since.n);
-        l->since[since.n] = '\0';
-    }
+        for (int i = 0; i < n; i++)
+            if (i != row)
+                config_changed(l->store, pg_int(query, i, 1),
+                               pg_int(query, i, 2));
+    if (row >= 0)
+        l->since = since;
 }
 
 static void on_looked(struct op *op)
 {
     struct config_listener *l = op->arg;
+    bool ok = !op->err.kind;
 
-    if (!op->err.kind)
+    if (ok)
         apply_changes(l, l->looking);
     else
         log_debug("config", "looking up changed configs: %s", op->err.text);
     drop_query(&l->looking);
-    wait_to_look(l, l->state == LISTENER_LISTENING ? LOOK_MS : l->poll_ms);
+    wait_to_look(l,
+                 ok && l->state == LISTENER_LISTENING ? LOOK_MS : l->poll_ms);
 }
 
 static void look(struct config_listener *l, struct pg *pg)
 {
-    struct slice since = l->since[0] ? slice_of(l->since) : SLICE_NONE;
+    char number[24];
+    struct slice since = l->since ? pg_int_param(number, l->since) : SLICE_NONE;
 
     drop_query(&l->looking);
     op_free(l->timer);

@@ -14,8 +14,7 @@
  * it looks them up too.
  *
  * "Since" is a transaction snapshot (pg_snapshot_xmin), not a time: exact, also for
- * transactions that take long. Rows deleted by others are told by
- * notifications only.
+ * transactions that take long.
  */
 #ifndef CONFIG_LISTEN_H
 #define CONFIG_LISTEN_H

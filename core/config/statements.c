@@ -29,13 +29,11 @@ const struct pg_statement config_fetch_part_statement = {
     3,
 };
 
-/* A chat whose row was deleted goes on counting where its history ends. */
+/* The trigger moonpost_config_count gives it a revision. */
 const struct pg_statement config_insert_statement = {
     "config_insert",
-    "INSERT INTO chat_configs (chat_id, config, version, revision, changed_by) "
-    "VALUES ($1::bigint, $2::jsonb, $3::int, "
-    "coalesce((SELECT max(revision) FROM config_history "
-    "WHERE chat_id = $1::bigint), 0) + 1, $4::text) "
+    "INSERT INTO chat_configs (chat_id, config, version, changed_by) "
+    "VALUES ($1::bigint, $2::jsonb, $3::int, $4::text) "
     "ON CONFLICT (chat_id) DO NOTHING RETURNING revision",
     4,
 };

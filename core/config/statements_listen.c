@@ -14,17 +14,20 @@ const struct pg_statement config_notify_statement = {
 };
 
 /*
- * At least one row: the oldest transaction that may still be running ("since",
- * the next time), and the rows that transactions from $1 on have written. $1 =
- * NULL: none. Rows from another cluster's past or future (a restored dump) are
+ * First the oldest transaction that may still be running ("since", the next
+ * time), then the chats whose rows were written by transactions from $1 on, and
+ * those deleted (revision 0). $1 = NULL: none. Rows from another cluster's past or future (a restored dump) are
  * above xmax, or below $1.
  */
 const struct pg_statement config_changes_statement = {
     "config_changes",
-    "SELECT pg_snapshot_xmin(pg_current_snapshot()), c.chat_id, c.revision "
-    "FROM (SELECT) AS one LEFT JOIN chat_configs AS c "
-    "ON c.changed_xid >= $1::xid8 "
-    "AND c.changed_xid < pg_snapshot_xmax(pg_current_snapshot()) "
+    "SELECT pg_snapshot_xmin(pg_current_snapshot()), NULL, NULL "
+    "UNION ALL SELECT NULL, chat_id, revision FROM chat_configs "
+    "WHERE changed_xid >= $1::xid8 "
+    "AND changed_xid < pg_snapshot_xmax(pg_current_snapshot()) "
+    "UNION ALL SELECT NULL, chat_id, 0 FROM config_history "
+    "WHERE deleted_xid >= $1::xid8 "
+    "AND deleted_xid < pg_snapshot_xmax(pg_current_snapshot()) "
     "LIMIT 10001",
     1,
 };

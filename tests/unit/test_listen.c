@@ -199,6 +199,18 @@ static void poll(void)
     sleep_ms(&db, 50);
 }
 
+/* A writer that counts revisions, and knows no transactions. */
+static void test_listen__polling_and_another_counter(void **state)
+{
+    (void)state;
+    sql("INSERT INTO chat_configs VALUES (5, '{}', 0)");
+    poll();
+    fetch(5);
+    write_as_other("UPDATE chat_configs SET revision = revision + 1");
+    expect_forgotten(5);
+    assert_int_equal(fetch(5)->revision, 2);
+}
+
 static void test_listen__polling(void **state)
 {
     (void)state;
@@ -210,6 +222,13 @@ static void test_listen__polling(void **state)
     fetch(5);
     write_as_other("UPDATE chat_configs SET config = '{}'");
     expect_forgotten(5);
+    assert_int_equal(fetch(5)->revision, 2);
+    write_as_other("DELETE FROM chat_configs");
+    expect_forgotten(5);
+    fetch(5);
+    write_as_other("INSERT INTO chat_configs VALUES (5, '{}', 0)");
+    expect_forgotten(5);
+    assert_int_equal(fetch(5)->revision, 3); /* they only grow */
     assert_non_null(config_cached(store, 6));
 }
 
@@ -355,6 +374,7 @@ int main(void)
         TEST(test_listen__a_lost_connection),
         TEST(test_listen__much_was_missed),
         TEST(test_listen__polling),
+        TEST(test_listen__polling_and_another_counter),
         TEST(test_listen__polling_and_a_long_transaction),
         TEST(test_listen__told_during_a_fetch),
         TEST(test_listen__told_during_a_commit),

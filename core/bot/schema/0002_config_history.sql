@@ -19,8 +19,11 @@ CREATE TABLE config_history (
   version    INT NOT NULL,
   changed_at TIMESTAMPTZ, -- when this revision was written
   changed_by TEXT,        -- and by whom
+  deleted_xid XID8,       -- the transaction that deleted the row, if one did
   PRIMARY KEY (chat_id, revision)
 );
+CREATE INDEX config_history_deleted_xid ON config_history (deleted_xid)
+  WHERE deleted_xid IS NOT NULL;
 
 -- Rows that could not be upgraded, and why. They are left as they were.
 CREATE TABLE config_failures (
@@ -30,18 +33,36 @@ CREATE TABLE config_failures (
   failed_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- Writes of other programs, which know nothing of revisions.
+-- Writes of other programs, which know nothing of revisions or transactions.
 CREATE FUNCTION moonpost_config_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  NEW.revision := OLD.revision + 1;
-  NEW.updated_at := now();
-  NEW.changed_by := 'sql:' || session_user;
+  IF NEW.revision = OLD.revision THEN
+    NEW.revision := OLD.revision + 1;
+    NEW.updated_at := now();
+  END IF;
+  IF NEW.changed_by IS NOT DISTINCT FROM OLD.changed_by THEN
+    NEW.changed_by := 'sql:' || session_user;
+  END IF;
   NEW.changed_xid := pg_current_xact_id();
   RETURN NEW;
 END $$;
 CREATE TRIGGER moonpost_config_stamp BEFORE UPDATE ON chat_configs
-  FOR EACH ROW WHEN (NEW.revision = OLD.revision)
+  FOR EACH ROW WHEN (NEW.revision = OLD.revision
+    OR NEW.changed_xid IS NOT DISTINCT FROM OLD.changed_xid)
   EXECUTE FUNCTION moonpost_config_stamp();
+
+-- A chat whose row was deleted goes on counting where its history ends: revisions
+-- only grow.
+CREATE FUNCTION moonpost_config_count() RETURNS trigger
+  LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.revision := greatest(NEW.revision,
+    (SELECT max(revision) + 1 FROM config_history WHERE chat_id = NEW.chat_id));
+  NEW.changed_by := coalesce(NEW.changed_by, 'sql:' || session_user);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER moonpost_config_count BEFORE INSERT ON chat_configs
+  FOR EACH ROW EXECUTE FUNCTION moonpost_config_count();
 
 -- "chat:revision,chat:revision,…" to the channel moonpost_config, in messages of
 -- less than the 8000 bytes that NOTIFY allows. Revision 0: there is no row now.
@@ -71,11 +92,14 @@ END $$;
 CREATE FUNCTION moonpost_config_deleted() RETURNS trigger
   LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-  INSERT INTO config_history (chat_id, revision, config, version, changed_at, changed_by)
-    SELECT chat_id, revision, config, version, updated_at, changed_by FROM old_rows
+  INSERT INTO config_history (chat_id, revision, config, version, changed_at, changed_by,
+                              deleted_xid)
+    SELECT chat_id, revision, config, version, updated_at, changed_by,
+           pg_current_xact_id() FROM old_rows
     ON CONFLICT (chat_id, revision) DO UPDATE
       SET config = EXCLUDED.config, version = EXCLUDED.version,
-          changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by;
+          changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by,
+          deleted_xid = EXCLUDED.deleted_xid;
   PERFORM pg_notify('moonpost_config', string_agg(chat_id || ':0', ','))
     FROM (SELECT chat_id, row_number() OVER () / 180 AS part FROM old_rows) AS r
     GROUP BY part;
