@@ -140,6 +140,10 @@ void setting_add_shaped(const struct setting *s, struct slice value,
 /* What is allowed, for people: "a whole number from 1 to 100 minutes". */
 void setting_allowed(const struct setting *s, struct buf *out);
 
+/* Has a value the type that it must have to be read at all? Limits, and what is in
+ * a list or map, are not looked at. */
+bool setting_fits(const struct setting *s, struct slice value);
+
 /*
  * The value of a leaf in a chat whose overrides are given (a JSON object, or
  * SLICE_NONE): the override if there is one of the right type, else the
@@ -148,6 +152,9 @@ void setting_allowed(const struct setting *s, struct buf *out);
  */
 struct slice setting_value(const struct setting *s, struct slice overrides,
                            bool *set);
+
+/* The type only: what a stored value must have to be read at all. */
+bool setting_fits(const struct setting *s, struct slice value);
 
 /*
  * Call fn (may be NULL) with why, for each value of a document (overrides: valid

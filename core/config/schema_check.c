@@ -353,7 +353,7 @@ bool schema_check_default(const struct setting *s, struct err *err)
 /* --- documents --------------------------------------------------------------------------- */
 
 /* The type only: what a stored value must have to be read at all. */
-static bool type_fits(const struct setting *s, struct slice value)
+bool setting_fits(const struct setting *s, struct slice value)
 {
     bool id = s->type == SETTING_CHAT || s->type == SETTING_USER;
     int64_t n;
@@ -387,7 +387,7 @@ struct slice setting_value(const struct setting *s, struct slice overrides,
 {
     struct slice value = find_override(s, overrides);
 
-    *set = value.p && type_fits(s, value);
+    *set = value.p && setting_fits(s, value);
     return *set ? value : slice_of(s->def);
 }
 

@@ -124,6 +124,11 @@ static bool is_empty(struct slice value)
     return !json_iter_next(&it);
 }
 
+static bool is_container(const struct setting *s)
+{
+    return s->type == SETTING_LIST || s->type == SETTING_MAP;
+}
+
 static void add_members(const struct setting *s, struct slice value,
                         struct buf *out)
 {
@@ -148,15 +153,15 @@ void setting_add_shaped(const struct setting *s, struct slice value,
 {
     enum json_kind kind = json_kind(value);
 
-    if ((s->type != SETTING_LIST && s->type != SETTING_MAP) ||
-        (kind != JSON_ARRAY && kind != JSON_OBJECT))
+    if (!is_container(s) || (kind != JSON_ARRAY && kind != JSON_OBJECT))
         buf_add_slice(out, value);
     else if (is_empty(value))
         buf_adds(out, s->type == SETTING_LIST ? "[]" : "{}");
-    else if (s->element && (kind == JSON_ARRAY) == (s->type == SETTING_LIST))
+    else if (s->element && is_container(s->element) &&
+             (kind == JSON_ARRAY) == (s->type == SETTING_LIST))
         add_members(s, value, out);
     else
-        buf_add_slice(out, value); /* not what it must be: refused elsewhere */
+        buf_add_slice(out, value);
 }
 
 /* --- any ---------------------------------------------------------------------------------- */
