@@ -20,10 +20,12 @@ struct command {
     const char *summary; /* one line */
     const char *usage;   /* what follows "moonpost "; then the options' lines */
     bool shows_settings; /* --help lists the environment */
+    /* Instead of summary and usage: print help, also about argv[1]; or NULL. */
+    void (*help)(int argc, char **argv);
     int (*run)(struct invocation *in);
 };
 
-extern const struct command cmd_check, cmd_dev, cmd_migrate, cmd_run,
+extern const struct command cmd_check, cmd_config, cmd_dev, cmd_migrate, cmd_run,
     cmd_simulate, cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */

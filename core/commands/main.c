@@ -12,7 +12,7 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &cmd_run, &cmd_dev, &cmd_simulate, &cmd_migrate, &cmd_check, &cmd_version,
+    &cmd_run, &cmd_dev, &cmd_simulate, &cmd_migrate, &cmd_config, &cmd_check, &cmd_version,
 };
 
 static void print_overview(FILE *out)
@@ -106,7 +106,7 @@ bool arguments_read(const struct invocation *in, int takes,
 
 static bool wants_help(int argc, char **argv)
 {
-    for (int i = 0; i < argc; i++)
+    for (int i = 0; i < argc && !is_option(argv[i], "--"); i++)
         if (is_option(argv[i], "--help") || is_option(argv[i], "-h"))
             return true;
     return false;
@@ -157,7 +157,10 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (wants_help(argc - 2, argv + 2)) {
-        print_help(c);
+        if (c->help)
+            c->help(argc - 1, argv + 1);
+        else
+            print_help(c);
         return EXIT_OK;
     }
     return run(c, argc - 1, argv + 1);

@@ -31,6 +31,8 @@ static bool is_within(const char *a, const char *b)
 {
     size_t n = strlen(b);
 
+    if (n == 0) /* the whole document */
+        return true;
     return strncmp(a, b, n) == 0 && (a[n] == '\0' || a[n] == '.');
 }
 
@@ -84,11 +86,14 @@ void config_patch_apply(const struct config_patch *patch, struct slice document,
     buf_add_slice(&now, document);
     for (size_t i = 0; i < patch->n; i++) {
         const struct config_change *c = &patch->changes[i];
-        size_t n = split_path(c->path, keys);
 
         buf_reset(&next);
-        json_add_changed(&next, buf_slice(&now), keys, n,
-                         c->value ? slice_of(c->value) : SLICE_NONE);
+        if (*c->path)
+            json_add_changed(&next, buf_slice(&now), keys,
+                             split_path(c->path, keys),
+                             c->value ? slice_of(c->value) : SLICE_NONE);
+        else /* the document that the changes after it begin with */
+            buf_adds(&next, c->value ? c->value : "{}");
         buf_move(&now, &next);
     }
     buf_add_slice(out, buf_slice(&now));
