@@ -17,6 +17,7 @@ static const char ctx_key; /* in the registry: the metatable */
 
 struct ctx {
     struct task *task; /* NULL: it has ended */
+    lua_KFunction k;   /* who waits for its config */
 };
 
 /* The ctx at 1 has the fields read so far, and a script's own, as uservalue 1. */
@@ -180,34 +181,29 @@ static int get_api(lua_State *L, struct task *t)
 
 /* --- config: may wait for the database --------------------------------------------- */
 
-static void push_view(lua_State *L, struct task *t, struct config *config)
+/* Keep the value at the top as the ctx's field. */
+static void keep_field(lua_State *L, const char *name)
 {
-    view_push(L, t->gen, config, &t->view);
     lua_getiuservalue(L, 1, FIELDS);
     lua_pushvalue(L, -2);
-    lua_setfield(L, -2, "config");
+    lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
 
-static int config_fetched(lua_State *L, int status, lua_KContext k)
+static int got_config(lua_State *L, int status, lua_KContext k)
 {
-    struct task *t = task_current(L);
-    const struct config_op *op = (struct config_op *)t->finished;
-    struct err err = op->op.err;
+    struct ctx *c = lua_touserdata(L, 1);
 
     (void)status;
-    if (err.kind)
-        return raise_err(L, &err);
-    push_view(L, t, op->config);
-    return ((lua_KFunction)k)(L, LUA_OK, 0);
+    (void)k;
+    keep_field(L, "config");
+    return c->k(L, LUA_OK, 0);
 }
 
 int ctx_with_config(lua_State *L, lua_KFunction k)
 {
     struct task *t = ctx_task(L, 1);
-    struct config_store *store = t->vm->services->store;
     int64_t chat = update_lane(&t->in->u);
-    struct config *config;
 
     lua_getiuservalue(L, 1, FIELDS);
     lua_getfield(L, -1, "config");
@@ -218,12 +214,8 @@ int ctx_with_config(lua_State *L, lua_KFunction k)
     if (!chat)
         return luaL_error(L, "this update is about no chat and no person, so "
                              "it has no config");
-    config = config_cached(store, chat);
-    if (!config)
-        return task_wait_ctx(L, &config_fetch(store, chat)->op, (lua_KContext)k,
-                             config_fetched);
-    push_view(L, t, config);
-    return k(L, LUA_OK, 0);
+    t->ctx->k = k;
+    return view_with(L, t, chat, got_config);
 }
 
 static int give_config(lua_State *L, int status, lua_KContext k)
@@ -238,6 +230,23 @@ static int get_config(lua_State *L, struct task *t)
 {
     (void)t;
     return ctx_with_config(L, give_config);
+}
+
+static int give_derived(lua_State *L, int status, lua_KContext k)
+{
+    struct task *t = ctx_task(L, 1);
+
+    (void)status;
+    (void)k;
+    view_push_derived(L, view_find(t, update_lane(&t->in->u)));
+    keep_field(L, "derived");
+    return 1;
+}
+
+static int get_derived(lua_State *L, struct task *t)
+{
+    (void)t;
+    return ctx_with_config(L, give_derived);
 }
 
 /* --- the metatable -------------------------------------------------------------------- */
@@ -259,6 +268,7 @@ static const struct field fields[] = {
     { "command", get_command, false },
     { "config", get_config, true },
     { "data", get_data, false },
+    { "derived", get_derived, true },
     { "from", get_from, false },
     { "kind", get_kind, false },
     { "match", get_match, false },
@@ -310,9 +320,12 @@ static int ctx_index(lua_State *L)
 static int ctx_newindex(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TSTRING &&
-        strcmp(lua_tostring(L, 2), "config") == 0)
-        return luaL_error(L, "ctx.config can't be replaced; assign to the "
-                             "settings in it");
+        (strcmp(lua_tostring(L, 2), "config") == 0 ||
+         strcmp(lua_tostring(L, 2), "derived") == 0))
+        return luaL_error(L,
+                          "ctx.%s can't be replaced; assign to the settings "
+                          "in ctx.config",
+                          lua_tostring(L, 2));
     lua_getiuservalue(L, 1, FIELDS);
     lua_replace(L, 1);
     lua_rawset(L, 1);
@@ -353,8 +366,6 @@ void ctx_end(struct task *t)
 {
     if (t->ctx)
         t->ctx->task = NULL;
-    if (t->view)
-        view_end(t->vm->L, t->view);
+    views_end(t);
     t->ctx = NULL;
-    t->view = NULL;
 }

@@ -296,8 +296,22 @@ static int ctx_require_admin(lua_State *L)
     return ask_admin(L, refuse_unless_admin);
 }
 
-/* Stack: ctx, path, …, config. */
+static struct view *own_view(struct task *t)
+{
+    return view_find(t, update_lane(&t->in->u));
+}
+
 static int tell_is_set(lua_State *L, int status, lua_KContext k)
+{
+    const struct setting *s = (const struct setting *)k;
+
+    (void)status;
+    lua_pushboolean(L, view_is_set(L, own_view(ctx_task(L, 1)), s));
+    return 1;
+}
+
+/* Stack: ctx, path, …, config. */
+static int find_setting(lua_State *L, int status, lua_KContext k)
 {
     struct task *t = ctx_task(L, 1);
     const char *path = lua_tostring(L, 2);
@@ -307,8 +321,7 @@ static int tell_is_set(lua_State *L, int status, lua_KContext k)
     (void)k;
     if (!s || s->type == SETTING_SECTION)
         return luaL_error(L, "there is no setting \"%s\"", path);
-    lua_pushboolean(L, view_is_set(L, t->view, s));
-    return 1;
+    return view_load(L, own_view(t), s, (lua_KContext)s, tell_is_set);
 }
 
 /* ctx:is_set(path) -> boolean: has this chat a value of its own?         [waits] */
@@ -317,7 +330,7 @@ static int ctx_is_set(lua_State *L)
     ctx_task(L, 1);
     luaL_checkstring(L, 2);
     lua_settop(L, 2);
-    return ctx_with_config(L, tell_is_set);
+    return ctx_with_config(L, find_setting);
 }
 
 const luaL_Reg ctx_methods[] = {

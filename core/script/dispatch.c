@@ -189,8 +189,7 @@ static int chain_ended(lua_State *L, int status, lua_KContext k)
             vm_add_error(L, -1, &t->trace);
         return 0;
     }
-    if (t->view && view_is_changed(t->view))
-        view_reset(L, t->view); /* what a failed handler assigned is not kept */
+    views_reset(L, t); /* what a failed handler assigned is not kept */
     lua_insert(L, -2);
     lua_pushvalue(L, 1); /* catch, error, ctx */
     lua_callk(L, 2, 0, 0, caught);

@@ -27,6 +27,7 @@ struct generation {
     struct setting *schema;
     int config_version; /* how many upgrade functions there are */
     int upgrades_ref;   /* they, in order */
+    struct shared *shared; /* what its configs share, or NULL: shared.h */
     int files;          /* loaded in all */
     char file[200];     /* the one being loaded */
 };

@@ -379,6 +379,7 @@ static const luaL_Reg functions[] = {
     { "catch", l_catch },
     { "command", l_command },
     { "commands", l_commands },
+    { "config", bot_config },
     { "file", l_file },
     { "hears", l_hears },
     { "on", l_on },

@@ -16,6 +16,8 @@ void mod_bot_push(lua_State *L, struct generation *gen);
 void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
 
+int bot_config(lua_State *L); /* of the module bot: mod_bot_config.c */
+
 /* require() for a generation: host modules, then scripts/lib/.   [-0, +1, m] */
 void require_push(lua_State *L, struct generation *gen);
 

@@ -15,7 +15,6 @@
 #include "script/ctx.h"
 #include "script/dispatch.h"
 #include "script/raise.h"
-#include "script/view.h"
 #include "script/watchdog.h"
 
 #define SWEEP_MS 1000
@@ -272,34 +271,4 @@ void tasks_kill_all(struct vm *vm)
 
     while ((t = TAILQ_FIRST(&vm->tasks)))
         task_end(t, TASK_KILLED);
-}
-
-/* --- committing ------------------------------------------------------------------- */
-
-static int committed(lua_State *L, int status, lua_KContext ctx)
-{
-    struct task *t = task_current(L);
-    struct op *op = t->finished;
-    lua_KFunction k = (lua_KFunction)ctx;
-
-    (void)status;
-    if (op->err.kind) {
-        struct err err = op->err;
-
-        view_reset(L, t->view);
-        return raise_err(L, &err);
-    }
-    view_committed(L, t->view, ((struct config_op *)op)->config);
-    return k(L, LUA_OK, 0);
-}
-
-int task_commit(lua_State *L, lua_KFunction k)
-{
-    struct task *t = task_current(L);
-    struct op *op;
-
-    if (!t->view || !view_is_changed(t->view))
-        return k(L, LUA_OK, 0);
-    op = view_commit(L, t->view);
-    return task_wait_ctx(L, op, (lua_KContext)k, committed);
 }

@@ -49,7 +49,7 @@ struct task {
     struct generation *gen;
     struct incoming *in; /* owned */
     struct ctx *ctx;     /* its userdata, while the coroutine lives */
-    struct view *view; /* of this chat's config, or NULL; view_end() ends it */
+    struct view *views;  /* of chats' configs; views_end() ends them */
     const char *handler; /* what runs, for messages; borrowed from gen */
     int64_t started_ms;
     bool overran, failed;
@@ -84,8 +84,9 @@ int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
                   lua_KFunction k);
 struct op *task_finished(lua_State *L);
 
-/* Commit what the task changed in its config, if anything, then go on in k. The commit's
- * failure raises. Only as: return task_commit(L, k). */
+/* Commit what the task changed in configs, if anything, then go on in k. A commit's
+ * failure raises; other chats' commits stand. Only as: return task_commit(L, k). In
+ * view_commit.c. */
 int task_commit(lua_State *L, lua_KFunction k);
 
 #endif

@@ -1,16 +1,21 @@
 /* view.c - a config view as a whole: see view.h and view_int.h. */
+#include "script/raise.h"
+#include "script/task.h"
 #include "script/view_int.h"
-#include "script/vm.h"
 
 #define VIEW_MT "moonpost.view"
 
+static void let_go(struct view *v)
+{
+    config_unref(v->config);
+    v->config = NULL;
+    config_patch_release(&v->patch);
+    v->dirty = false;
+}
+
 static int view_gc(lua_State *L)
 {
-    struct view *v = lua_touserdata(L, 1);
-
-    config_unref(v->config);
-    config_patch_release(&v->patch);
-    *v = (struct view){ 0 };
+    let_go(lua_touserdata(L, 1));
     return 0;
 }
 
@@ -22,68 +27,236 @@ void view_open(lua_State *L)
     lua_pop(L, 1);
 }
 
-void view_push(lua_State *L, struct generation *gen, struct config *config,
-               struct view **out)
+/* --- a task's views ----------------------------------------------------------------- */
+
+/* Push the root of a new view. */
+static void push_view(lua_State *L, struct task *t, struct config *config)
 {
-    struct view *v = lua_newuserdatauv(L, sizeof(*v), 2);
+    struct view *v = lua_newuserdatauv(L, sizeof(*v), 3);
     int view = lua_gettop(L);
 
-    *v = (struct view){ 0 };
-    v->ref = LUA_NOREF;
+    *v = (struct view){ .chat_id = config->chat_id,
+                        .ref = LUA_NOREF,
+                        .gen = t->gen };
     luaL_setmetatable(L, VIEW_MT);
     v->config = config_ref(config);
     lua_newtable(L);
     lua_setiuservalue(L, view, SECTIONS);
     lua_newtable(L);
     lua_setiuservalue(L, view, DIRTY);
-    view_push_section(L, view, gen->schema);
+    view_push_section(L, view, t->gen->schema);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, view, ROOT);
     lua_pushvalue(L, view); /* last: till then an error leaves nothing behind */
     v->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    v->next = t->views;
+    t->views = v;
     lua_remove(L, view);
-    *out = v;
 }
+
+struct view *view_find(const struct task *t, int64_t chat_id)
+{
+    struct view *v = t->views;
+
+    while (v && v->chat_id != chat_id)
+        v = v->next;
+    return v;
+}
+
+static int fetched(lua_State *L, int status, lua_KContext ctx)
+{
+    struct task *t = task_current(L);
+    const struct config_op *op = (struct config_op *)t->finished;
+    struct err err = op->op.err;
+
+    (void)status;
+    if (err.kind)
+        return raise_err(L, &err);
+    push_view(L, t, op->config);
+    return ((lua_KFunction)ctx)(L, LUA_OK, 0);
+}
+
+int view_with(lua_State *L, struct task *t, int64_t chat_id, lua_KFunction k)
+{
+    struct config_store *store = t->vm->services->store;
+    const struct view *v = view_find(t, chat_id);
+    struct config *config;
+
+    if (v) {
+        view_push_self(L, v);
+        lua_getiuservalue(L, -1, ROOT);
+        lua_remove(L, -2);
+        return k(L, LUA_OK, 0);
+    }
+    config = config_cached(store, chat_id);
+    if (!config)
+        return task_wait_ctx(L, &config_fetch(store, chat_id, 0)->op,
+                             (lua_KContext)k, fetched);
+    push_view(L, t, config);
+    return k(L, LUA_OK, 0);
+}
+
+void views_end(struct task *t)
+{
+    struct view *v;
+
+    while ((v = t->views)) {
+        t->views = v->next;
+        let_go(v);
+        luaL_unref(t->vm->L, LUA_REGISTRYINDEX, v->ref);
+        v->ref = LUA_NOREF;
+    }
+}
+
+void views_reset(lua_State *L, struct task *t)
+{
+    for (struct view *v = t->views; v; v = v->next)
+        if (view_is_changed(v))
+            view_reset(L, v);
+}
+
+/* --- lazy sections -------------------------------------------------------------------- */
+
+static uint32_t all_lazy(const struct setting *root)
+{
+    uint32_t all = 0;
+
+    for (size_t i = 0; i < root->nchildren; i++)
+        all |= root->children[i]->lazy;
+    return all;
+}
+
+/* The lazy sections that a setting is or is in; of the root, all of them. */
+static uint32_t lazy_of(const struct setting *s)
+{
+    if (!s->parent)
+        return all_lazy(s);
+    while (s->parent->parent)
+        s = s->parent;
+    return s->lazy;
+}
+
+static int loaded(lua_State *L, int status, lua_KContext ctx)
+{
+    struct view *v = (struct view *)ctx;
+    const struct config_op *op = (struct config_op *)task_finished(L);
+    struct config *old = v->config;
+    struct err err = op->op.err;
+
+    (void)status;
+    if (!err.kind && (op->config->omitted & v->wanted))
+        err_set(&err, ERR_DATABASE, "a lazy section was not read");
+    if (err.kind)
+        return raise_err(L, &err);
+    v->config = config_ref(op->config);
+    if (v->config->revision != old->revision)
+        view_refill(L, v); /* somebody has written it meanwhile */
+    config_unref(old);
+    return v->k(L, LUA_OK, v->ctx);
+}
+
+int view_load(lua_State *L, struct view *v, const struct setting *s,
+              lua_KContext ctx, lua_KFunction k)
+{
+    uint32_t wanted = lazy_of(s) & v->config->omitted;
+    uint32_t have = all_lazy(v->gen->schema) & ~v->config->omitted;
+
+    if (!wanted)
+        return k(L, LUA_OK, ctx);
+    if (!lua_isyieldable(L))
+        return luaL_error(
+            L,
+            "%s is loaded when it is first read, and that can't be waited for "
+            "here (in a comparator, a gsub callback, cjson.encode): read it "
+            "before, as a statement of its own: local x = ctx.%s",
+            view_push_path(L, s), view_push_path(L, s));
+    v->wanted = wanted;
+    v->k = k;
+    v->ctx = ctx;
+    return task_wait_ctx(
+        L,
+        &config_fetch(vm_of(L)->services->store, v->chat_id, wanted | have)->op,
+        (lua_KContext)v, loaded);
+}
+
+/* --- what changed ---------------------------------------------------------------------- */
 
 bool view_is_changed(const struct view *v)
 {
     return v->dirty || v->patch.n > 0;
 }
 
-static void push_self(lua_State *L, const struct view *v)
+void view_push_self(lua_State *L, const struct view *v)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, v->ref);
 }
 
-void view_end(lua_State *L, struct view *v)
+/* The list or map whose metatable is at mt becomes part of the patch. */
+static bool collect(lua_State *L, struct view *v, int mt, bool check,
+                    struct err *err)
 {
-    luaL_unref(L, LUA_REGISTRYINDEX, v->ref);
-    v->ref = LUA_NOREF;
+    const struct setting *node = view_node(L, mt);
+    int top = lua_gettop(L);
+    struct buf *path = json_push_buf(L), *json = json_push_buf(L);
+    struct buf *shaped = json_push_buf(L);
+    struct err why = ERR_INIT;
+
+    setting_path(node, path);
+    lua_rawgeti(L, mt, VALUES);
+    if (!json_add_lua(L, -1, NULL, json, &why))
+        return err_set(err, ERR_CONFIG, "config.%s: %s", path->data, why.text);
+    setting_add_shaped(node, buf_slice(json), shaped);
+    if (check && !setting_check(node, buf_slice(shaped), &why))
+        return err_set(err, ERR_CONFIG, "config.%s", why.text);
+    config_patch_set(&v->patch, path->data, buf_slice(shaped));
+    lua_settop(L, top);
+    return true;
 }
 
-/* What was changed in place becomes part of the patch. */
-static void collect_dirty(lua_State *L, struct view *v, int view)
+static bool collect_all(lua_State *L, struct view *v, bool check,
+                        struct err *err)
+{
+    int top = lua_gettop(L);
+    bool ok = true;
+
+    if (!v->dirty)
+        return true;
+    view_push_self(L, v);
+    lua_getiuservalue(L, -1, DIRTY);
+    lua_pushnil(L);
+    while (ok && lua_next(L, top + 2)) { /* view, dirty, mt, true */
+        ok = collect(L, v, top + 3, check, err);
+        lua_settop(L, top + 3);
+    }
+    lua_settop(L, top);
+    return ok;
+}
+
+void view_collect(lua_State *L, struct view *v)
 {
     struct err err = ERR_INIT;
 
-    lua_getiuservalue(L, view, DIRTY);
-    lua_pushnil(L);
-    while (lua_next(L, -2)) { /* dirty, mt, true */
-        const struct setting *node = view_node(L, lua_gettop(L) - 1);
-        struct buf *json = json_push_buf(L), *path;
+    if (!collect_all(L, v, false, &err))
+        luaL_error(L, "%s", err.text);
+}
 
-        lua_rawgeti(L, -3, VALUES);
-        if (!json_add_lua(L, -1, NULL, json, &err))
-            luaL_error(L, "config.%s: %s", node->name, err.text);
-        if (!setting_check(node, buf_slice(json), &err))
-            luaL_error(L, "config.%s", err.text);
-        path = json_push_buf(L);
-        setting_path(node, path);
-        config_patch_set(&v->patch, path->data, buf_slice(json));
-        lua_pop(L, 4); /* dirty, mt */
-    }
+static void forget_dirty(lua_State *L, struct view *v)
+{
+    if (!v->dirty)
+        return;
+    view_push_self(L, v);
     lua_newtable(L);
-    lua_setiuservalue(L, view, DIRTY);
+    lua_setiuservalue(L, -2, DIRTY);
     lua_pop(L, 1);
     v->dirty = false;
+}
+
+bool view_ready(lua_State *L, struct view *v, struct err *err)
+{
+    if (!collect_all(L, v, true, err))
+        return false;
+    forget_dirty(L, v);
+    return true;
 }
 
 bool view_is_set(lua_State *L, struct view *v, const struct setting *leaf)
@@ -91,11 +264,7 @@ bool view_is_set(lua_State *L, struct view *v, const struct setting *leaf)
     struct buf path = BUF_INIT;
     bool is_reset, is_set;
 
-    if (v->dirty) {
-        push_self(L, v);
-        collect_dirty(L, v, lua_gettop(L));
-        lua_pop(L, 1);
-    }
+    view_collect(L, v);
     setting_path(leaf, &path);
     if (config_patch_has(&v->patch, path.data, &is_reset))
         is_set = !is_reset;
@@ -105,35 +274,26 @@ bool view_is_set(lua_State *L, struct view *v, const struct setting *leaf)
     return is_set;
 }
 
-struct op *view_commit(lua_State *L, struct view *v)
+void view_refill(lua_State *L, struct view *v)
 {
-    push_self(L, v);
-    if (v->dirty)
-        collect_dirty(L, v, lua_gettop(L));
-    lua_pop(L, 1);
-    return &config_commit(vm_of(L)->services->store, v->config, &v->patch)->op;
+    int top = lua_gettop(L);
+    struct buf *document = json_push_buf(L);
+
+    config_patch_apply(&v->patch, v->config->text, document);
+    view_push_self(L, v);
+    lua_getiuservalue(L, -1, SECTIONS); /* document, view, sections */
+    for (lua_Integer i = 1; lua_rawgeti(L, top + 3, i) == LUA_TTABLE; i++) {
+        view_refill_section(L, top + 2, top + 4, buf_slice(document));
+        lua_settop(L, top + 3);
+    }
+    lua_settop(L, top);
 }
 
 void view_reset(lua_State *L, struct view *v)
 {
-    int view, sections;
-
     config_patch_release(&v->patch);
-    v->dirty = false;
-    push_self(L, v);
-    view = lua_gettop(L);
-    lua_newtable(L);
-    lua_setiuservalue(L, view, DIRTY);
-    lua_getiuservalue(L, view, SECTIONS);
-    sections = lua_gettop(L);
-    for (lua_Integer i = 1; lua_rawgeti(L, sections, i) == LUA_TTABLE; i++) {
-        int mt = lua_gettop(L);
-
-        lua_rawgeti(L, mt, VALUES);
-        view_fill_section(L, view, lua_gettop(L), view_node(L, mt));
-        lua_settop(L, sections);
-    }
-    lua_settop(L, view - 1);
+    forget_dirty(L, v);
+    view_refill(L, v);
 }
 
 void view_committed(lua_State *L, struct view *v, struct config *config)
@@ -143,8 +303,7 @@ void view_committed(lua_State *L, struct view *v, struct config *config)
 
     v->config = config_ref(config);
     config_unref(old);
-    if (only_ours)
-        config_patch_release(&v->patch);
-    else
-        view_reset(L, v); /* somebody else wrote too: read all of it anew */
+    config_patch_release(&v->patch);
+    if (!only_ours)
+        view_refill(L, v); /* somebody else wrote too: read all of it anew */
 }

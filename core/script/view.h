@@ -1,14 +1,15 @@
 /*
- * view.h - a chat's config as a script sees it: ctx.config.
+ * view.h - a chat's config as a script sees it: ctx.config, bot.config(id).
  *
  * Tables that are read like plain ones and check what is assigned to them.
  * What was assigned is seen at once by this task, and by nobody else until
- * the task commits it (task_commit()).
+ * the task commits it (task_commit()). A task has one view of a chat.
  *
  * How: each section and list is an empty table (the proxy) whose metatable has
  * a plain table of values as __index, so that reading costs no call, and C
  * functions for assigning, pairs() and #. A section's values are made when it
- * is first read: the chat's override or else the default.
+ * is first read: the chat's override or else the default. A section without
+ * overrides has the generation's table of defaults until something is assigned.
  */
 #ifndef SCRIPT_VIEW_H
 #define SCRIPT_VIEW_H
@@ -18,27 +19,33 @@
 #include "config/schema.h"
 #include "config/store.h"
 
-struct generation;
+struct task;
 struct view;
 
 void view_open(lua_State *L); /* once for a state */
 
-/* Push the root proxy of a config (referenced while the view lives); *out is the
- * view behind it, valid until view_end().                       [-0, +1, m] */
-void view_push(lua_State *L, struct generation *gen, struct config *config,
-               struct view **out);
+/* Push the root proxy of the task's view of a chat's config, then go on in k. From
+ * the cache, or fetched. Only as: return view_with(…)                       [waits] */
+int view_with(lua_State *L, struct task *t, int64_t chat_id, lua_KFunction k);
+/* The task's view of a chat, or NULL: valid until views_end(). */
+struct view *view_find(const struct task *t, int64_t chat_id);
 
 /* The task is over: from now on assigning raises. */
-void view_end(lua_State *L, struct view *view);
+void views_end(struct task *t);
 
-/* Is there a value of this chat's own for a leaf, what was assigned included? */
+/* Have the lazy sections of this setting in the view, then go on in k; raises where
+ * a script can't wait. Only as: return view_load(…)                         [waits] */
+int view_load(lua_State *L, struct view *view, const struct setting *s,
+              lua_KContext ctx, lua_KFunction k);
+
+/* Is there a value of this chat's own for a leaf, what was assigned included? Its
+ * section must be loaded.                                         [-0, +0, m] */
 bool view_is_set(lua_State *L, struct view *view, const struct setting *leaf);
 
-bool view_is_changed(const struct view *view);
-/* Start to commit what changed. Raises ERR_CONFIG if a list has become invalid. */
-struct op *view_commit(lua_State *L, struct view *view);
-/* Forget what changed, and read anew from the config as it is stored. */
-void view_reset(lua_State *L, struct view *view);
-void view_committed(lua_State *L, struct view *view, struct config *config);
+/* Forget what the task changed in its views and did not commit. */
+void views_reset(lua_State *L, struct task *t);
+
+/* Push the derived values of the view: ctx.derived (derived.c).   [-0, +1, m] */
+void view_push_derived(lua_State *L, struct view *view);
 
 #endif

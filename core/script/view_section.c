@@ -1,234 +1,275 @@
-/*
- * view_section.c - sections of a config view: assignments are checked here.
- * See view_int.h.
- */
+/* view_section.c - sections of a config view, as they are read. See view_int.h. */
+#include "script/shared.h"
 #include "script/view_int.h"
 
-void view_fill_section(lua_State *L, int view, int values,
-                       const struct setting *node)
+static bool is_container(const struct setting *s)
 {
-    struct view *v = lua_touserdata(L, view);
-    struct slice overrides = v->config->text, value;
-    bool set;
+    return s->type == SETTING_LIST || s->type == SETTING_MAP;
+}
 
-    for (size_t i = 0; i < node->nchildren; i++) {
-        const struct setting *s = node->children[i];
+/* Is there something in it that is made when it is first read? */
+static bool has_tables(const struct setting *node)
+{
+    for (size_t i = 0; i < node->nchildren; i++)
+        if (node->children[i]->type == SETTING_SECTION ||
+            is_container(node->children[i]))
+            return true;
+    return false;
+}
 
-        if (s->type == SETTING_SECTION)
+/* Can the generation's table of defaults be read as it is? */
+static bool is_plain(const struct setting *node)
+{
+    for (size_t i = 0; i < node->nchildren; i++)
+        if (node->children[i]->def && node->children[i]->def[0] == 'n')
+            return false; /* null */
+    return !has_tables(node);
+}
+
+static bool has_members(struct slice part)
+{
+    struct json_iter it;
+
+    json_iter_init(&it, part);
+    return json_iter_next(&it);
+}
+
+/* The value of a leaf that a section's part of a document gives. */
+static struct slice value_in(const struct setting *leaf, struct slice part)
+{
+    struct slice value = part.p ? json_get(part, leaf->name) : SLICE_NONE;
+
+    return value.p && setting_fits(leaf, value) ? value : slice_of(leaf->def);
+}
+
+/* Set all leaves but lists and maps in the table at values. */
+static void fill_scalars(lua_State *L, struct view *v, int values,
+                         const struct setting *node, struct slice part)
+{
+    struct json_iter it;
+    int defaults;
+
+    shared_push_defaults(L, v->gen, node);
+    defaults = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, defaults)) { /* defaults, key, value */
+        if (lua_istable(L, -1)) {
+            lua_pop(L, 1);
             continue;
-        value = setting_value(s, overrides, &set);
-        view_push_value(L, view, s, value, 0);
-        lua_setfield(L, values, s->name);
+        }
+        if (lua_islightuserdata(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
+        }
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, values);
+    }
+    lua_pop(L, 1);
+    json_iter_init(&it, part);
+    while (json_iter_next(&it)) {
+        const struct setting *s = setting_child(node, it.key);
+
+        if (!s || s->type == SETTING_SECTION || is_container(s) ||
+            !setting_fits(s, it.value))
+            continue;
+        lua_pushstring(L, s->name);
+        view_push_value(L, 0, s, it.value);
+        lua_rawset(L, values);
     }
 }
 
-/* __index of a section's values: a section in it, made now. Upvalues: view, node. */
-static int section_child(lua_State *L)
-{
-    const struct setting *node = lua_touserdata(L, lua_upvalueindex(2));
-    const struct setting *child;
-    struct slice key;
+/* --- what is made when it is first read ------------------------------------------- */
 
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    view_check_alive(L, lua_touserdata(L, lua_upvalueindex(1)));
-    key.p = lua_tolstring(L, 2, &key.n);
-    child = setting_child(node, key);
-    if (!child || child->type != SETTING_SECTION)
-        return 0;
-    lua_pushvalue(L, lua_upvalueindex(1));
-    view_push_section(L, lua_gettop(L), child);
+/* Stack: values, key. Upvalue 1: the section's metatable. */
+static int make_child(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct setting *child = (const struct setting *)ctx;
+    struct view *v;
+    struct slice part;
+
+    (void)status;
+    lua_settop(L, 2);
+    v = view_push_of(L, lua_upvalueindex(1)); /* values, key, view */
+    if (child->type == SETTING_SECTION) {
+        view_push_section(L, 3, child);
+    } else {
+        part = section_part(child->parent, v->config->text);
+        view_push_container(L, 3, child, value_in(child, part));
+    }
     lua_pushvalue(L, 2);
     lua_pushvalue(L, -2);
     lua_rawset(L, 1);
     return 1;
 }
 
-static int no_such_setting(lua_State *L, const struct setting *node,
-                           const char *key)
+/* __index of a section's values. */
+static int section_child(lua_State *L)
 {
-    struct buf *text = json_push_buf(L);
-
-    view_add_path(node, text);
-    buf_addf(text, " has no setting \"%s\"; it has ", key);
-    for (size_t i = 0; i < node->nchildren; i++)
-        buf_addf(text, "%s%s", i ? ", " : "", node->children[i]->name);
-    if (!node->nchildren)
-        buf_adds(text, "none");
-    return luaL_error(L, "%s", text->data);
-}
-
-/* The value at index as the leaf's new one, in JSON; raises if it does not fit. */
-static struct buf *push_checked(lua_State *L, const struct setting *leaf,
-                                int index)
-{
-    struct buf *json = view_push_json(L, leaf, index);
-    struct err err = ERR_INIT;
-
-    /* {} is how Lua writes an empty list too. */
-    if (leaf->type == SETTING_LIST && slice_eq(buf_slice(json), "{}")) {
-        buf_reset(json);
-        buf_adds(json, "[]");
-    }
-    if (!setting_check(leaf, buf_slice(json), &err))
-        luaL_error(L, "config.%s", err.text);
-    return json;
-}
-
-/* Assign the value at 3 to the leaf; mt is of its section. */
-static void assign_leaf(lua_State *L, int mt, const struct setting *leaf)
-{
-    struct view *v;
-    int view, values;
-    struct buf *path;
-    struct slice value = SLICE_NONE;
-
-    lua_rawgeti(L, mt, VALUES);
-    values = lua_gettop(L);
-    v = view_push_of(L, mt);
-    view = lua_gettop(L);
-    lua_getfield(L, values, leaf->name);
-    if (lua_istable(L, -1) && lua_rawequal(L, -1, 3)) {
-        lua_getmetatable(L, -1); /* itself: it stays the one that is changed */
-        view_mark_dirty(L, lua_gettop(L));
-        return;
-    }
-    if (!lua_isnil(L, 3))
-        value = buf_slice(push_checked(L, leaf, 3));
-    view_detach(L, view, view + 1);
-    path = json_push_buf(L);
-    setting_path(leaf, path);
-    config_patch_set(&v->patch, path->data, value);
-    view_push_value(L, view, leaf, value.p ? value : slice_of(leaf->def), 0);
-    lua_setfield(L, values, leaf->name);
-}
-
-/* Does the value at index fit a section, all the way down? Raises if not, before
- * anything of it is assigned. */
-static void check_section(lua_State *L, const struct setting *section,
-                          int index)
-{
-    struct buf *path;
-
-    luaL_checkstack(L, 12, "a config is nested too deep");
-    if (lua_isnil(L, index))
-        return;
-    if (!lua_istable(L, index)) {
-        path = json_push_buf(L);
-        view_add_path(section, path);
-        luaL_error(L, "%s is a section: it must be a table, got %s", path->data,
-                   luaL_typename(L, index));
-    }
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
-        const struct setting *child = NULL;
-        int value = lua_gettop(L);
-
-        if (lua_type(L, -2) == LUA_TSTRING)
-            child = setting_child(section, slice_of(lua_tostring(L, -2)));
-        if (!child)
-            no_such_setting(L, section, luaL_tolstring(L, -2, NULL));
-        else if (child->type == SETTING_SECTION)
-            check_section(L, child, value);
-        else
-            push_checked(L, child, value);
-        lua_settop(L, value - 1);
-    }
-}
-
-/* config.welcome = { … }: what it names is set, the rest goes to its default. */
-static void assign_section(lua_State *L, const struct setting *section)
-{
-    check_section(L, section, 3);
-    lua_getfield(L, 1, section->name); /* its proxy */
-    if (lua_rawequal(L, -1, 3))
-        return; /* itself */
-    for (size_t i = 0; i < section->nchildren; i++) {
-        if (lua_istable(L, 3))
-            lua_getfield(L, 3, section->children[i]->name);
-        else
-            lua_pushnil(L);
-        lua_setfield(L, -2, section->children[i]->name);
-    }
-    lua_pop(L, 1);
-}
-
-static int section_newindex(lua_State *L)
-{
-    int mt = view_mt(L);
-    const struct setting *node = view_node(L, mt), *child = NULL;
+    struct view *v = view_of(L, lua_upvalueindex(1));
+    const struct setting *child;
     struct slice key;
 
-    view_check_alive(L, view_of(L, mt));
-    if (lua_type(L, 2) == LUA_TSTRING) {
-        key.p = lua_tolstring(L, 2, &key.n);
-        child = setting_child(node, key);
+    if (lua_type(L, 2) != LUA_TSTRING)
+        return 0;
+    view_check_alive(L, v);
+    key.p = lua_tolstring(L, 2, &key.n);
+    child = setting_child(view_node(L, lua_upvalueindex(1)), key);
+    if (!child || !(child->type == SETTING_SECTION || is_container(child)))
+        return 0;
+    return view_load(L, v, child, (lua_KContext)child, make_child);
+}
+
+/* --- pairs, JSON --------------------------------------------------------------------- */
+
+/* Make all that the section at 1 has. */
+static void make_all(lua_State *L, const struct setting *node)
+{
+    for (size_t i = 0; i < node->nchildren; i++) {
+        lua_getfield(L, 1, node->children[i]->name);
+        lua_pop(L, 1);
     }
-    if (!child)
-        return no_such_setting(L, node, luaL_tolstring(L, 2, NULL));
-    if (child->type == SETTING_SECTION)
-        assign_section(L, child);
-    else
-        assign_leaf(L, mt, child);
+}
+
+/* The iterator of pairs(). Upvalues: the metatable, how many have been. */
+static int section_next(lua_State *L)
+{
+    size_t i = (size_t)lua_tointeger(L, lua_upvalueindex(2));
+    const struct setting *node;
+
+    if (view_has_ended(view_of(L, lua_upvalueindex(1))))
+        return 0;
+    node = view_node(L, lua_upvalueindex(1));
+    lua_settop(L, 0);
+    lua_rawgeti(L, lua_upvalueindex(1), VALUES);
+    while (i < node->nchildren) {
+        lua_pushstring(L, node->children[i++]->name);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, 1) != LUA_TNIL) {
+            lua_pushinteger(L, (lua_Integer)i);
+            lua_replace(L, lua_upvalueindex(2));
+            return 2;
+        }
+        lua_settop(L, 1);
+    }
     return 0;
+}
+
+static int pairs_loaded(lua_State *L, int status, lua_KContext ctx)
+{
+    int mt;
+
+    (void)status;
+    (void)ctx;
+    lua_settop(L, 1);
+    mt = view_mt(L);
+    make_all(L, view_node(L, mt));
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, section_next, 2);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
 }
 
 static int section_pairs(lua_State *L)
 {
     int mt = view_mt(L);
-    const struct setting *node = view_node(L, mt);
+    struct view *v = view_of(L, mt);
 
-    if (view_has_ended(view_of(L, mt)))
+    if (view_has_ended(v))
         return view_proxy_pairs(L); /* what has been read of it */
-    for (size_t i = 0; i < node->nchildren; i++) {
-        lua_getfield(L, 1, node->children[i]->name); /* makes sections */
-        lua_pop(L, 1);
-    }
-    return view_proxy_pairs(L);
+    return view_load(L, v, view_node(L, mt), 0, pairs_loaded);
 }
 
 static int section_jsonvalue(lua_State *L)
 {
-    section_pairs(L);
+    int mt = view_mt(L);
+
+    if (!view_has_ended(view_of(L, mt)))
+        make_all(L, view_node(L, mt));
     lua_settop(L, 1);
     return view_proxy_jsonvalue(L);
 }
 
 static const luaL_Reg section_metamethods[] = {
-    { "__newindex", section_newindex },
+    { "__newindex", view_section_newindex },
     { "__len", view_proxy_len },
     { "__pairs", section_pairs },
     { "__jsonvalue", section_jsonvalue },
     { NULL, NULL },
 };
 
-static bool has_sections(const struct setting *node)
+/* --- a section -------------------------------------------------------------------------- */
+
+/* The values at the top get an __index that makes the rest; mt: the section's. */
+static void add_index(lua_State *L, int mt)
 {
-    for (size_t i = 0; i < node->nchildren; i++)
-        if (node->children[i]->type == SETTING_SECTION)
-            return true;
-    return false;
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, mt);
+    lua_pushcclosure(L, section_child, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 void view_push_section(lua_State *L, int view, const struct setting *node)
 {
+    struct view *v = lua_touserdata(L, view);
+    struct slice part = section_part(node, v->config->text);
+    bool shared = is_plain(node) && !has_members(part);
+    int mt;
+
+    luaL_checkstack(L, 14, "a config is nested too deep");
+    if (shared) {
+        shared_push_defaults(L, v->gen, node);
+    } else {
+        lua_createtable(L, 0, (int)node->nchildren);
+        fill_scalars(L, v, lua_gettop(L), node, part);
+    }
+    lua_pushvalue(L, -1);
+    view_push_proxy(L, view, node, section_metamethods); /* values, proxy */
+    lua_insert(L, -2);
+    lua_getmetatable(L, -2); /* proxy, values, mt */
+    mt = lua_gettop(L);
+    if (shared) {
+        lua_pushboolean(L, true);
+        lua_rawseti(L, mt, SHARED);
+    } else if (has_tables(node)) {
+        lua_pushvalue(L, mt - 1);
+        add_index(L, mt);
+        lua_pop(L, 1);
+    }
+    lua_getiuservalue(L, view, SECTIONS);
+    lua_insert(L, mt); /* proxy, values, sections, mt */
+    lua_rawseti(L, mt, (lua_Integer)lua_rawlen(L, mt) + 1);
+    lua_pop(L, 2);
+}
+
+void view_refill_section(lua_State *L, int view, int mt, struct slice document)
+{
+    const struct setting *node = view_node(L, mt);
+    struct view *v = lua_touserdata(L, view);
+    struct slice part = section_part(node, document);
     int values;
 
-    luaL_checkstack(L, 12, "a config is nested too deep");
-    lua_createtable(L, 0, (int)node->nchildren);
-    values = lua_gettop(L);
-    view_fill_section(L, view, values, node);
-    if (has_sections(node)) {
-        lua_createtable(L, 0, 1);
-        lua_pushvalue(L, view);
-        lua_pushlightuserdata(L, (void *)node);
-        lua_pushcclosure(L, section_child, 2);
-        lua_setfield(L, -2, "__index");
-        lua_setmetatable(L, values);
+    if (lua_rawgeti(L, mt, SHARED) == LUA_TBOOLEAN && !has_members(part)) {
+        lua_pop(L, 1);
+        return;
     }
-    view_push_proxy(L, view, node, section_metamethods); /* proxy */
-    lua_getiuservalue(L, view, SECTIONS);
-    lua_getmetatable(L, -2); /* proxy, sections, mt */
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pop(L, 1);
+    view_own_values(L, mt);
+    lua_rawgeti(L, mt, VALUES);
+    values = lua_gettop(L);
+    fill_scalars(L, v, values, node, part);
+    for (size_t i = 0; i < node->nchildren; i++) {
+        const struct setting *s = node->children[i];
+
+        if (!is_container(s))
+            continue;
+        lua_pushstring(L, s->name);
+        if (lua_rawget(L, values) == LUA_TTABLE &&
+            !view_is_dirty(L, view, values + 1))
+            view_refill_container(L, view, values + 1, value_in(s, part));
+        lua_settop(L, values);
+    }
     lua_pop(L, 1);
 }

@@ -17,6 +17,7 @@
 #include "script/admins.h"
 #include "script/generation.h"
 #include "script/task.h"
+#include "script/upgrade.h"
 #include "telegram/api.h"
 
 #define CHAT_ID "-100123"
@@ -138,9 +139,23 @@ static inline void file(const char *name, const char *text)
 
 static inline bool load(struct err *err)
 {
+    struct config_rules none = { 0 };
+
+    config_store_use(t.services.store, &none); /* they are the generation's */
     generation_unref(t.gen);
     t.gen = generation_new(t.vm->L, t.dir, 1);
     return generation_load(t.gen, err);
+}
+
+/* Configs as the loaded generation has them. */
+static inline void use_rules(void)
+{
+    struct config_rules rules = { .version = t.gen->config_version,
+                                  .upgrade = upgrade_config,
+                                  .arg = t.gen,
+                                  .schema = t.gen->schema };
+
+    config_store_use(t.services.store, &rules);
 }
 
 static inline void load_ok(void)
@@ -150,6 +165,7 @@ static inline void load_ok(void)
     if (!load(&err))
         fail_msg("%s", err.text);
     assert_int_equal(lua_gettop(t.vm->L), 0);
+    use_rules();
 }
 
 /* The whole message, but %s in it stands for the folder. */
@@ -332,10 +348,11 @@ static inline void make_vm(size_t memory_max, int cpu_ms, int64_t task_ms)
 static inline int script_setup(void **state)
 {
     struct config_store_options o = { .cache_bytes = 1 << 20,
-                                      .document_max = 4000 };
+                                      .document_max = 4000,
+                                      .history = 5 };
 
     (void)state;
-    script_ok(&t.db, "DELETE FROM chat_configs");
+    script_ok(&t.db, "DELETE FROM chat_configs; DELETE FROM config_history");
     strcpy(t.dir, "/tmp/moonpost-script-XXXXXX");
     assert_non_null(mkdtemp(t.dir));
     t.services.dir = t.dir;
@@ -360,6 +377,7 @@ static inline int script_teardown(void **state)
     log_set_sink(NULL, NULL);
     assert_int_equal(t.vm->ntasks, 0);
     assert_int_equal(lua_gettop(t.vm->L), 0);
+    config_store_use(t.services.store, &(struct config_rules){ 0 });
     generation_unref(t.gen);
     t.gen = NULL;
     assert_int_equal(count_registry(), t.registry);
@@ -374,21 +392,28 @@ static inline int script_teardown(void **state)
     return system(command);
 }
 
-static inline void make_table(const char *schema)
+static inline void add_schema_file(const char *name, struct buf *sql)
 {
     int root = (int)(strlen(__FILE__) - strlen("tests/unit/script_test.h"));
-    struct buf path = BUF_INIT, sql = BUF_INIT;
+    struct buf path = BUF_INIT;
     struct err err = ERR_INIT;
 
-    buf_addf(&path, "%.*score/bot/schema/0001_chat_configs.sql", root,
-             __FILE__);
-    buf_addf(&sql,
-             "DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %s; "
-             "SET search_path = %s; SET client_min_messages = warning;",
-             schema, schema, schema);
-    assert_true(buf_add_file(&sql, path.data, &err));
-    script_ok(&t.db, sql.data);
+    buf_addf(&path, "%.*score/bot/schema/%s", root, __FILE__, name);
+    assert_true(buf_add_file(sql, path.data, &err));
     buf_release(&path);
+}
+
+static inline void make_table(const char *schema)
+{
+    struct buf sql = BUF_INIT;
+
+    buf_addf(&sql,
+             "SET client_min_messages = warning; DROP SCHEMA IF EXISTS %s "
+             "CASCADE; CREATE SCHEMA %s; SET search_path = %s;",
+             schema, schema, schema);
+    add_schema_file("0001_chat_configs.sql", &sql);
+    add_schema_file("0002_config_history.sql", &sql);
+    script_ok(&t.db, sql.data);
     buf_release(&sql);
 }
 
