@@ -48,9 +48,12 @@ struct config *config_read_row(struct config_store *store,
         return NULL;
     config = config_make(chat_id, pg_int(query, row, FETCH_REVISION),
                          (int)pg_int(query, row, FETCH_VERSION), text);
-    if (!pg_is_null(query, row, FETCH_OMITTED))
-        config->omitted =
-            read_omitted(store, pg_value(query, row, FETCH_OMITTED));
+    if (!pg_is_null(query, row, FETCH_OMITTED)) {
+        struct slice names = pg_value(query, row, FETCH_OMITTED);
+
+        config->partial = !slice_eq(names, "{}");
+        config->omitted = read_omitted(store, names);
+    }
     return config_upgraded(store, config);
 }
 
@@ -195,15 +198,33 @@ static void answer(struct config_store *store, struct fetch *f,
     loading_free(store, l);
 }
 
+/* What was read is by the rules of before: sections are left out that are not lazy
+ * any more, or that an upgrade function needs. */
+static void ask_again(struct config_store *store, struct loading *l)
+{
+    if (TAILQ_EMPTY(&l->ops)) { /* nobody waits any more */
+        loading_free(store, l);
+        return;
+    }
+    l->sent = false;
+    l->sections = UINT32_MAX; /* whatever the bits mean now */
+    TAILQ_INSERT_TAIL(&store->wanted, l, link);
+    loop_turn_wanted(store->loop);
+}
+
 static void on_fetched(struct op *op)
 {
     struct fetch *fetch = op->arg;
+    struct config_store *store = fetch->store;
     struct loading *l;
 
-    TAILQ_REMOVE(&fetch->store->fetches, fetch, link);
+    TAILQ_REMOVE(&store->fetches, fetch, link);
     while ((l = TAILQ_FIRST(&fetch->loadings))) {
         TAILQ_REMOVE(&fetch->loadings, l, link);
-        answer(fetch->store, fetch, l, &op->err);
+        if (!op->err.kind && fetch->epoch != store->epoch)
+            ask_again(store, l);
+        else
+            answer(store, fetch, l, &op->err);
     }
     op_free(op);
     free(fetch);
@@ -220,6 +241,7 @@ static void send_fetch(struct config_store *store)
 
     TAILQ_INIT(&fetch->loadings);
     fetch->store = store;
+    fetch->epoch = store->epoch;
     buf_addc(&chats, '{');
     for (; l && n < CHATS_PER_STATEMENT; l = next) {
         next = TAILQ_NEXT(l, link);

@@ -10,7 +10,7 @@ static void config_op_stop(struct op *op)
     if (c->loading)
         config_fetch_leave(c);
     if (c->base) /* a commit: it may be carried out all the same */
-        cache_drop(c->store->cache, c->chat_id);
+        config_forget(c->store, c->chat_id);
 }
 
 static void config_op_free(struct op *op)

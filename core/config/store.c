@@ -58,8 +58,10 @@ void config_store_use(struct config_store *store,
     uint32_t all = add_lazy(rules->schema, &lazy);
 
     if (rules->version != store->rules.version ||
-        !slice_eq(buf_slice(&lazy), store->lazy.data))
+        !slice_eq(buf_slice(&lazy), store->lazy.data)) {
         config_forget_all(store);
+        store->epoch++;
+    }
     cache_drop_read_only(store->cache); /* a mended function may do better */
     store->rules = *rules;
     store->lazy_all = all;

@@ -28,7 +28,9 @@ struct config {
     int64_t chat_id;
     int64_t revision;  /* 0: no row */
     int version;       /* of upgrades that the document has been through */
-    uint32_t omitted;  /* lazy sections that the row has and text has not */
+    uint32_t omitted;  /* lazy sections that the row has and text has not, by
+                        * the bits of the rules that hold now */
+    bool partial;      /* text is not all of the row's document */
     bool read_only;    /* it could not be upgraded: kept as it was */
     struct slice text; /* the overrides: one valid JSON object */
     struct config_attachment

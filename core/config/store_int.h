@@ -43,6 +43,7 @@ struct loading {
 struct fetch {
     struct config_store *store;
     struct pg_op *query;
+    int64_t epoch; /* of the rules, when it was sent */
     struct loadings loadings;
     TAILQ_ENTRY(fetch) link;
 };
@@ -59,6 +60,7 @@ struct config_store {
     size_t document_max;
     int history;
     struct config_rules rules;
+    int64_t epoch;   /* counts versions and sets of lazy sections */
     struct buf lazy; /* "{filters,notes}": the lazy sections' names; "{}" */
     uint32_t lazy_all;
     TAILQ_HEAD(, writeback) writebacks;

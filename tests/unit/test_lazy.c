@@ -206,6 +206,45 @@ static void test_lazy__declared_otherwise(void **state)
     notes->lazy = NOTES;
 }
 
+/* The same while an answer is on its way: it has not all that is needed now. */
+static void test_lazy__declared_otherwise_meanwhile(void **state)
+{
+    const char *all = "{\"notes\": {\"b\": 2}, \"filters\": {\"a\": 1}, "
+                      "\"welcome\": {\"c\": 3}}";
+    struct config_op *ops[2] = { config_fetch(store, 5, 0),
+                                 config_fetch(store, 6, 0) };
+    struct setting *notes;
+
+    (void)state;
+    sleep_ms(&db, 0); /* they are sent */
+    notes = (struct setting *)(uintptr_t)schema_find(schema, "notes");
+    notes->lazy = 0;
+    use(1);
+    op_free(&ops[1]->op); /* it is not asked for again */
+    wait_configs(ops, 1);
+    expect_text(ops[0]->config, all);
+    assert_int_equal(ops[0]->config->omitted, 0);
+    op_free(&ops[0]->op);
+    assert_null(config_cached(store, 6));
+    notes->lazy = NOTES;
+}
+
+/* A new version meanwhile: what is upgraded and written back is the whole. */
+static void test_lazy__a_new_version_meanwhile(void **state)
+{
+    struct config_op *op = config_fetch(store, 5, 0);
+
+    (void)state;
+    sleep_ms(&db, 0);
+    use(2);
+    wait_configs(&op, 1);
+    assert_int_equal(op->config->version, 2);
+    assert_true(
+        slice_eq(json_path(op->config->text, "filters", "a", NULL), "1"));
+    assert_true(slice_eq(json_get(op->config->text, "mark"), "1"));
+    op_free(&op->op);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -219,6 +258,8 @@ int main(void)
         TEST(test_lazy__an_old_row_is_upgraded_whole),
         TEST(test_lazy__what_is_no_object),
         TEST(test_lazy__declared_otherwise),
+        TEST(test_lazy__declared_otherwise_meanwhile),
+        TEST(test_lazy__a_new_version_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
