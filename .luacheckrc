@@ -26,5 +26,7 @@ max_line_length = 100
 ignore = { "212/ctx", "212/self" }
 -- only there: what declares settings
 files["**/defaults/**"] = { read_globals = {
-  option = { fields = { "boolean", "choice", "integer", "list", "map", "number", "string" } },
+  option = { fields = {
+    "boolean", "chat", "choice", "integer", "list", "map", "number", "section", "string", "user",
+  } },
 } }

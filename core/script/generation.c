@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "script/pattern.h"
+#include "script/shared.h"
 #include "script/vm.h"
 
 static int new_table_ref(lua_State *L)
@@ -34,6 +36,7 @@ struct generation *generation_new(lua_State *L, const char *dir, int number)
     gen->number = number;
     gen->dir = xstrdup(dir);
     gen->schema = schema_new();
+    schema_set_matcher(gen->schema, pattern_matches, L);
     gen->globals_ref = gen->modules_ref = LUA_NOREF;
     gen->functions_ref = gen->upgrades_ref = LUA_NOREF;
     lua_pushcfunction(L, make_tables);
@@ -49,6 +52,15 @@ struct generation *generation_ref(struct generation *gen)
     return gen;
 }
 
+/* The references that option.section{ derive = … } made. */
+static void unref_derives(struct generation *gen)
+{
+    for (size_t i = 0; i < gen->schema->nchildren; i++)
+        if (gen->schema->children[i]->derive)
+            luaL_unref(gen->L, LUA_REGISTRYINDEX,
+                       gen->schema->children[i]->derive);
+}
+
 void generation_unref(struct generation *gen)
 {
     if (!gen || --gen->refs > 0)
@@ -57,6 +69,8 @@ void generation_unref(struct generation *gen)
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->modules_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->functions_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->upgrades_ref);
+    unref_derives(gen);
+    shared_free(gen->shared);
     handlers_release(&gen->handlers);
     schema_free(gen->schema);
     free(gen->dir);

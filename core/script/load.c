@@ -222,22 +222,9 @@ static void load_defaults_file(lua_State *L, struct generation *gen,
                                const char *file)
 {
     const char *path = lua_pushfstring(L, "defaults/%s", file);
-    struct setting *section = gen->schema;
-    struct err err = ERR_INIT;
 
     run_file(L, gen, path);
-    if (!lua_istable(L, -1))
-        luaL_error(L, "%s: must return a table of settings, returned %s", path,
-                   luaL_typename(L, -1));
-    if (strcmp(file, "init.lua") != 0) {
-        lua_pushlstring(L, file, strlen(file) - 4);
-        section = schema_add(gen->schema, lua_tostring(L, -1), SETTING_SECTION,
-                             NULL, &err);
-        if (!section)
-            luaL_error(L, "%s: %s", path, err.text);
-        lua_pop(L, 1);
-    }
-    option_declare(L, section, path);
+    option_declare_file(L, gen, path);
     lua_pop(L, 2);
 }
 

@@ -274,90 +274,6 @@ static int l_commands(lua_State *L)
     return 1;
 }
 
-static void push_choices(lua_State *L, const struct setting *s)
-{
-    lua_newtable(L);
-    for (char **c = s->choices; *c; c++) {
-        lua_pushstring(L, *c);
-        lua_rawseti(L, -2, (lua_Integer)(c - s->choices) + 1);
-    }
-}
-
-static void push_setting(lua_State *L, const struct setting *s)
-{
-    struct buf *text = json_push_buf(L);
-
-    setting_path(s, text);
-    lua_createtable(L, 0, 6);
-    lua_pushlstring(L, text->data, text->len);
-    lua_setfield(L, -2, "path");
-    lua_pushstring(L, s->label);
-    lua_setfield(L, -2, "label");
-    lua_pushstring(L, s->help);
-    lua_setfield(L, -2, "help");
-    buf_reset(text);
-    setting_allowed(s, text);
-    lua_pushlstring(L, text->data, text->len);
-    lua_setfield(L, -2, "allowed");
-    lua_pushstring(L, s->def);
-    lua_setfield(L, -2, "default_json");
-    lua_pushstring(L, setting_type_word(s->type));
-    lua_setfield(L, -2, "type");
-    if (s->choices) {
-        push_choices(L, s);
-        lua_setfield(L, -2, "choices");
-    }
-    lua_remove(L, -2);
-}
-
-static void add_settings(lua_State *L, const struct setting *section)
-{
-    for (size_t i = 0; i < section->nchildren; i++) {
-        if (section->children[i]->type == SETTING_SECTION) {
-            add_settings(L, section->children[i]);
-            continue;
-        }
-        push_setting(L, section->children[i]);
-        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    }
-}
-
-/* bot.settings() -> { { path = "welcome.text", allowed = "text", … }, … } */
-static int l_settings(lua_State *L)
-{
-    lua_newtable(L);
-    add_settings(L, generation_of(L)->schema);
-    return 1;
-}
-
-/*
- * bot.parse_setting(path, text) -> value | nil, message
- * What a person typed as the value of a setting.
- */
-static int l_parse_setting(lua_State *L)
-{
-    const char *path = luaL_checkstring(L, 1);
-    const struct setting *s = schema_find(generation_of(L)->schema, path);
-    struct buf *json = json_push_buf(L);
-    struct err err = ERR_INIT;
-    struct slice text;
-
-    text.p = luaL_checklstring(L, 2, &text.n);
-    if (!s || s->type == SETTING_SECTION) {
-        lua_pushnil(L);
-        lua_pushfstring(L, "there is no setting \"%s\"", path);
-        return 2;
-    }
-    if (setting_parse(s, text, json, &err) &&
-        setting_check(s, buf_slice(json), &err)) {
-        json_push(L, buf_slice(json));
-        return 1;
-    }
-    lua_pushnil(L);
-    lua_pushstring(L, err.text);
-    return 2;
-}
-
 static int l_file(lua_State *L)
 {
     return call_file(L);
@@ -383,8 +299,8 @@ static const luaL_Reg functions[] = {
     { "file", l_file },
     { "hears", l_hears },
     { "on", l_on },
-    { "parse_setting", l_parse_setting },
-    { "settings", l_settings },
+    { "parse_setting", mod_bot_parse_setting },
+    { "settings", mod_bot_settings },
     { "use", l_use },
     { NULL, NULL },
 };

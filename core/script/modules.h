@@ -18,6 +18,13 @@ void mod_time_push(lua_State *L, struct generation *gen);
 
 int bot_config(lua_State *L); /* of the module bot: mod_bot_config.c */
 
+/* Parts of mod_bot: mod_bot_settings.c.
+ * bot.settings() -> { { path = "welcome.text", allowed = "text", … }, … }
+ * bot.parse_setting(path, text) -> value | nil, message: what a person typed as
+ * the value of a setting. */
+int mod_bot_settings(lua_State *L);
+int mod_bot_parse_setting(lua_State *L);
+
 /* require() for a generation: host modules, then scripts/lib/.   [-0, +1, m] */
 void require_push(lua_State *L, struct generation *gen);
 
