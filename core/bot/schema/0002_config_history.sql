@@ -52,10 +52,12 @@ CREATE TRIGGER moonpost_config_stamp BEFORE UPDATE ON chat_configs
   EXECUTE FUNCTION moonpost_config_stamp();
 
 -- A chat whose row was deleted goes on counting where its history ends: revisions
--- only grow.
+-- only grow. A delete that is going on is waited for: the next statement sees the
+-- history that it leaves.
 CREATE FUNCTION moonpost_config_count() RETURNS trigger
   LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
+  PERFORM FROM chat_configs WHERE chat_id = NEW.chat_id FOR KEY SHARE;
   NEW.revision := greatest(NEW.revision,
     (SELECT max(revision) + 1 FROM config_history WHERE chat_id = NEW.chat_id));
   NEW.changed_by := coalesce(NEW.changed_by, 'sql:' || session_user);
