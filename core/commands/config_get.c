@@ -46,10 +46,7 @@ static bool view_read(struct view *v, struct err *err)
                             &v->document, &v->why))
         return true;
     if (v->why.kind == ERR_CONFIG)
-        return err_set(err, ERR_CONFIG,
-                       "%s; `moonpost config history %lld` shows what was "
-                       "there, `moonpost config undo %lld` brings it back",
-                       v->why.text, (long long)c->chat, (long long)c->chat);
+        return show_way_out(&v->why, c->chat, err);
     fprintf(stderr, "moonpost: the config of chat %lld is read-only: it %s\n",
             (long long)c->chat, v->why.text);
     buf_reset(&v->document);

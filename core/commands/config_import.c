@@ -28,6 +28,8 @@ struct import {
     FILE *spool;
     int64_t number; /* of the line that is being read */
     int64_t lines, wrong, changed;
+    int64_t unknown;        /* lines with keys that no setting has */
+    struct buf unknown_key; /* the first of them */
     struct buf line, document, record;
 };
 
@@ -48,20 +50,20 @@ static int hex_digits(const char *p)
     return (int)strtol(text, NULL, 16);
 }
 
-/* JSON allows half of a pair of escapes; PostgreSQL's jsonb does not. */
-static bool has_lone_surrogate(struct slice text)
+/* JSON allows half of a pair of escapes, and NUL; PostgreSQL's jsonb does not. */
+static bool has_bad_escape(struct slice text)
 {
     const char *p = text.p, *end = p + text.n;
 
     while ((p = memchr(p, '\\', (size_t)(end - p)))) {
-        int code = p[1] == 'u' ? hex_digits(p + 2) : 0;
+        int code = p[1] == 'u' ? hex_digits(p + 2) : -1;
         bool is_pair = code >= 0xD800 && code <= 0xDBFF && end - p >= 12 &&
                        p[6] == '\\' && p[7] == 'u' &&
                        (hex_digits(p + 8) & 0xFC00) == 0xDC00;
 
-        if (code >= 0xD800 && code <= 0xDFFF && !is_pair)
+        if (code == 0 || (code >= 0xD800 && code <= 0xDFFF && !is_pair))
             return true;
-        p += is_pair ? 12 : p[1] == 'u' ? 6 : 2;
+        p += is_pair ? 12 : code >= 0 ? 6 : 2;
     }
     return false;
 }
@@ -79,6 +81,37 @@ static void on_misfit(const struct err *why, void *arg)
     if (m->n++)
         m->im->wrong--;
     say_wrong(m->im, why->text);
+}
+
+/* Add the path of the first key that no setting has; false: there is none. */
+static bool add_unknown(const struct setting *section, struct slice document,
+                        struct buf *out)
+{
+    struct json_iter it;
+
+    json_iter_init(&it, document);
+    while (json_iter_next(&it)) {
+        const struct setting *s = setting_child(section, it.key);
+        size_t len = out->len;
+
+        buf_addf(out, "%s%.*s", len ? "." : "", (int)it.key.n, it.key.p);
+        if (!s || (s->type == SETTING_SECTION && add_unknown(s, it.value, out)))
+            return true;
+        out->len = len;
+    }
+    return false;
+}
+
+/* Keys of settings that are gone are kept; a slip looks the same. */
+static void look_for_unknown(struct import *im)
+{
+    struct buf key = BUF_INIT;
+
+    if (add_unknown(im->c->tool.schema, buf_slice(&im->document), &key) &&
+        im->unknown++ == 0)
+        buf_addf(&im->unknown_key, "line %lld: %s", (long long)im->number,
+                 key.data);
+    buf_release(&key);
 }
 
 /* The document as it would be stored, in im->document. */
@@ -107,6 +140,7 @@ static bool check_document(struct import *im, int64_t chat, struct slice config,
         buf_release(&text);
         return false;
     }
+    look_for_unknown(im);
     return !schema_misfits(c->tool.schema, buf_slice(&im->document), on_misfit,
                            &misfits);
 }
@@ -139,8 +173,9 @@ static bool read_parts(struct import *im, int64_t *chat, int64_t *version,
     *config = json_get(line, "config");
     if (json_kind(*config) != JSON_OBJECT)
         return say_wrong(im, "config must be an object");
-    if (has_lone_surrogate(*config))
-        return say_wrong(im, "config has half of a pair of \\u escapes");
+    if (has_bad_escape(*config))
+        return say_wrong(im, "config has \\u0000, or half of a pair of \\u "
+                             "escapes: PostgreSQL does not store that");
     return true;
 }
 
@@ -214,6 +249,13 @@ static bool check_all(struct import *im, struct err *err)
                        strerror(errno));
     if (im->wrong > SAID_MAX)
         fprintf(stderr, "… and %lld more\n", (long long)im->wrong - SAID_MAX);
+    if (im->unknown)
+        fprintf(stderr,
+                "%lld %s a key that no setting has; it is kept, and not used "
+                "(%s)\n",
+                (long long)im->unknown,
+                im->unknown == 1 ? "line has" : "lines have",
+                im->unknown_key.data);
     if (im->wrong)
         return err_set(err, ERR_CONFIG,
                        "%lld of %lld lines are wrong; nothing was imported",
@@ -257,8 +299,8 @@ static bool send_batch(struct import *im, struct slice batch, struct err *err)
         struct err why = ERR_INIT;
 
         ok = tool_wait(&im->c->tool, &query->op, &why);
-        again = !ok && why.kind != ERR_SYSTEM && passes(query) &&
-                ++tries < TRIES;
+        again =
+            !ok && why.kind != ERR_SYSTEM && passes(query) && ++tries < TRIES;
         if (ok)
             im->changed += config_import_changed(query);
         else if (!again)
@@ -301,8 +343,9 @@ static void say_done(const struct import *im)
                (long long)im->lines, (long long)im->changed,
                im->c->dry_run ? "true" : "false");
     else
-        printf("%lld lines: %lld chats %s.\n", (long long)im->lines,
-               (long long)im->changed,
+        printf("%lld line%s: %lld chat%s %s.\n", (long long)im->lines,
+               im->lines == 1 ? "" : "s", (long long)im->changed,
+               im->changed == 1 ? "" : "s",
                im->c->dry_run ? "would be changed" : "changed");
 }
 
@@ -312,7 +355,8 @@ bool config_import(struct config_call *c, struct err *err)
                          .spool = tmpfile(),
                          .line = BUF_INIT,
                          .document = BUF_INIT,
-                         .record = BUF_INIT };
+                         .record = BUF_INIT,
+                         .unknown_key = BUF_INIT };
     bool ok;
 
     if (!im.spool)
@@ -335,5 +379,6 @@ bool config_import(struct config_call *c, struct err *err)
     buf_release(&im.line);
     buf_release(&im.document);
     buf_release(&im.record);
+    buf_release(&im.unknown_key);
     return ok;
 }

@@ -49,14 +49,16 @@ static void show_changes(const struct pg_op *history, int i, struct buf *out)
     start = out->len;
     config_diff_show(out, before.config, row.config, "    ", value_room());
     if (out->len == start && row.version == before.version)
-        buf_adds(out, "    (no change)\n");
+        buf_adds(out, before.revision ? "    (no change)\n"
+                                      : "    (nothing is set)\n");
 }
 
 static void show_revision(const struct pg_op *history, int i, struct buf *out)
 {
     struct config_row row = config_row_read(history, i);
 
-    buf_addf(out, "%c %lld  ", config_history_is_present(history, i) ? '*' : ' ',
+    buf_addf(out, "%c %lld  ",
+             config_history_is_present(history, i) ? '*' : ' ',
              (long long)row.revision);
     show_change(out, &row);
     buf_addc(out, '\n');
@@ -127,14 +129,12 @@ static bool make_target(struct undo *u, struct err *err)
 
     u->version = u->target.version;
     buf_reset(&u->document);
-    if (!config_make_current(c->tool.store, c->chat, u->target.config,
-                             &u->version, &u->document, &why))
-        return err_set(err, ERR_CONFIG,
-                       "revision %lld can't be used: %s; name another: "
-                       "`moonpost config undo %lld REVISION`",
-                       (long long)u->target.revision, why.text,
-                       (long long)c->chat);
-    return true;
+    if (config_make_current(c->tool.store, c->chat, u->target.config,
+                            &u->version, &u->document, &why))
+        return true;
+    return err_set(err, ERR_CONFIG, "revision %lld can't be used: %s%s",
+                   (long long)u->target.revision, why.text,
+                   c->nargs > 1 ? "" : "; say which: undo CHAT REVISION");
 }
 
 /* What the chat has now, as this program reads it: unreadable is nothing. */
@@ -170,10 +170,11 @@ static bool find_previous(struct undo *u, struct err *err)
         if (!is_as_now(u))
             return true;
     }
-    return err_set(err, ERR_CONFIG,
-                   "chat %lld has no earlier settings to go back to; "
-                   "`moonpost config unset %lld --all` sets all to the defaults",
-                   (long long)u->c->chat, (long long)u->c->chat);
+    return err_set(
+        err, ERR_CONFIG,
+        "chat %lld has no earlier settings to go back to; "
+        "`moonpost config unset %lld --all` sets all to the defaults",
+        (long long)u->c->chat, (long long)u->c->chat);
 }
 
 static bool find_revision(struct undo *u, const char *text, struct err *err)
@@ -191,12 +192,11 @@ static bool find_revision(struct undo *u, const char *text, struct err *err)
         return err_set(err, ERR_CONFIG,
                        "chat %lld has no history: nothing was ever set",
                        (long long)u->c->chat);
-    return err_set(
-        err, ERR_CONFIG,
-        "chat %lld has no revision %lld; kept are %lld to %lld",
-        (long long)u->c->chat, (long long)wanted,
-        (long long)config_row_read(u->history, n - 1).revision,
-        (long long)config_row_read(u->history, 0).revision);
+    return err_set(err, ERR_CONFIG,
+                   "chat %lld has no revision %lld; kept are %lld to %lld",
+                   (long long)u->c->chat, (long long)wanted,
+                   (long long)config_row_read(u->history, n - 1).revision,
+                   (long long)config_row_read(u->history, 0).revision);
 }
 
 static void say_misfit(const struct err *why, void *arg)
@@ -220,8 +220,9 @@ static void say_undone(const struct undo *u, const struct config *now)
         config_diff_json(&out, before, now->text);
         buf_adds(&out, "}\n");
     } else {
-        buf_addf(&out, "chat %lld: as in revision %lld again, now revision "
-                       "%lld\n",
+        buf_addf(&out,
+                 "chat %lld: as in revision %lld again, now revision "
+                 "%lld\n",
                  (long long)now->chat_id, (long long)u->target.revision,
                  (long long)now->revision);
         config_diff_show(&out, before, now->text, "    ", value_room());

@@ -13,10 +13,15 @@ static bool fetch(struct config_call *c, struct config **config,
                   struct err *err)
 {
     struct config_op *op = config_fetch(c->tool.store, c->chat, ALL_SECTIONS);
-    bool ok = tool_wait(&c->tool, &op->op, err);
+    struct err why = ERR_INIT;
+    bool ok = tool_wait(&c->tool, &op->op, &why);
 
     if (ok)
         *config = config_ref(op->config);
+    else if (why.kind == ERR_CONFIG)
+        show_way_out(&why, c->chat, err);
+    else
+        *err = why;
     op_free(&op->op);
     return ok;
 }
@@ -134,8 +139,8 @@ static void say_unset(const struct config_call *c, const struct config *now,
         add_json(&out, now, changed);
         buf_addf(&out, ",\"path\":\"%s\"}\n", path);
     } else if (!*path) {
-        buf_addf(&out, "chat %lld: all is at its default%s",
-                 (long long)c->chat, changed ? " now" : "");
+        buf_addf(&out, "chat %lld: all is at its default%s", (long long)c->chat,
+                 changed ? " now" : "");
         add_revision(&out, now, changed);
     } else {
         buf_addf(&out, "chat %lld: %s ", (long long)c->chat, path);

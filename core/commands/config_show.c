@@ -121,6 +121,14 @@ bool show_no_setting(const struct setting *root, const char *path,
     return false;
 }
 
+bool show_way_out(const struct err *why, int64_t chat, struct err *err)
+{
+    return err_set(err, why->kind,
+                   "%s; `moonpost config undo %lld` brings back what was there "
+                   "before, `moonpost config unset %lld --all` the defaults",
+                   why->text, (long long)chat, (long long)chat);
+}
+
 void show_value(struct buf *out, const struct setting *s, struct slice value,
                 size_t max)
 {

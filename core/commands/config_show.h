@@ -25,6 +25,9 @@ struct slice show_stored_path(const char *path, struct slice document);
 bool show_no_setting(const struct setting *root, const char *path,
                      struct err *err);
 
+/* What can be done about a row that can't be read, after why. Returns false. */
+bool show_way_out(const struct err *why, int64_t chat, struct err *err);
+
 /* Append "5 messages", "\"Hi\"", cut like the above. */
 void show_value(struct buf *out, const struct setting *s, struct slice value,
                 size_t max);

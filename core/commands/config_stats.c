@@ -63,12 +63,10 @@ static void show_sizes(const struct config_statistics *s, struct buf *out)
     if (s->rows)
         buf_addf(out, ", %lld bytes a chat on average",
                  (long long)(s->bytes / s->rows));
-    buf_addf(out, "\n%-22s", "the largest");
     for (size_t i = 0; i < s->nlargest; i++) {
-        buf_addf(out, "%s%lld (", i ? ", " : "",
-                 (long long)s->largest[i].chat_id);
-        add_bytes(out, s->largest[i].bytes);
-        buf_addc(out, ')');
+        buf_addf(out, "\n%-22s", i ? "" : "the largest");
+        add_count(out, s->largest[i].bytes);
+        buf_addf(out, " bytes, chat %lld", (long long)s->largest[i].chat_id);
     }
     buf_addf(out, "\n%-22s", "tables on disk");
     add_bytes(out, s->table_bytes);

@@ -63,7 +63,7 @@ struct config_version_count {
 };
 
 struct config_statistics {
-    int64_t rows, bytes; /* bytes: of the documents, as they are stored */
+    int64_t rows, bytes; /* bytes: of the documents as JSON */
     int64_t empty;       /* {} */
     int64_t unreadable;  /* not an object */
     int64_t failures, history;
@@ -73,7 +73,7 @@ struct config_statistics {
     size_t nversions;
     struct {
         int64_t chat_id, bytes;
-    } largest[5];
+    } largest[5]; /* the largest first */
     size_t nlargest;
 };
 

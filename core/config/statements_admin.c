@@ -70,20 +70,16 @@ const struct pg_statement config_import_count_statement = {
     1,
 };
 
-/* In the order of chats, so that two of them do not wait for each other. A chat
- * whose row was deleted goes on counting where its history ends. */
+/* In the order of chats, so that two of them do not wait for each other. The
+ * trigger moonpost_config_count gives new rows their revision. */
 const struct pg_statement config_import_statement = {
     "config_import",
     IMPORT_CHANGED
     ", pruned AS (DELETE FROM config_history AS h USING changed "
     "WHERE h.chat_id = changed.chat_id "
     "AND h.revision <= changed.revision - $3::int) "
-    "INSERT INTO chat_configs AS c "
-    "(chat_id, config, version, revision, changed_by) "
-    "SELECT chat_id, config, version, CASE WHEN revision IS NULL THEN "
-    "coalesce((SELECT max(h.revision) FROM config_history AS h "
-    "WHERE h.chat_id = changed.chat_id), 0) + 1 ELSE revision END, $2::text "
-    "FROM changed ORDER BY chat_id "
+    "INSERT INTO chat_configs AS c (chat_id, config, version, changed_by) "
+    "SELECT chat_id, config, version, $2::text FROM changed ORDER BY chat_id "
     "ON CONFLICT (chat_id) DO UPDATE SET config = EXCLUDED.config, "
     "version = EXCLUDED.version, revision = c.revision + 1, "
     "updated_at = now(), changed_by = EXCLUDED.changed_by, "
@@ -97,10 +93,9 @@ const struct pg_statement config_versions_statement = {
     0,
 };
 
-/* The size as it is stored: of one that is compressed, nothing is unpacked. */
 const struct pg_statement config_sizes_statement = {
     "config_sizes",
-    "SELECT count(*), sum(pg_column_size(config)), "
+    "SELECT count(*), sum(octet_length(config::text)), "
     "count(*) FILTER (WHERE config = '{}'), "
     "count(*) FILTER (WHERE jsonb_typeof(config) IS DISTINCT FROM 'object') "
     "FROM chat_configs",
@@ -109,10 +104,8 @@ const struct pg_statement config_sizes_statement = {
 
 const struct pg_statement config_largest_statement = {
     "config_largest",
-    "SELECT chat_id, octet_length(config::text) FROM (SELECT chat_id, config "
-    "FROM chat_configs WHERE config IS NOT NULL "
-    "ORDER BY pg_column_size(config) DESC, chat_id LIMIT 5) "
-    "AS largest ORDER BY 2 DESC, 1",
+    "SELECT chat_id, octet_length(config::text) FROM chat_configs "
+    "WHERE config IS NOT NULL ORDER BY 2 DESC, 1 LIMIT 5",
     0,
 };
 
