@@ -15,7 +15,7 @@
 #include "progress.h"
 #include "running.h"
 
-#define BATCH 1000 /* rows; measured: docs/benchmarks.md */
+#define BATCH 500 /* rows; measured: docs/benchmarks.md */
 #define FAILURES_SHOWN 20
 #define MISFITS_SHOWN 10
 #define DIFFS_SHOWN 5
@@ -168,7 +168,7 @@ static void add_summary(const struct migrate_run *run, struct buf *out)
     buf_addf(out, " chat%s %s to version %d", plural(c->upgraded),
              dry_run ? "would be upgraded" : "upgraded",
              run->tool.config_version);
-    if (!dry_run) {
+    if (!dry_run && c->upgraded) {
         buf_adds(out, " in ");
         add_duration(out, run->ms);
         if (run->ms > 0) {

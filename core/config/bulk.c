@@ -5,8 +5,9 @@
  *     read 1 │ read 2 │ write 1 │ read 3 │ write 2 │ …
  * The next batch is asked for before one is upgraded here, so it is there when
  * that has been sent, and the server writes one while the next is upgraded. When
- * a read is answered, the write before last is done: never more than two
- * batches are in memory.
+ * a read is answered, the write before last is done: never more than three
+ * batches are in memory. A batch is upgraded in slices: between them the loop
+ * turns, and what did not fit into the socket at once goes on its way.
  */
 #include "config/bulk.h"
 
@@ -21,23 +22,37 @@
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 8000
 #define POSTS_MAX 2
+#define SLICE 40 /* rows: about a millisecond */
 
 static void send_read(struct bulk *b);
 static void begin_pass(struct bulk *b);
 
 /* --- the end, and errors ------------------------------------------------------------- */
 
+static void free_query(struct pg_op **query)
+{
+    if (*query)
+        op_free(&(*query)->op);
+    *query = NULL;
+}
+
+static void let_go(struct bulk *b)
+{
+    while (!TAILQ_EMPTY(&b->posts))
+        bulk_post_free(TAILQ_FIRST(&b->posts));
+    op_free(b->timer);
+    op_free(b->slice);
+    b->timer = b->slice = NULL;
+    free_query(&b->query);
+    free_query(&b->page);
+    free_query(&b->next_page);
+}
+
 static void end(struct bulk *b, const struct err *err)
 {
     if (err)
         b->pub.op.err = *err;
-    while (!TAILQ_EMPTY(&b->posts))
-        bulk_post_free(TAILQ_FIRST(&b->posts));
-    op_free(b->timer);
-    b->timer = NULL;
-    if (b->query)
-        op_free(&b->query->op);
-    b->query = NULL;
+    let_go(b);
     op_complete_here(&b->pub.op);
 }
 
@@ -204,30 +219,32 @@ static void upgrade_row(struct bulk *b, struct bulk_post *p,
     buf_release(&next);
 }
 
-static void upgrade_rows(struct bulk *b, const struct pg_op *read,
-                         struct bulk_post *p)
+static void upgrade_next(struct bulk *b)
 {
-    for (int i = 0; i < pg_rows(read); i++) {
-        struct bulk_row row = {
-            .chat_id = pg_int(read, i, BULK_CHAT),
-            .version = (int)pg_int(read, i, BULK_VERSION),
-            .revision = pg_int(read, i, BULK_REVISION),
-        };
-        struct slice text = pg_value(read, i, BULK_TEXT);
+    const struct pg_op *page = b->page;
+    int i = b->page_row++;
+    struct slice text = pg_value(page, i, BULK_TEXT);
+    struct bulk_row row = {
+        .chat_id = pg_int(page, i, BULK_CHAT),
+        .version = (int)pg_int(page, i, BULK_VERSION),
+        .revision = pg_int(page, i, BULK_REVISION),
+    };
 
-        if (row.version >= b->store->rules.version)
-            continue; /* a dry run goes through all of them */
-        if (pg_is_null(read, i, BULK_TEXT))
-            text = pg_is_null(read, i, BULK_SIZE) ? slice_of("{}") : SLICE_NONE;
-        upgrade_row(b, p, &row, text, pg_int(read, i, BULK_SIZE));
-    }
+    if (row.version >= b->store->rules.version)
+        return; /* a dry run goes through all of them */
+    if (pg_is_null(page, i, BULK_TEXT))
+        text = pg_is_null(page, i, BULK_SIZE) ? slice_of("{}") : SLICE_NONE;
+    upgrade_row(b, b->post, &row, text, pg_int(page, i, BULK_SIZE));
 }
 
-static void upgrade_batch(struct bulk *b, const struct pg_op *read)
-{
-    struct bulk_post *p = bulk_post_new(b);
+static void begin_page(struct bulk *b, struct pg_op *page);
+static void upgrade_slice(struct bulk *b);
 
-    upgrade_rows(b, read, p);
+static void end_page(struct bulk *b)
+{
+    struct bulk_post *p = b->post;
+    struct pg_op *next = b->next_page;
+
     if (b->o.dry_run) {
         b->pub.counts.upgraded += p->nrows;
         buf_reset(&b->failures);
@@ -238,8 +255,53 @@ static void upgrade_batch(struct bulk *b, const struct pg_op *read)
         bulk_post_free(p);
     else
         bulk_post_send(p);
+    b->post = NULL;
+    b->next_page = NULL;
+    free_query(&b->page);
     if (b->o.on_batch)
         b->o.on_batch(&b->pub.counts, b->o.arg);
+    if (next)
+        begin_page(b, next);
+    else
+        bulk_go_on(b);
+}
+
+static void on_slice(struct op *op)
+{
+    struct bulk *b = op->arg;
+
+    b->slice = NULL;
+    op_free(op);
+    upgrade_slice(b);
+}
+
+static void upgrade_slice(struct bulk *b)
+{
+    int n = pg_rows(b->page);
+
+    for (int i = 0; i < SLICE && b->page_row < n; i++)
+        upgrade_next(b);
+    if (b->page_row == n) {
+        end_page(b);
+        return;
+    }
+    b->slice = timer_start(b->store->loop, 0);
+    b->slice->done = on_slice;
+    b->slice->arg = b;
+}
+
+static void begin_page(struct bulk *b, struct pg_op *page)
+{
+    int last = pg_rows(page) - 1;
+
+    b->at_chat = pg_int(page, last, BULK_CHAT);
+    b->at_version = (int)pg_int(page, last, BULK_VERSION);
+    if (!b->o.pause_ms && b->nposts < POSTS_MAX)
+        send_read(b);
+    b->page = page;
+    b->page_row = 0;
+    b->post = bulk_post_new(b);
+    upgrade_slice(b);
 }
 
 /* --- passes --------------------------------------------------------------------------------- */
@@ -248,21 +310,18 @@ static void on_read(struct op *op)
 {
     struct bulk *b = op->arg;
     struct pg_op *read = b->query;
-    int n;
 
     if (!answered(b, read, send_read))
         return;
-    n = pg_rows(read);
-    b->all_read = n == 0;
-    if (n) {
-        b->at_chat = pg_int(read, n - 1, BULK_CHAT);
-        b->at_version = (int)pg_int(read, n - 1, BULK_VERSION);
-        if (!b->o.pause_ms && b->nposts < POSTS_MAX)
-            send_read(b);
-        upgrade_batch(b, read);
+    if (pg_rows(read) == 0) {
+        b->all_read = true;
+        op_free(op);
+        bulk_go_on(b);
+    } else if (b->page) {
+        b->next_page = read;
+    } else {
+        begin_page(b, read);
     }
-    op_free(op);
-    bulk_go_on(b);
 }
 
 static void send_read(struct bulk *b)
@@ -301,7 +360,7 @@ static void pass_over(struct bulk *b)
 
 void bulk_go_on(struct bulk *b)
 {
-    if (b->query || b->timer)
+    if (b->query || b->timer || b->page)
         return;
     if (b->all_read && TAILQ_EMPTY(&b->posts))
         pass_over(b);
@@ -378,11 +437,7 @@ static void bulk_free(struct op *op)
 {
     struct bulk *b = (struct bulk *)op;
 
-    while (!TAILQ_EMPTY(&b->posts))
-        bulk_post_free(TAILQ_FIRST(&b->posts));
-    op_free(b->timer);
-    if (b->query)
-        op_free(&b->query->op);
+    let_go(b);
     buf_release(&b->failures);
     free(b->who);
     free(b);

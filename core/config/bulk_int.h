@@ -39,10 +39,15 @@ struct bulk {
     int at_version;
     bool all_read;
     bool another_pass;   /* somebody else wrote */
-    struct pg_op *query; /* everything but posts */
+    struct pg_op *query; /* on its way: everything but posts */
     struct op *timer;    /* a pause, or before another try */
     void (*then)(struct bulk *bulk);
-    int tries; /* failed in a row */
+    struct pg_op *page;      /* the batch being upgraded */
+    int page_row;            /* of it, the next */
+    struct bulk_post *post;  /* where its documents go */
+    struct op *slice;        /* between two slices of it */
+    struct pg_op *next_page; /* or NULL: read meanwhile */
+    int tries;               /* failed in a row */
     TAILQ_HEAD(, bulk_post) posts;
     int nposts;
     struct buf failures; /* of the batch in hand: members of a JSON array */

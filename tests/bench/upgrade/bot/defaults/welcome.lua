@@ -1,0 +1,5 @@
+return {
+  on = true,
+  text = "Welcome!",
+  delete_after = 0,
+}

@@ -1,0 +1,3 @@
+return function(config)
+  config.warn.limit, config.warn_limit = config.warn_limit, nil
+end
