@@ -26,7 +26,7 @@ struct command {
 };
 
 extern const struct command cmd_check, cmd_config, cmd_dev, cmd_migrate, cmd_run,
-    cmd_simulate, cmd_version;
+    cmd_simulate, cmd_types, cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */
 struct arguments {

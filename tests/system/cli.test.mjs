@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { environment, folder, Host, password, run, says, tokenOf } from "./lib/host.mjs";
 import { atEnd, freePort } from "./lib/program.mjs";
 
-const commands = ["run", "dev", "simulate", "migrate", "check", "version"];
+const commands = ["run", "dev", "simulate", "migrate", "check", "types", "version"];
 const nowhere = { url: "postgres://u@127.0.0.1:1/d", base: "http://127.0.0.1:1", bot: 7 };
 const env = (more) => environment(nowhere, more);
 
