@@ -11,34 +11,79 @@ local function place(ctx, path)
   return section, path:match("[^.]+$")
 end
 
+-- The setting at a path. Private ones are not for people in a chat: as if there
+-- were none.
 local function find(path)
   for _, setting in ipairs(bot.settings()) do
-    if setting.path == path then return setting end
+    if setting.path == path and not setting.private then return setting end
   end
 end
 
-local function shown(json)
-  return "<code>" .. markup.escape(markup.cut(json, 300)) .. "</code>"
+local function no_setting(path)
+  return markup.cut(('there is no setting "%s"'):format(path), 1000)
 end
 
-local function value_of(ctx, path)
-  local section, key = place(ctx, path)
-  return shown(cjson.encode(section[key]))
+-- One element of a list, so that /set would take it.
+local function element(value)
+  if type(value) ~= "string" then return cjson.encode(value) end
+  if value == "" or value:find('^[%s["]') or value:find("[,%c]") or value:find("%s$") then
+    return cjson.encode(value)
+  end
+  return value
+end
+
+-- A value as people write it: lists with commas, unless they hold lists.
+local function written(value, setting, say)
+  if value == nil or value == cjson.null then return say.none end
+  if setting.type ~= "list" or not setting.of or setting.of == "list" or setting.of == "map" then
+    return cjson.encode(value)
+  end
+  local parts = {}
+  for _, v in ipairs(value) do parts[#parts + 1] = element(v) end
+  return #parts > 0 and table.concat(parts, ", ") or say.empty
+end
+
+local function shown(value, setting, say)
+  local text = "<code>" .. markup.escape(markup.cut(written(value, setting, say), 300)) .. "</code>"
+  return setting.unit and text .. " " .. markup.escape(setting.unit) or text
+end
+
+local function value_of(ctx, setting)
+  local section, key = place(ctx, setting.path)
+  return shown(section[key], setting, texts.of(ctx))
+end
+
+local function about(setting)
+  local text = setting.allowed
+  if setting.help then text = setting.help .. "; " .. text end
+  if setting.label then text = setting.label .. ": " .. text end
+  return text
 end
 
 local function describe(ctx, setting)
   local say = texts.of(ctx)
   local mark = ctx:is_set(setting.path) and "✎ " or ""
-  local about = setting.allowed
-  if setting.help then about = setting.help .. "; " .. about end
-  return ("%s%s: %s (%s: %s)\n%s"):format(mark, setting.path, value_of(ctx, setting.path),
-    say.default, shown(setting.default_json), markup.escape(markup.cut(about, 300)))
+  local default = shown(cjson.decode(setting.default_json), setting, say)
+  return ("%s%s: %s (%s: %s)\n%s"):format(mark, setting.path, value_of(ctx, setting), say.default,
+    default, markup.escape(markup.cut(about(setting), 300)))
+end
+
+local function heading(setting)
+  local text = "<b>" .. markup.escape(markup.cut(setting.section_label, 100)) .. "</b>"
+  if setting.section_help then
+    text = text .. ": " .. markup.escape(markup.cut(setting.section_help, 300))
+  end
+  return text .. "\n"
 end
 
 local function show(ctx)
-  local parts = {}
+  local parts, section = {}, nil
   for _, setting in ipairs(bot.settings()) do
-    parts[#parts + 1] = describe(ctx, setting)
+    if not setting.private then
+      local begins = setting.section ~= section and setting.section_label
+      section = setting.section
+      parts[#parts + 1] = (begins and heading(setting) or "") .. describe(ctx, setting)
+    end
   end
   parts[#parts + 1] = texts.of(ctx).legend
   for _, page in ipairs(markup.pages(parts)) do
@@ -62,12 +107,14 @@ bot.command("set", "Change a setting: /set welcome.enabled off", function(ctx)
   local say = texts.of(ctx)
   local path, text = ctx.match:match("^(%S+)%s+(.+)$")
   if not path then return ctx:reply(say.set_usage) end
+  local setting = find(path)
+  if not setting then return ctx:reply(no_setting(path)) end
   local value, problem = bot.parse_setting(path, text)
   if value == nil then return ctx:reply(markup.cut(problem, 1000)) end
   local section, key = place(ctx, path)
   section[key] = value
   -- Saved before this is sent: it can't say so when it is not true.
-  ctx:reply(say.is_now:format(path, value_of(ctx, path)), { parse_mode = "HTML" })
+  ctx:reply(say.is_now:format(path, value_of(ctx, setting)), { parse_mode = "HTML" })
 end)
 
 bot.command("reset", "Take a setting back to its default: /reset welcome.text", function(ctx)
@@ -75,11 +122,9 @@ bot.command("reset", "Take a setting back to its default: /reset welcome.text", 
   local say = texts.of(ctx)
   local path = ctx.args[1]
   if not path then return ctx:reply(say.reset_usage) end
-  if not find(path) then
-    local _, problem = bot.parse_setting(path, "")
-    return ctx:reply(markup.cut(problem, 1000))
-  end
+  local setting = find(path)
+  if not setting then return ctx:reply(no_setting(path)) end
   local section, key = place(ctx, path)
   section[key] = nil
-  ctx:reply(say.is_reset:format(path, value_of(ctx, path)), { parse_mode = "HTML" })
+  ctx:reply(say.is_reset:format(path, value_of(ctx, setting)), { parse_mode = "HTML" })
 end)

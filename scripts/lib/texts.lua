@@ -17,6 +17,8 @@ local en = {
   you = "You",
   sender = "Sender of that message",
   default = "default",
+  none = "none",
+  empty = "(empty)",
   set_usage = "Send /set, a setting and its value, for example:\n/set welcome.enabled off\n\n"
     .. "/settings shows them all.",
   reset_usage = "Send /reset and a setting, for example:\n/reset welcome.text",

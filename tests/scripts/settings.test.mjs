@@ -9,9 +9,12 @@ const line = (text, path) => text.split("\n").find((l) => l.includes(`${path}:`)
 
 test("settings: each with its value, its default and what is allowed", async () => {
   const message = await bot.ask(alice, "/settings");
-  assert.match(message.text, /^language\.code: "en" \(default: "en"\)\nwhat the bot speaks in this chat; one of en, de$/m);
+  assert.match(message.text, /^language\.code: "en" \(default: "en"\)\nLanguage: what the bot speaks in this chat; one of en, de$/m);
   assert.match(message.text, /^welcome\.enabled: true \(default: true\)\n.*true or false$/m);
   assert.match(message.text, /^welcome\.text: "Welcome to \{chat\}, \{name\}!" .*\n.*text of 1 to 1000 characters$/m);
+  assert.match(message.text, /^Welcome: what people who join a group are told\nwelcome\.enabled: true/m);
+  assert.equal(message.text.match(/^Welcome: /gm).length, 1);
+  assert.deepEqual(entities(message, "bold"), ["Welcome"]);
   assert.equal(entities(message, "code").length, 6);
 });
 
@@ -46,7 +49,7 @@ test("set: text with markup, quotes, emoji and line breaks is kept as it is", as
   assert.deepEqual(entities(message, "bold"), []);
   assert.equal((await bot.stored(alice)).welcome.text, text);
   const all = await bot.ask(alice, "/settings");
-  assert.deepEqual(entities(all, "bold"), []);
+  assert.deepEqual(entities(all, "bold"), ["Welcome"]);
   assert.ok(entities(all, "code").includes(JSON.stringify(text)));
 });
 
