@@ -327,6 +327,8 @@ void host_stop(struct host *host, bool hurry)
     if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
         return;
     host->state = HOST_STOPPING;
+    upgrades_free(host->upgrades);
+    host->upgrades = NULL;
     op_free(host->step);
     host->step = NULL;
     intake_stop(host->intake);

@@ -95,6 +95,12 @@ bool host_follow_configs(struct host *host, struct err *err)
                             &why);
     if (!host->listener)
         return err_set(err, why.kind, "DATABASE_LISTEN_URL: %s", why.text);
+    host->upgrades = upgrades_new(host->loop, host->store,
+                                  &(struct upgrades_options){
+                                      .per_s = s->config_upgrade_per_s,
+                                      .delay_ms = -1,
+                                  });
+    upgrades_kick(host->upgrades);
     log_later(host);
     return true;
 }
@@ -102,9 +108,11 @@ bool host_follow_configs(struct host *host, struct err *err)
 void host_close_store(struct host *host)
 {
     op_free(host->stats);
+    upgrades_free(host->upgrades);
     config_listener_free(host->listener);
     config_store_free(host->store);
     host->store = NULL;
     host->listener = NULL;
+    host->upgrades = NULL;
     host->stats = NULL;
 }

@@ -8,6 +8,7 @@
 #include "bot/host.h"
 #include "bot/intake.h"
 #include "bot/lanes.h"
+#include "bot/upgrades.h"
 #include "config/listen.h"
 #include "io/pg.h"
 #include "io/watch.h"
@@ -37,6 +38,7 @@ struct host {
     struct pg *pg;
     struct config_store *store;
     struct config_listener *listener; /* from when the tables are there */
+    struct upgrades *upgrades;        /* the same */
     struct op *stats;                 /* the timer of the next line */
     struct admins *admins;
     char *username;

@@ -8,7 +8,8 @@
 
 static void use_generation(struct host *host, struct generation *gen)
 {
-    generation_unref(host->gen);
+    struct generation *old = host->gen;
+
     host->gen = gen;
     host->generations++;
     lanes_set_generation(host->lanes, gen);
@@ -18,6 +19,7 @@ static void use_generation(struct host *host, struct generation *gen)
                                       .arg = gen,
                                       .schema = gen->schema,
                                   });
+    generation_unref(old); /* the store has let go of its settings */
 }
 
 static struct generation *load(struct host *host, struct err *err)
@@ -78,6 +80,8 @@ static void reload(void *arg)
     lua_gc(host->vm->L, LUA_GCCOLLECT);
     log_info("reload", "reloaded: %d files, %d handlers", host->gen->files,
              host->gen->handlers.n);
+    if (host->upgrades)
+        upgrades_kick(host->upgrades);
     if (host->state == HOST_STARTING) /* its end tells Telegram */
         return;
     host_sync_commands(host);

@@ -138,6 +138,12 @@ struct config_op *config_fetch(struct config_store *store, int64_t chat_id,
     return op;
 }
 
+uint32_t config_sections(const struct config_store *store,
+                         const struct setting *schema, uint32_t sections)
+{
+    return schema == store->rules.schema ? sections : UINT32_MAX;
+}
+
 void config_fetch_leave(struct config_op *op)
 {
     struct loading *l = op->loading;

@@ -56,11 +56,14 @@ void config_store_use(struct config_store *store,
 {
     struct buf lazy = BUF_INIT;
     uint32_t all = add_lazy(rules->schema, &lazy);
+    struct loading *l;
 
     if (rules->version != store->rules.version ||
         !slice_eq(buf_slice(&lazy), store->lazy.data)) {
         config_forget_all(store);
         store->epoch++;
+        TAILQ_FOREACH(l, &store->wanted, link)
+        l->sections = UINT32_MAX; /* their bits were those of before */
     }
     cache_drop_read_only(store->cache); /* a mended function may do better */
     store->rules = *rules;

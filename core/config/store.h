@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "config/patch.h"
+#include "config/schema.h"
 #include "io/op.h"
 #include "io/pg.h"
 
@@ -117,6 +118,10 @@ struct config_op {
  */
 struct config_op *config_fetch(struct config_store *store, int64_t chat_id,
                                uint32_t sections);
+/* What to ask config_fetch() for: these sections, in bits of a schema that may
+ * be an older one than the store's. Its bits mean something else then: all. */
+uint32_t config_sections(const struct config_store *store,
+                         const struct setting *schema, uint32_t sections);
 
 /*
  * Store the changes made to base (borrowed, referenced while it runs; patch is

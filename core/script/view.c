@@ -81,6 +81,7 @@ int view_with(lua_State *L, struct task *t, int64_t chat_id, lua_KFunction k)
     struct config_store *store = t->vm->services->store;
     const struct view *v = view_find(t, chat_id);
     struct config *config;
+    uint32_t sections;
 
     if (v) {
         view_push_self(L, v);
@@ -89,8 +90,9 @@ int view_with(lua_State *L, struct task *t, int64_t chat_id, lua_KFunction k)
         return k(L, LUA_OK, 0);
     }
     config = config_cached(store, chat_id);
-    if (!config)
-        return task_wait_ctx(L, &config_fetch(store, chat_id, 0)->op,
+    sections = config_sections(store, t->gen->schema, 0);
+    if (!config || (sections && config->partial))
+        return task_wait_ctx(L, &config_fetch(store, chat_id, sections)->op,
                              (lua_KContext)k, fetched);
     push_view(L, t, config);
     return k(L, LUA_OK, 0);
@@ -159,7 +161,8 @@ int view_load(lua_State *L, struct view *v, const struct setting *s,
               lua_KContext ctx, lua_KFunction k)
 {
     uint32_t wanted = lazy_of(s) & v->config->omitted;
-    uint32_t have = all_lazy(v->gen->schema) & ~v->config->omitted;
+    uint32_t have = all_lazy(v->gen->schema) & ~v->config->omitted, sections;
+    struct config_store *store;
 
     if (!wanted)
         return k(L, LUA_OK, ctx);
@@ -173,10 +176,10 @@ int view_load(lua_State *L, struct view *v, const struct setting *s,
     v->wanted = wanted;
     v->k = k;
     v->ctx = ctx;
-    return task_wait_ctx(
-        L,
-        &config_fetch(vm_of(L)->services->store, v->chat_id, wanted | have)->op,
-        (lua_KContext)v, loaded);
+    store = vm_of(L)->services->store;
+    sections = config_sections(store, v->gen->schema, wanted | have);
+    return task_wait_ctx(L, &config_fetch(store, v->chat_id, sections)->op,
+                         (lua_KContext)v, loaded);
 }
 
 /* --- what changed ---------------------------------------------------------------------- */
