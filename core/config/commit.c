@@ -8,7 +8,8 @@
  * When the connection breaks and no answer comes, the same write is sent again:
  * it waits for the first one, should that still be running, and finds the
  * revision changed if that was carried out. Whether it was ours that changed it is
- * then looked up (find_ours()).
+ * then looked up (find_ours()). A second silence ends it: nobody waits for ever
+ * because somebody else holds the row.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,25 @@
 #include "config/store_int.h"
 
 #define COMMIT_TRIES 10
+#define READ_ONLY_TRIES 2
 
 static void write_next(struct config_op *c);
 static void read_again(struct config_op *c);
+static void find_ours(struct config_op *c);
 
 /* --- ends -------------------------------------------------------------------------- */
+
+/* The reason goes last: it may be long. */
+static void say_unknown(const struct config_op *c, struct err *err)
+{
+    struct err why = *err;
+
+    err_clear(err);
+    err_set(err, ERR_DATABASE,
+            "it is not known whether the config of chat %lld was saved: "
+            "PostgreSQL did not answer, and asking it again failed: %s",
+            (long long)c->chat_id, why.text);
+}
 
 /* What is cached is still what is stored, unless something may have been written. */
 static void commit_failed(struct config_op *c, const struct err *why,
@@ -32,11 +47,7 @@ static void commit_failed(struct config_op *c, const struct err *why,
     if (maybe_changed || c->in_doubt)
         cache_drop(c->store->cache, c->chat_id);
     if (c->in_doubt && err.kind != ERR_CONFIG)
-        err_set(&err, ERR_DATABASE,
-                "the connection to PostgreSQL broke while the config of chat "
-                "%lld was being saved, and it can't be asked whether it was: "
-                "%s",
-                (long long)c->chat_id, why->text);
+        say_unknown(c, &err);
     config_op_failed(c, &err);
     op_complete_here(&c->op);
 }
@@ -92,6 +103,20 @@ static bool make_next(struct config_op *c, struct err *err)
     return true;
 }
 
+/* The server ended the connection, and with it what ran there. */
+static bool was_ended(const char *sqlstate)
+{
+    return strncmp(sqlstate, "57P0", 4) == 0;
+}
+
+/* What only reads is asked again, unless there was no answer in time. */
+static bool lost_its_answer(struct config_op *c, const struct pg_op *query)
+{
+    return query->op.err.kind == ERR_DATABASE &&
+           (query->maybe_done || was_ended(query->sqlstate)) &&
+           ++c->tries < COMMIT_TRIES;
+}
+
 static void on_read_again(struct op *op)
 {
     struct config_op *c = op->arg;
@@ -100,6 +125,11 @@ static void on_read_again(struct op *op)
     struct err err = op->err;
 
     c->query = NULL;
+    if (lost_its_answer(c, query)) {
+        op_free(op);
+        read_again(c);
+        return;
+    }
     if (!err.kind) {
         newer = pg_rows(query)
                     ? config_read_row(c->store, query, 0, &err)
@@ -139,13 +169,17 @@ static void on_found(struct op *op)
     int64_t revision = 0;
     bool is_current = false;
 
+    bool again = lost_its_answer(c, query);
+
     if (!err.kind && pg_rows(query)) {
         revision = pg_int(query, 0, 0);
         is_current = slice_eq(pg_value(query, 0, 1), "t");
     }
     op_free(op);
     c->query = NULL;
-    if (err.kind) {
+    if (again) {
+        find_ours(c);
+    } else if (err.kind) {
         commit_failed(c, &err, true);
     } else if (revision) {
         committed(c, revision, is_current);
@@ -164,17 +198,27 @@ static void find_ours(struct config_op *c)
     c->query->op.arg = c;
 }
 
-/* A deadlock or a serialization failure: the server took it back. */
+/* A deadlock, a serialization failure, an end: the server took it back. */
 static bool was_taken_back(const char *sqlstate)
 {
-    return strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0;
+    return strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0 ||
+           was_ended(sqlstate);
+}
+
+/* After a failover: the connection is made anew (pg.h), to the new primary. */
+static bool was_read_only(const char *sqlstate)
+{
+    return strcmp(sqlstate, "25006") == 0;
 }
 
 static void write_failed(struct config_op *c, const struct err *err,
                          const char *sqlstate, bool maybe_done)
 {
-    bool again = maybe_done || was_taken_back(sqlstate);
+    bool again = was_taken_back(sqlstate) ||
+                 (was_read_only(sqlstate) && c->tries < READ_ONLY_TRIES);
 
+    if (maybe_done)
+        again = !c->in_doubt || err->kind != ERR_TIMEOUT;
     c->in_doubt = c->in_doubt || maybe_done;
     if (!again || ++c->tries >= COMMIT_TRIES)
         commit_failed(c, err, maybe_done);
@@ -226,7 +270,7 @@ struct config_op *config_commit(struct config_store *store, struct config *base,
     c->who = xstrdup(who);
     c->flight = config_flight(store, base->chat_id);
     config_patch_copy(&c->patch, patch);
-    if (base->omitted)
+    if (base->partial)
         read_again(c);
     else if (make_next(c, &c->op.err))
         write_next(c);

@@ -324,7 +324,7 @@ static bool may_send(const struct pg *pg, const struct query *q)
 {
     const struct query *first = TAILQ_FIRST(&pg->sent);
 
-    return !first || (q->statement && first->statement);
+    return !pg->renew && (!first || (q->statement && first->statement));
 }
 
 void pg_pump(struct pg *pg)

@@ -13,6 +13,10 @@
  * connection broke fails with maybe_done set: it may have been carried out.
  * A query that gets no answer in time takes the connection with it: it is
  * closed, and what else was on its way fails the same.
+ * When the server refuses a write because it is read-only (SQLSTATE 25006), the
+ * connection is made anew as soon as nothing is on its way: after a failover
+ * another server may have its name. If that goes on, seldom (1 s doubling to
+ * 60 s); in between, reading works.
  *
  * Errors of an op: ERR_DATABASE, or ERR_TIMEOUT; the text begins with the
  * statement's name and is one line without the values of parameters.

@@ -115,6 +115,8 @@ static bool take_error(struct pg *pg, struct query *q, const PGresult *res)
     q->pub.maybe_done = fatal && q->answered;
     snprintf(q->pub.sqlstate, sizeof(q->pub.sqlstate), "%s", sqlstate);
     set_error(pg, q, res);
+    if (!strcmp(sqlstate, "25006"))
+        pg_read_only(pg);
     if (!q->serial)
         return true;
     if (who_failed(res, sqlstate) != BLAME_QUERY) {
@@ -230,10 +232,12 @@ void pg_read_answers(struct pg *pg)
             return;
         }
     }
-    /* a script that waited for this, or what waited for a script */
-    if (!q && !TAILQ_EMPTY(&pg->waiting))
-        event_active(pg->pump, EV_TIMEOUT, 1);
     tell_notifies(pg);
+    if (q || pg_renewed(pg))
+        return;
+    /* a script that waited for this, or what waited for a script */
+    if (!TAILQ_EMPTY(&pg->waiting))
+        event_active(pg->pump, EV_TIMEOUT, 1);
 }
 
 /* --- what the owner of a finished query reads ------------------------------ */

@@ -24,6 +24,8 @@
 #define STEADY_MS 5000 /* up this long, and pauses begin anew from the least */
 #define TRIES_UNSTEADY 3 /* else from here at most */
 #define ADDRESSES_PER_HOST 8
+#define RENEW_MIN_MS 1000  /* between connections that are given up ... */
+#define RENEW_MAX_MS 60000 /* ... because the server is read-only */
 
 static void greet(struct pg *pg);
 
@@ -399,6 +401,7 @@ static void close_connection(struct pg *pg)
     cancel_look_up(pg, false);
     PQfinish(pg->conn);
     pg->conn = NULL;
+    pg->renew = false;
 }
 
 void pg_lost(struct pg *pg, const char *reason)
@@ -426,6 +429,32 @@ void pg_lost(struct pg *pg, const char *reason)
     pg_deadlines_changed(pg);
     if (tell && pg->on_state)
         pg->on_state(false, pg->reason, pg->on_state_arg);
+}
+
+/* The longer it lasts, the less often; pauses begin anew when it was over. */
+void pg_read_only(struct pg *pg)
+{
+    int64_t now = loop_now_ms(), passed = now - pg->renewed_ms;
+
+    if (pg->renewed_ms && passed < pg->renew_pause_ms)
+        return;
+    if (!pg->renewed_ms || passed > 2 * RENEW_MAX_MS)
+        pg->renew_pause_ms = RENEW_MIN_MS;
+    else if (pg->renew_pause_ms < RENEW_MAX_MS / 2)
+        pg->renew_pause_ms *= 2;
+    else
+        pg->renew_pause_ms = RENEW_MAX_MS;
+    pg->renewed_ms = now;
+    pg->renew = true;
+}
+
+bool pg_renewed(struct pg *pg)
+{
+    if (!pg->renew || pg->phase != PG_UP)
+        return false;
+    pg_lost(pg, "the server is read-only; connecting anew, as another one may "
+                "have taken its place");
+    return true;
 }
 
 void pg_connect_init(struct pg *pg)

@@ -120,6 +120,9 @@ struct pg {
     struct evdns_base *dns;
     struct pg_lookup *lookup;
     int tries;              /* that failed in a row */
+    bool renew;             /* once nothing is on its way */
+    int64_t renewed_ms;     /* when that was last asked for; 0: never */
+    int64_t renew_pause_ms; /* before it is again */
     int64_t up_ms, down_ms; /* when it last became so */
     char fatal[300];        /* the server's last word, as it came */
     char reason[700];       /* of being down, as told */
@@ -151,6 +154,11 @@ void pg_connect_init(struct pg *pg);
 void pg_connect_release(struct pg *pg);
 /* Close the connection and begin anew; reason is cleaned here. */
 void pg_lost(struct pg *pg, const char *reason);
+/* The server is read-only: is there another one by now? */
+void pg_read_only(struct pg *pg);
+/* Nothing is on its way: begin anew if that is to be. True: the connection is
+ * lost. */
+bool pg_renewed(struct pg *pg);
 /* Send what libpq holds back. False: the connection is lost. */
 bool pg_flush(struct pg *pg);
 
