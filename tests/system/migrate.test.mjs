@@ -7,6 +7,7 @@ import { until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
 const place = world();
+const own = ["0001_chat_configs.sql", "0002_config_history.sql"]; // the host's files
 const a = { "scripts/a.lua": says("hi", "hello") };
 
 const migrate = (url, dir, ...args) => new Host(["migrate", dir, ...args], { env: { DATABASE_URL: url } });
@@ -23,13 +24,13 @@ describe("migrate", { concurrency: 3 }, () => {
       "migrations/schema/0002_more.sql": "-- with 'quotes', $1 and \\backslash\nINSERT INTO notes SELECT max(id) + 1 FROM notes;",
     });
     assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(),
-      /would apply 0001_chat_configs\.sql \(moonpost\)[^]*would apply 0001_notes\.sql \(bot\)[^]*would apply 0002_more\.sql \(bot\)[^]*3 schema migrations would be applied/);
+      /would apply 0001_chat_configs\.sql \(moonpost\)[^]*would apply 0001_notes\.sql \(bot\)[^]*would apply 0002_more\.sql \(bot\)[^]*\n4 schema migrations would be applied/);
     assert.ok(!(await tables(db)).includes("chat_configs"));
-    assert.match(await migrate(db.url, home.dir).succeeds(), /3 schema migrations applied\.\n$/);
+    assert.match(await migrate(db.url, home.dir).succeeds(), /^4 schema migrations applied\.\n/m);
     assert.deepEqual(await db.query("SELECT id FROM notes ORDER BY 1"), [{ id: 1 }, { id: 2 }]);
     assert.match(await migrate(db.url, home.dir).succeeds(), /^The database is up to date\.\n$/);
     assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(), /^The database is up to date\.\n$/);
-    assert.deepEqual((await applied(db)).map((r) => r.name), ["0001_chat_configs.sql", "0001_notes.sql", "0002_more.sql"]);
+    assert.deepEqual((await applied(db)).map((r) => r.name), [...own, "0001_notes.sql", "0002_more.sql"]);
 
     home.write("migrations/schema/0002_more.sql", "SELECT 1");
     const changed = /^moonpost: migrations\/schema\/0002_more\.sql: it was changed after it was applied; put the change in a new migration[^\n]*\n$/;
@@ -53,7 +54,7 @@ describe("migrate", { concurrency: 3 }, () => {
       const said = await migrate(db.url, home.dir).fails();
       assert.match(said, pattern);
       assert.match(said, /^moonpost: migrations\/schema\/0002_x\.sql: [^\n]*\n$/m);
-      assert.deepEqual(await tables(db), ["chat_configs", "ok", "schema_migrations"], sql);
+      assert.deepEqual(await tables(db), ["chat_configs", "config_failures", "config_history", "ok", "schema_migrations"], sql);
     }
     home.write("migrations/schema/0002_x.sql", "CREATE TABLE half (id INT);");
     assert.match(await migrate(db.url, home.dir).succeeds(), /1 schema migrations applied/);
@@ -83,7 +84,7 @@ describe("migrate", { concurrency: 3 }, () => {
     });
     await Promise.all([1, 2, 3, 4].map(() => migrate(db.url, home.dir).succeeds()));
     assert.deepEqual(await db.query("SELECT n FROM log ORDER BY n"), [{ n: 2 }, { n: 3 }]);
-    assert.equal((await applied(db)).length, 4);
+    assert.equal((await applied(db)).length, own.length + 3);
   });
 
   test("what a Python bot has made is taken over", async (t) => {
