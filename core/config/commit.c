@@ -11,6 +11,7 @@
  * then looked up (find_ours()). A second silence ends it: nobody waits for ever
  * because somebody else holds the row.
  */
+#include <event2/util.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #include "config/store_int.h"
 
 #define COMMIT_TRIES 10
+#define CONFLICTS_MAX 200
+#define PAUSE_MAX_MS 16
 #define READ_ONLY_TRIES 2
 
 static void write_next(struct config_op *c);
@@ -61,20 +64,6 @@ static void committed(struct config_op *c, int64_t revision, bool is_current)
     else
         cache_drop(c->store->cache, c->chat_id);
     op_complete_here(&c->op);
-}
-
-static bool another_try(struct config_op *c)
-{
-    struct err err = ERR_INIT;
-
-    if (++c->tries < COMMIT_TRIES)
-        return true;
-    err_set(&err, ERR_DATABASE,
-            "the config of chat %lld is being written by others all the time; "
-            "nothing was saved",
-            (long long)c->chat_id);
-    commit_failed(c, &err, true);
-    return false;
 }
 
 /* --- the document to be written --------------------------------------------------------- */
@@ -142,7 +131,7 @@ static void on_read_again(struct op *op)
     }
     op_free(op);
     if (err.kind || !make_next(c, &err))
-        commit_failed(c, &err, c->tries > 0); /* somebody else has written */
+        commit_failed(c, &err, c->conflicts > 0 || c->tries > 0);
     else
         write_next(c);
 }
@@ -157,6 +146,46 @@ static void read_again(struct config_op *c)
     c->query->op.done = on_read_again;
     c->query->op.arg = c;
     buf_release(&chats);
+}
+
+/* --- somebody else has written ------------------------------------------------------- */
+
+static void on_paused(struct op *op)
+{
+    struct config_op *c = op->arg;
+
+    c->pause = NULL;
+    op_free(op);
+    read_again(c);
+}
+
+/* Two that write as fast as they can may do it in step, and one always be second:
+ * pauses by chance bring them out of it. */
+static void pause_by_chance(struct config_op *c)
+{
+    unsigned char chance;
+
+    evutil_secure_rng_get_bytes(&chance, sizeof(chance));
+    c->pause = timer_start(c->store->loop, chance % PAUSE_MAX_MS);
+    c->pause->done = on_paused;
+    c->pause->arg = c;
+}
+
+static void conflict(struct config_op *c)
+{
+    struct err err = ERR_INIT;
+
+    if (++c->conflicts == CONFLICTS_MAX) {
+        err_set(&err, ERR_DATABASE,
+                "the config of chat %lld is being written by others all the "
+                "time; nothing was saved",
+                (long long)c->chat_id);
+        commit_failed(c, &err, true);
+    } else if (c->conflicts < 3) {
+        read_again(c);
+    } else {
+        pause_by_chance(c);
+    }
 }
 
 /* --- writing ---------------------------------------------------------------------------- */
@@ -185,8 +214,7 @@ static void on_found(struct op *op)
         committed(c, revision, is_current);
     } else { /* the first one was not carried out; somebody else's was */
         c->in_doubt = false;
-        if (another_try(c))
-            read_again(c);
+        conflict(c);
     }
 }
 
@@ -245,8 +273,8 @@ static void on_written(struct op *op)
         committed(c, revision, true);
     else if (c->in_doubt)
         find_ours(c);
-    else if (another_try(c))
-        read_again(c);
+    else
+        conflict(c);
 }
 
 static void write_next(struct config_op *c)

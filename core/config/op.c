@@ -19,6 +19,7 @@ static void config_op_free(struct op *op)
 
     if (c->query)
         op_free(&c->query->op);
+    op_free(c->pause);
     if (c->flight)
         config_flight_end(c->store, c->flight);
     config_unref(c->config);

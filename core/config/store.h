@@ -104,7 +104,8 @@ struct config_op {
     struct config_patch patch;
     char *who;
     struct buf next;
-    int tries;
+    int tries, conflicts;
+    struct op *pause; /* after a conflict */
     bool in_doubt; /* a write was sent, and its answer lost */
 };
 
