@@ -135,7 +135,6 @@ static bool open_database(struct host *host, struct err *err)
                       &(struct pg_options){
                           .url = s->database_url,
                           .application_name = "moonpost",
-                          .statement_timeout_ms = s->database_timeout_ms,
                           .query_timeout_ms = s->database_timeout_ms,
                           .wait_timeout_ms = s->database_timeout_ms / 2,
                           .prepare = s->database_prepare,

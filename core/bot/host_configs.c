@@ -82,8 +82,6 @@ bool host_follow_configs(struct host *host, struct err *err)
                                 .connection = {
                                     .url = url,
                                     .application_name = "moonpost listen",
-                                    .statement_timeout_ms =
-                                        s->database_timeout_ms,
                                     .query_timeout_ms = s->database_timeout_ms,
                                     .wait_timeout_ms =
                                         s->database_timeout_ms / 2,

@@ -44,7 +44,6 @@ static bool open_database(struct tool *tool, const struct tool_options *o,
                       &(struct pg_options){
                           .url = s->database_url,
                           .application_name = o->application_name,
-                          .statement_timeout_ms = s->database_timeout_ms,
                           .query_timeout_ms = s->database_timeout_ms,
                           .wait_timeout_ms = s->database_timeout_ms,
                           .prepare = s->database_prepare,

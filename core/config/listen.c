@@ -250,6 +250,18 @@ static void on_listening(struct op *op)
         send_test(l);
 }
 
+/* When nothing can be reached, who has the other connection says so. */
+static void say_unreachable(struct config_listener *l, const char *reason)
+{
+    if (!pg_is_up(l->pg))
+        return;
+    l->said_lost = true;
+    log_warn("config",
+             "no connection to listen for changed configs; they are looked up "
+             "every %d s until there is one: %s",
+             l->poll_ms / 1000, reason);
+}
+
 static void on_state(bool up, const char *reason, void *arg)
 {
     struct config_listener *l = arg;
@@ -262,8 +274,10 @@ static void on_state(bool up, const char *reason, void *arg)
         l->listening->op.arg = l;
         return;
     }
-    if (l->state != LISTENER_LISTENING)
+    if (l->state != LISTENER_LISTENING) {
+        say_unreachable(l, reason);
         return;
+    }
     l->state = LISTENER_CONNECTING;
     drop_query(&l->looking);
     wait_to_look(l, l->poll_ms);

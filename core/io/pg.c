@@ -443,8 +443,9 @@ struct pg_op *pg_script(struct pg *pg, struct slice sql)
 static void fill_defaults(struct pg_options *o)
 {
     o->url = o->application_name = NULL; /* pg_url has them */
-    o->statement_timeout_ms = o->statement_timeout_ms ?: 10000;
     o->query_timeout_ms = o->query_timeout_ms ?: 15000;
+    o->statement_timeout_ms =
+        o->statement_timeout_ms ?: o->query_timeout_ms / 8 * 7;
     o->wait_timeout_ms = o->wait_timeout_ms ?: 5000;
     o->queue_max = o->queue_max ?: 10000;
 }

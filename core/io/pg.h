@@ -32,7 +32,9 @@ struct pg;
 struct pg_options {
     const char *url; /* postgres://… or a keyword=value string; copied */
     const char *application_name;
-    int statement_timeout_ms; /* the server's; 0: 10 000 */
+    int statement_timeout_ms; /* the server's, unless a pooler is in between; 0:
+                               * 7/8 of the next one, so that the server says
+                               * no, and the connection stays */
     int query_timeout_ms;     /* from pg_query() to the answer, waiting for a
                                * connection included; 0: 15 000 */
     int wait_timeout_ms;      /* of that: for a connection at most; 0: 5 000 */

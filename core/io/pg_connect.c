@@ -328,7 +328,7 @@ static void read_greeting(struct pg *pg)
 {
     while (!PQisBusy(pg->conn)) {
         PGresult *res = PQgetResult(pg->conn);
-        bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
+        bool ok = PQresultStatus(res) == PGRES_TUPLES_OK;
 
         if (!res) {
             come_up(pg);
@@ -371,12 +371,16 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         pg_read_answers(pg);
 }
 
-/* Settings by SET: poolers refuse the start-up parameter "options". */
+/*
+ * Not by the start-up parameter "options": poolers refuse it. Behind a pooler
+ * (which says another process number than the server) a session may be anybody's
+ * in the next moment: there the settings end with this transaction.
+ */
 static void greet(struct pg *pg)
 {
     struct event_base *base = loop_base(pg->loop);
     int fd = PQsocket(pg->conn);
-    char sql[160];
+    char sql[300];
 
     stop_watching(pg);
     pg->phase = PG_GREETING;
@@ -384,9 +388,10 @@ static void greet(struct pg *pg)
     pg->writable = event_new(base, fd, EV_WRITE, on_writable, pg);
     event_add(pg->readable, NULL);
     snprintf(sql, sizeof(sql),
-             "SET statement_timeout = %d; "
-             "SET idle_in_transaction_session_timeout = 60000",
-             pg->options.statement_timeout_ms);
+             "SELECT set_config('statement_timeout', '%d', pooled), "
+             "set_config('idle_in_transaction_session_timeout', '60000', "
+             "pooled) FROM (SELECT pg_backend_pid() <> %d AS pooled) AS here",
+             pg->options.statement_timeout_ms, PQbackendPID(pg->conn));
     if (PQsetnonblocking(pg->conn, 1) || !PQsendQuery(pg->conn, sql))
         pg_lost(pg, PQerrorMessage(pg->conn));
     else

@@ -442,7 +442,8 @@ static void test_commit__no_answer_in_time(void **state)
 {
     (void)state;
     disconnect_store();
-    connect_store(&(struct pg_options){ .query_timeout_ms = 300 });
+    connect_store(&(struct pg_options){ .query_timeout_ms = 300,
+                                        .statement_timeout_ms = 9000 });
     fetch(5);
     side_sql("BEGIN; SELECT FROM chat_configs FOR UPDATE");
     commit_badly("it is not known whether the config of chat 5 was saved: ");
