@@ -17,9 +17,11 @@ static int give_config(lua_State *L, int status, lua_KContext k)
 int bot_config(lua_State *L)
 {
     struct task *t = task_current(L);
+    lua_Integer chat_id;
     int is_int;
-    lua_Integer chat_id = lua_tointegerx(L, 1, &is_int);
 
+    lua_settop(L, 1);
+    chat_id = lua_tointegerx(L, 1, &is_int);
     if (!is_int || chat_id == 0 || lua_type(L, 1) != LUA_TNUMBER)
         return luaL_error(L,
                           "bot.config(chat_id): a chat's id is a whole number "

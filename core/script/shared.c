@@ -119,7 +119,11 @@ static void push_copy(lua_State *L, const struct setting *section)
     luaL_checkstack(L, 6, "sections are nested too deep");
     lua_createtable(L, 0, (int)section->nchildren);
     lua_pushnil(L);
-    while (lua_next(L, from)) { /* copy, key, value */
+    while (lua_next(L, from)) {           /* copy, key, value */
+        if (lua_islightuserdata(L, -1)) { /* null */
+            lua_pop(L, 1);
+            continue;
+        }
         if (lua_istable(L, -1)) {
             struct slice name;
             const struct setting *s;
@@ -138,7 +142,7 @@ static void push_copy(lua_State *L, const struct setting *section)
     }
 }
 
-static void push_key(lua_State *L, struct slice raw)
+void shared_push_key(lua_State *L, struct slice raw)
 {
     if (memchr(raw.p, '\\', raw.n))
         json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
@@ -156,7 +160,7 @@ static void lay_over(lua_State *L, const struct setting *section,
     luaL_checkstack(L, 6, "a config is nested too deep");
     json_iter_init(&it, overrides);
     while (json_iter_next(&it)) {
-        push_key(L, it.key);
+        shared_push_key(L, it.key);
         s = setting_child(section, it.key);
         if (s && s->type == SETTING_SECTION &&
             json_kind(it.value) == JSON_OBJECT) {

@@ -46,8 +46,12 @@ void shared_push_section(lua_State *L, struct generation *gen,
                          const struct setting *section, struct slice part);
 
 /* Push a copy of the defaults with everything in the object laid over, keys that no
- * setting has too, null as cjson.null.                            [-0, +1, m] */
+ * setting has too. null is nil as a default, cjson.null where it was set.
+ *                                                                 [-0, +1, m] */
 void shared_push_merged(lua_State *L, struct generation *gen,
                         struct slice document);
+
+/* Push an object's key, given raw.                                [-0, +1, m] */
+void shared_push_key(lua_State *L, struct slice raw);
 
 #endif

@@ -1,4 +1,12 @@
-/* upgrade.c - see upgrade.h. */
+/*
+ * upgrade.c - see upgrade.h.
+ *
+ * All rows of a bot go through here when it is deployed, so this is made to be
+ * fast: what was read is not decoded twice. The functions get one table; what
+ * they left in it is compared with the text that was read and with the
+ * generation's defaults, and the new text is written on the way: members that
+ * are the same are copied, byte by byte.
+ */
 #include "script/upgrade.h"
 
 #include <lauxlib.h>
@@ -7,6 +15,7 @@
 #include "base/json.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
+#include "script/shared.h"
 #include "script/vm.h"
 #include "script/watchdog.h"
 
@@ -17,177 +26,368 @@ struct upgrade {
     struct generation *gen;
     struct slice text;
     int version;
-    struct buf *document;         /* the overrides, changed step by step */
-    struct slice path[DEPTH_MAX]; /* raw keys: where compare() is */
+    size_t depth;
+    struct buf *out; /* what is written; not whole after an error */
+    struct buf json; /* one value of it */
 };
 
-/* --- the config as a plain table ---------------------------------------------------- */
+/* An object: what was read (text, and defaults under it), and what is left. */
+struct object {
+    const struct setting *section; /* NULL: of keys that no setting has */
+    struct slice text;             /* SLICE_NONE: nothing was set in it */
+    int defaults;                  /* their table's index; 0: there are none */
+    int after;                     /* the table that the functions left */
+};
 
-static void push_defaults(lua_State *L, const struct setting *section)
+enum outcome { SAME, CHANGED, EMPTIED };
+
+static enum outcome write_object(lua_State *L, struct upgrade *u,
+                                 const struct object *o);
+
+static void cut(struct buf *b, size_t len)
 {
-    luaL_checkstack(L, 4, "sections are nested too deep");
-    lua_createtable(L, 0, (int)section->nchildren);
-    for (size_t i = 0; i < section->nchildren; i++) {
-        const struct setting *s = section->children[i];
+    b->len = len;
+    b->data[len] = '\0';
+}
 
-        if (s->type == SETTING_SECTION)
-            push_defaults(L, s);
-        else
-            json_push(L, slice_of(s->def));
-        lua_setfield(L, -2, s->name);
+/* --- is a value what it was? -------------------------------------------------------- */
+
+static bool same_json(lua_State *L, int index, struct slice value);
+
+static bool same_number(lua_State *L, int index, struct slice value)
+{
+    int64_t n;
+    double d;
+
+    if (lua_type(L, index) != LUA_TNUMBER)
+        return false;
+    if (json_to_int(value, &n))
+        return lua_isinteger(L, index) && lua_tointeger(L, index) == n;
+    return !lua_isinteger(L, index) && json_to_double(value, &d) &&
+           lua_tonumber(L, index) == d;
+}
+
+static bool same_string(lua_State *L, int index, struct slice value)
+{
+    struct slice raw = json_raw(value), text;
+
+    if (lua_type(L, index) != LUA_TSTRING)
+        return false;
+    text.p = lua_tolstring(L, index, &text.n);
+    if (!raw.n || !memchr(raw.p, '\\', raw.n))
+        return raw.n == text.n && memcmp(raw.p, text.p, raw.n) == 0;
+    json_push(L, value);
+    lua_pushvalue(L, index);
+    if (lua_rawequal(L, -1, -2)) {
+        lua_pop(L, 2);
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
+/* Push the member's value of the table at index that goes with it's. */
+static void push_counterpart(lua_State *L, int index,
+                             const struct json_iter *it, lua_Integer n)
+{
+    if (it->key.p) {
+        shared_push_key(L, it->key);
+        lua_rawget(L, index);
+    } else {
+        lua_rawgeti(L, index, n);
     }
 }
 
-/* Put the overrides over the defaults in the table at the top. */
-static void lay_over(lua_State *L, const struct setting *section,
-                     struct slice overrides)
+static bool has_metatable(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+static bool has_keys(lua_State *L, int index, lua_Integer n)
+{
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        if (--n < 0) {
+            lua_pop(L, 1);
+            return false;
+        }
+    }
+    return n == 0;
+}
+
+static bool same_table(lua_State *L, int index, struct slice value)
+{
+    bool list = json_kind(value) == JSON_ARRAY, same = true;
+    struct json_iter it;
+    lua_Integer n = 0;
+
+    if (!lua_istable(L, index))
+        return false;
+    luaL_checkstack(L, 6, "a config is nested too deep");
+    json_iter_init(&it, value);
+    while (same && json_iter_next(&it)) {
+        push_counterpart(L, index, &it, ++n);
+        same = same_json(L, lua_gettop(L), it.value);
+        lua_pop(L, 1);
+    }
+    /* an empty list is known by its metatable */
+    return same && has_metatable(L, index) == (list && n == 0) &&
+           has_keys(L, index, n);
+}
+
+static bool same_json(lua_State *L, int index, struct slice value)
+{
+    switch (json_kind(value)) {
+    case JSON_NULL:
+        return lua_islightuserdata(L, index) && !lua_touserdata(L, index);
+    case JSON_BOOL:
+        return lua_isboolean(L, index) &&
+               lua_toboolean(L, index) == json_is_true(value);
+    case JSON_NUMBER: return same_number(L, index, value);
+    case JSON_STRING: return same_string(L, index, value);
+    default: return same_table(L, index, value);
+    }
+}
+
+/* Is it empty, as a list or map that the setting is? */
+static bool is_empty(const struct setting *s, struct slice value)
 {
     struct json_iter it;
-    const struct setting *s;
 
-    luaL_checkstack(L, 4, "a config is nested too deep");
-    json_iter_init(&it, overrides);
-    while (json_iter_next(&it)) {
-        json_push(L, (struct slice){ it.key.p - 1, it.key.n + 2 });
-        s = setting_child(section, it.key);
-        if (s && s->type == SETTING_SECTION &&
-            json_kind(it.value) == JSON_OBJECT) {
-            lua_pushvalue(L, -1);
-            lua_rawget(L, -3);
-            lay_over(L, s, it.value);
-        } else {
-            json_push(L, it.value);
-        }
-        lua_rawset(L, -3);
-    }
+    json_iter_init(&it, value);
+    if (json_iter_next(&it))
+        return false;
+    return s->type == SETTING_LIST
+               ? json_kind(value) == JSON_ARRAY
+               : s->type == SETTING_MAP && json_kind(value) == JSON_OBJECT;
 }
 
-static void push_merged(lua_State *L, const struct upgrade *u)
+/* The same for a setting's value: there {} and [] mean what the setting is. */
+static bool same_value(lua_State *L, int index, const struct setting *s,
+                       struct slice value)
 {
-    push_defaults(L, u->gen->schema);
-    lay_over(L, u->gen->schema, u->text);
+    return same_json(L, index, value) ||
+           (s && lua_istable(L, index) && has_keys(L, index, 0) &&
+            is_empty(s, value));
 }
 
-/* --- what the functions changed ------------------------------------------------------- */
+static bool is_section(const struct setting *s)
+{
+    return !s || s->type == SETTING_SECTION; /* a list or map is one value */
+}
 
 /* Is the value at index an object whose members are compared one by one? */
 static bool is_object(lua_State *L, int index, const struct setting *s)
 {
-    if (!lua_istable(L, index) || lua_rawlen(L, index) > 0)
-        return false;
-    if (s && s->type != SETTING_SECTION)
-        return false; /* a list or map is one value */
-    if (!lua_getmetatable(L, index))
-        return true;
-    lua_pop(L, 1); /* an empty array */
-    return false;
+    return is_section(s) && lua_istable(L, index) &&
+           lua_rawlen(L, index) == 0 &&
+           !has_metatable(L, index); /* an empty list */
 }
 
-static struct buf *push_json(lua_State *L, int index, const struct upgrade *u,
-                             size_t depth)
+/* --- writing what is left ------------------------------------------------------------- */
+
+static void add_key(lua_State *L, struct upgrade *u, int key)
+{
+    struct slice text;
+    struct err err = ERR_INIT;
+
+    text.p = lua_tolstring(L, key, &text.n);
+    if (u->out->data[u->out->len - 1] != '{')
+        buf_addc(u->out, ',');
+    if (!json_add_string(u->out, text, &err))
+        luaL_error(L, "%s in a key that an upgrade left", err.text);
+    buf_addc(u->out, ':');
+}
+
+/* The value at index, whose key is there. */
+static void add_value(lua_State *L, struct upgrade *u, const struct setting *s,
+                      int key, int index)
 {
     struct json_lua_options options = {
         .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS
     };
     struct err err = ERR_INIT;
-    struct buf *json;
 
-    index = lua_absindex(L, index);
-    json = json_push_buf(L);
-    if (!json_add_lua(L, index, &options, json, &err))
+    buf_reset(&u->json);
+    if (!json_add_lua(L, index, &options, &u->json, &err))
         luaL_error(L, "%s in what the upgrade left as \"%s\"", err.text,
-                   depth ? lua_pushlstring(L, u->path[depth - 1].p,
-                                           u->path[depth - 1].n)
-                         : "config");
-    return json;
+                   lua_tostring(L, key));
+    if (s && s->type != SETTING_SECTION)
+        setting_add_shaped(s, buf_slice(&u->json), u->out);
+    else
+        buf_add_slice(u->out, buf_slice(&u->json));
 }
 
-static void change(lua_State *L, struct upgrade *u, size_t depth,
-                   struct slice value)
+/* The members of o at key, an object before and after. */
+static enum outcome write_inner(lua_State *L, struct upgrade *u,
+                                const struct object *o, int key, int value,
+                                const struct setting *s, struct slice text)
 {
-    struct buf *next = json_push_buf(L);
+    struct object inner = { .section = s, .text = text, .after = value };
+    enum outcome outcome;
 
-    json_add_changed(next, buf_slice(u->document), u->path, depth, value);
-    buf_move(u->document, next);
-    lua_pop(L, 1);
+    if (s && o->defaults) {
+        lua_pushvalue(L, key);
+        lua_rawget(L, o->defaults);
+        inner.defaults = lua_gettop(L);
+    }
+    outcome = write_object(L, u, &inner);
+    lua_settop(L, value);
+    return outcome;
 }
 
-static bool same_value(lua_State *L, int a, int b, const struct upgrade *u,
-                       size_t depth)
+/* One that was set. Stack: key, value. */
+static bool write_member(lua_State *L, struct upgrade *u,
+                         const struct object *o, const struct json_iter *it)
 {
-    struct buf *x, *y;
-    bool same;
+    int value = lua_gettop(L), key = value - 1;
+    const struct setting *s = setting_child(o->section, it->key);
+    size_t start = u->out->len;
+    enum outcome outcome;
 
-    if (!lua_istable(L, a) || !lua_istable(L, b))
-        return lua_rawequal(L, a, b) &&
-               lua_isinteger(L, a) == lua_isinteger(L, b);
-    x = push_json(L, a, u, depth);
-    y = push_json(L, b, u, depth);
-    same = x->len == y->len && memcmp(x->data, y->data, x->len) == 0;
-    lua_pop(L, 2);
-    return same;
+    if (lua_isnil(L, value))
+        return true;
+    add_key(L, u, key);
+    if (json_kind(it->value) == JSON_OBJECT && is_object(L, value, s)) {
+        outcome = write_inner(L, u, o, key, value, s, it->value);
+    } else if (same_value(L, value, s, it->value)) {
+        outcome = SAME;
+    } else {
+        add_value(L, u, s, key, value);
+        return true;
+    }
+    if (outcome == SAME)
+        buf_add_slice(u->out, it->value);
+    else if (outcome == EMPTIED)
+        cut(u->out, start);
+    return outcome != SAME;
 }
 
-static void compare(lua_State *L, struct upgrade *u,
-                    const struct setting *section, size_t depth, int before,
-                    int after);
-
-/* The member whose key is at the top, in the objects before and after. */
-static void compare_member(lua_State *L, struct upgrade *u,
-                           const struct setting *section, size_t depth,
-                           int before, int after)
+/* One that was not set. Stack: key, value, default. */
+static bool write_other(lua_State *L, struct upgrade *u, const struct object *o)
 {
-    int key = lua_gettop(L), old = key + 2, new = key + 3;
+    int def = lua_gettop(L), value = def - 1, key = def - 2;
     const struct setting *s;
-    struct buf *name;
-    struct err err = ERR_INIT;
-    struct slice text;
+    size_t start = u->out->len;
+    bool same = false;
+    struct slice name;
 
-    text.p = lua_tolstring(L, key, &text.n);
-    s = section ? setting_child(section, text) : NULL;
-    name = json_push_buf(L); /* key + 1 */
-    if (!json_add_string(name, text, &err))
-        luaL_error(L, "%s", err.text);
-    u->path[depth++] = (struct slice){ name->data + 1, name->len - 2 };
-    lua_pushvalue(L, key);
-    lua_rawget(L, before);
-    lua_pushvalue(L, key);
-    lua_rawget(L, after);
-    if (is_object(L, old, s) && is_object(L, new, s))
-        compare(L, u, s, depth, old, new);
-    else if (lua_isnil(L, new))
-        change(L, u, depth, SLICE_NONE);
-    else if (!same_value(L, old, new, u, depth))
-        change(L, u, depth, buf_slice(push_json(L, new, u, depth)));
-    lua_settop(L, key);
+    name.p = lua_tolstring(L, key, &name.n);
+    s = setting_child(o->section, name);
+    add_key(L, u, key);
+    if (lua_istable(L, def) && is_object(L, value, s))
+        same = write_inner(L, u, o, key, value, s, SLICE_NONE) == SAME;
+    else if (s && s->def && lua_istable(L, def) &&
+             same_value(L, value, s, slice_of(s->def)))
+        same = true;
+    else
+        add_value(L, u, s, key, value);
+    if (same)
+        cut(u->out, start);
+    return !same;
 }
 
-static void compare(lua_State *L, struct upgrade *u,
-                    const struct setting *section, size_t depth, int before,
-                    int after)
+/* What was set: each member is kept, changed or gone. The keys go into seen. */
+static bool write_members(lua_State *L, struct upgrade *u,
+                          const struct object *o, int seen)
 {
-    luaL_checkstack(L, 20, "a config is nested too deep");
-    if (depth == DEPTH_MAX)
-        luaL_error(L, "a config is nested more than %d deep", DEPTH_MAX);
-    lua_pushnil(L);
-    while (lua_next(L, after)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING)
-            luaL_error(L, "an upgrade left a key that is not a text: [%s]",
-                       luaL_tolstring(L, -1, NULL));
-        compare_member(L, u, section, depth, before, after);
-    }
-    lua_pushnil(L);
-    while (lua_next(L, before)) { /* what is gone */
-        lua_pop(L, 1);
+    struct json_iter it;
+    bool changed = false;
+
+    json_iter_init(&it, o->text);
+    while (json_iter_next(&it)) {
+        shared_push_key(L, it.key);
         lua_pushvalue(L, -1);
-        if (lua_rawget(L, after) == LUA_TNIL) {
-            lua_pop(L, 1);
-            compare_member(L, u, section, depth, before, after);
-        } else {
-            lua_pop(L, 1);
-        }
+        lua_pushboolean(L, true);
+        lua_rawset(L, seen);
+        lua_pushvalue(L, -1);
+        lua_rawget(L, o->after); /* key, value */
+        if (write_member(L, u, o, &it))
+            changed = true;
+        lua_settop(L, seen);
     }
+    return changed;
+}
+
+static bool was_seen(lua_State *L, int seen, int key)
+{
+    bool was;
+
+    if (!seen)
+        return false;
+    lua_pushvalue(L, key);
+    was = lua_rawget(L, seen) != LUA_TNIL;
+    lua_pop(L, 1);
+    return was;
+}
+
+/* Is the value the default at the top, without looking into tables? */
+static bool is_default(lua_State *L, int value)
+{
+    return lua_rawequal(L, value, -1) &&
+           lua_isinteger(L, value) == lua_isinteger(L, -1);
+}
+
+/* What was not set, and is not as the defaults are. */
+static bool write_others(lua_State *L, struct upgrade *u,
+                         const struct object *o, int seen)
+{
+    int top = lua_gettop(L);
+    bool changed = false;
+
+    lua_pushnil(L);
+    while (lua_next(L, o->after)) { /* key, value */
+        if (lua_type(L, top + 1) != LUA_TSTRING)
+            luaL_error(L, "an upgrade left a key that is not a text: [%s]",
+                       luaL_tolstring(L, top + 1, NULL));
+        if (o->defaults) {
+            lua_pushvalue(L, top + 1);
+            lua_rawget(L, o->defaults);
+        } else {
+            lua_pushnil(L);
+        }
+        if (!is_default(L, top + 2) && !was_seen(L, seen, top + 1) &&
+            write_other(L, u, o))
+            changed = true;
+        lua_settop(L, top + 1);
+    }
+    return changed;
+}
+
+/*
+ * Write the object if it is not what it was: CHANGED. SAME and EMPTIED (nothing
+ * is left of what was set) write nothing.
+ */
+static enum outcome write_object(lua_State *L, struct upgrade *u,
+                                 const struct object *o)
+{
+    size_t start = u->out->len;
+    int top = lua_gettop(L), seen = 0;
+    bool changed = false;
+
+    luaL_checkstack(L, 20, "a config is nested too deep");
+    if (u->depth++ == DEPTH_MAX)
+        luaL_error(L, "a config is nested more than %d deep", DEPTH_MAX);
+    buf_addc(u->out, '{');
+    if (o->text.p) {
+        lua_createtable(L, 0, 8);
+        seen = lua_gettop(L);
+        changed = write_members(L, u, o, seen);
+    }
+    if (write_others(L, u, o, seen))
+        changed = true;
+    lua_settop(L, top);
+    u->depth--;
+    if (changed && u->out->len > start + 1) {
+        buf_addc(u->out, '}');
+        return CHANGED;
+    }
+    cut(u->out, start);
+    return changed ? EMPTIED : SAME;
 }
 
 /* --- running them ----------------------------------------------------------------------- */
@@ -212,15 +412,20 @@ static void run_steps(lua_State *L, const struct upgrade *u, int config)
 static int run(lua_State *L)
 {
     struct upgrade *u = lua_touserdata(L, 1);
+    struct object root = { .section = u->gen->schema, .text = u->text };
+    enum outcome outcome;
 
-    push_merged(L, u); /* 2 */
-    push_merged(L, u); /* 3 */
-    run_steps(L, u, 3);
-    u->document = json_push_buf(L); /* 4 */
-    buf_add_slice(u->document, u->text);
-    compare(L, u, u->gen->schema, 0, 2, 3);
-    lua_settop(L, 4);
-    return 1;
+    shared_push_merged(L, u->gen, u->text);
+    root.after = lua_gettop(L);
+    run_steps(L, u, root.after);
+    shared_push_defaults(L, u->gen, u->gen->schema);
+    root.defaults = lua_gettop(L);
+    outcome = write_object(L, u, &root);
+    if (outcome == SAME)
+        buf_add_slice(u->out, u->text);
+    else if (outcome == EMPTIED)
+        buf_adds(u->out, "{}");
+    return 0;
 }
 
 bool upgrade_config(int64_t chat_id, struct slice text, int version,
@@ -228,8 +433,14 @@ bool upgrade_config(int64_t chat_id, struct slice text, int version,
 {
     struct generation *gen = arg;
     lua_State *L = gen->L;
-    struct upgrade u = { .gen = gen, .text = text, .version = version };
+    struct upgrade u = { .gen = gen,
+                         .text = text,
+                         .version = version,
+                         .out = out,
+                         .json = BUF_INIT };
     struct buf why = BUF_INIT;
+    size_t start = out->len;
+    int top = lua_gettop(L);
     bool overran = false, ok;
 
     (void)chat_id;
@@ -238,18 +449,18 @@ bool upgrade_config(int64_t chat_id, struct slice text, int version,
     lua_pushcfunction(L, run);
     lua_pushlightuserdata(L, &u);
     watchdog_enter(L, WATCHDOG_TASK, &overran);
-    ok = lua_pcall(L, 1, 1, 0) == LUA_OK && !overran;
+    ok = lua_pcall(L, 1, 0, 0) == LUA_OK && !overran;
     watchdog_leave();
-    if (ok) {
-        buf_add_slice(out, buf_slice(u.document));
-    } else {
+    if (!ok) {
+        cut(out, start);
         if (overran)
             buf_adds(&why, "an upgrade computed for too long");
         else
             vm_add_error(L, -1, &why);
         err_set(err, ERR_SCRIPT, "%s", why.data);
     }
-    lua_pop(L, 1);
+    lua_settop(L, top);
+    buf_release(&u.json);
     buf_release(&why);
     return ok;
 }

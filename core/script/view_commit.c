@@ -97,6 +97,7 @@ static void name_chat(const struct task *t, const struct view *v,
     snprintf(id, sizeof(id), "%lld", (long long)v->chat_id);
     if (!t->views->next || strstr(err->text, id))
         return;
+    err_clear(err);
     err_set(err, plain.kind, "the config of chat %s: %s", id, plain.text);
 }
 

@@ -1,0 +1,1 @@
+return { on = true, max = option.integer{ default = 5, min = 1, max = 100 }, seconds = 10, mute = 60 }

@@ -1,0 +1,1 @@
+return { on = false, seconds = 120, kick = true, tries = 3 }

@@ -1,0 +1,1 @@
+return { words = {}, links = false, action = option.choice{ "delete", "mute", "ban", default = "delete" } }

@@ -1,0 +1,1 @@
+return { on = false, text = "Bye" }

@@ -1,0 +1,6 @@
+return {
+  lang = "en",
+  night = true,
+  rules = "",
+  log_chat = option.chat{ label = "Log" },
+}

@@ -1,0 +1,1 @@
+return { on = false, text = "Hi", delete_after = 0, buttons = {} }
