@@ -30,6 +30,9 @@ packages_node='
 nodejs           cmd  node
 npm              cmd  npm
 '
+packages_python='
+python3-psycopg2 file /usr/lib/python3/dist-packages/psycopg2/__init__.py
+'
 packages_browser='
 chromium         cmd  chromium|chromium-browser|google-chrome
 '
