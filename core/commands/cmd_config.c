@@ -3,6 +3,7 @@
  * a running bot. Here are the arguments; config_*.c have the subcommands.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,67 +12,121 @@
 #include "config_command.h"
 #include "running.h"
 
-#define MANY 1000000 /* arguments */
+#define ARGUMENTS_MANY INT_MAX
 
 struct subcommand {
     const char *name;
     config_command_fn run;
-    int min, max; /* arguments */
-    bool has_chat;
+    int min, max;  /* arguments */
+    bool has_chat; /* the first is one */
     bool has_all, has_dry_run;
     const char *arguments;
     const char *summary; /* one line */
     const char *help;    /* lines about the arguments, and what it does */
 };
 
-#define CHAT_HELP "  CHAT       a chat's id: 123456, -1001234567890\n"
-
 static const struct subcommand subcommands[] = {
-    { "get", config_get, 1, 2, true, false, false, "CHAT [PATH]",
-      "show a chat's settings, as the bot sees them",
-      CHAT_HELP
-      "  PATH       only this section or setting: antiflood, antiflood.max\n\n"
-      "* is set in this chat, the others are defaults; ? no setting has this\n"
-      "name; ! what is stored does not fit its setting.\n" },
-    { "set", config_set, 3, 3, true, false, false, "CHAT PATH VALUE", "set one",
-      CHAT_HELP
-      "  PATH       a setting: antiflood.max\n"
-      "  VALUE      as in a chat: 7, on, some text (in quotes for the shell);\n"
-      "             lists and maps as JSON: '[\"a\", \"b\"]'\n\n"
-      "It is checked as the bot checks it, and running bots use it at "
-      "once.\n" },
-    { "unset", config_unset, 1, 2, true, true, false,
-      "CHAT PATH | moonpost config unset CHAT --all", "back to the default",
-      CHAT_HELP
-      "  PATH       a setting, a section, or a stored key that no setting has\n"
-      "  --all      everything in this chat\n" },
-    { "history", config_history, 1, 1, true, false, false, "CHAT",
-      "show its revisions: when, who, what changed",
-      CHAT_HELP "\nThe newest comes first; * is the present one. "
-                "CONFIG_HISTORY says how\n"
-                "many are kept. --json: a line for each.\n" },
-    { "undo", config_undo, 1, 2, true, false, false, "CHAT [REVISION]",
-      "make an earlier revision the present one again",
-      CHAT_HELP
-      "  REVISION   one of `moonpost config history` (default: the last that "
-      "was\n"
-      "             something else than now)\n\n"
-      "It becomes a new revision, so this can be undone too.\n" },
-    { "export", config_export, 0, MANY, false, true, false,
-      "CHAT… | moonpost config export --all", "write rows as JSON lines",
-      CHAT_HELP
-      "  --all      all chats that have a row, in the order of their ids\n\n"
-      "A line is {\"chat_id\":…,\"version\":…,\"revision\":…,\"config\":{what "
-      "is set}}.\n" },
-    { "import", config_import, 0, 0, false, false, true, "< FILE",
-      "read such lines, replacing what these chats have",
-      "  --dry-run  only check, and say how many chats would change\n\n"
-      "First all lines are checked; if one is wrong, nothing is written. What "
-      "is\nequal to what is stored is not written. Of a chat that is there "
-      "twice the\nlast line counts. History keeps what was there.\n" },
-    { "stats", config_stats, 0, 0, false, false, false, "",
-      "count rows, versions, sizes, history",
-      "Reads the whole table twice: seconds for millions of rows.\n" },
+    {
+        .name = "get",
+        .run = config_get,
+        .min = 1,
+        .max = 2,
+        .has_chat = true,
+        .arguments = "CHAT [PATH]",
+        .summary = "show a chat's settings, as the bot sees them",
+        .help = "  PATH       only this section or setting: antiflood.max\n"
+                "\n"
+                "* is set in this chat, the others are defaults;\n"
+                "? no setting has this name;\n"
+                "! what is stored does not fit its setting.\n",
+    },
+    {
+        .name = "set",
+        .run = config_set,
+        .min = 3,
+        .max = 3,
+        .has_chat = true,
+        .arguments = "CHAT PATH VALUE",
+        .summary = "set a setting",
+        .help = "  PATH       a setting: antiflood.max\n"
+                "  VALUE      as in a chat: 7, on, some text (quoted for\n"
+                "             the shell); lists as JSON: '[\"a\", \"b\"]'\n"
+                "\n"
+                "It is checked as the bot checks it, and running bots use\n"
+                "it at once.\n",
+    },
+    {
+        .name = "unset",
+        .run = config_unset,
+        .min = 1,
+        .max = 2,
+        .has_chat = true,
+        .has_all = true,
+        .arguments = "CHAT PATH | moonpost config unset CHAT --all",
+        .summary = "set something back to its default",
+        .help = "  PATH       a setting, a section, or a stored key that no\n"
+                "             setting has\n"
+                "  --all      everything in this chat\n",
+    },
+    {
+        .name = "history",
+        .run = config_history,
+        .min = 1,
+        .max = 1,
+        .has_chat = true,
+        .arguments = "CHAT",
+        .summary = "show its revisions: when, who, what changed",
+        .help = "\n"
+                "The newest comes first; * is the present one.\n"
+                "CONFIG_HISTORY says how many are kept. With --json a line\n"
+                "for each.\n",
+    },
+    {
+        .name = "undo",
+        .run = config_undo,
+        .min = 1,
+        .max = 2,
+        .has_chat = true,
+        .arguments = "CHAT [REVISION]",
+        .summary = "make an earlier revision the present one again",
+        .help = "  REVISION   one of `moonpost config history` (default: the\n"
+                "             last that was something else than now)\n"
+                "\n"
+                "It becomes a new revision, so this can be undone too.\n",
+    },
+    {
+        .name = "export",
+        .run = config_export,
+        .max = ARGUMENTS_MANY,
+        .has_all = true,
+        .arguments = "CHAT… | moonpost config export --all",
+        .summary = "write rows as JSON lines",
+        .help =
+            "  --all      all chats that have a row, in order of their ids\n"
+            "\n"
+            "A line is {\"chat_id\":…,\"version\":…,\"revision\":…,\n"
+            "\"config\":{what is set}}.\n",
+    },
+    {
+        .name = "import",
+        .run = config_import,
+        .has_dry_run = true,
+        .arguments = "< FILE",
+        .summary = "read such lines, replacing what these chats have",
+        .help = "  --dry-run  only check, and say how many would change\n"
+                "\n"
+                "First all lines are checked; if one is wrong, nothing is\n"
+                "written. What is equal to what is stored is not written.\n"
+                "Of a chat that is there twice the last line counts.\n"
+                "History keeps what was there.\n",
+    },
+    {
+        .name = "stats",
+        .run = config_stats,
+        .arguments = "",
+        .summary = "count rows, versions, sizes, history",
+        .help = "Reads the whole table twice: seconds for millions of rows.\n",
+    },
 };
 
 static const struct subcommand *find(const char *name)
@@ -116,9 +171,12 @@ static void print_help(int argc, char **argv)
         print_overview(stdout);
         return;
     }
-    printf("Usage: moonpost config %s%s%s\n\n%c%s.\n\n%s\n", s->name,
-           *s->arguments ? " " : "", s->arguments, s->summary[0] - 32,
-           s->summary + 1, s->help);
+    printf("Usage: moonpost config %s%s%s\n\n%c%s.\n\n", s->name,
+           *s->arguments ? " " : "", s->arguments, s->summary[0] - 'a' + 'A',
+           s->summary + 1);
+    if (strstr(s->arguments, "CHAT"))
+        printf("  CHAT       a chat's id: 123456, -1001234567890\n");
+    printf("%s\n", s->help);
     print_common(stdout);
 }
 

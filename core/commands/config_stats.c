@@ -94,8 +94,10 @@ static void show(const struct config_statistics *s, int current,
         add_line(out, "failed to upgrade", s->failures);
         buf_adds(out, "   see the table config_failures\n");
     }
-    add_line(out, "revisions in history", s->history);
-    buf_adds(out, s->history_is_estimate ? "   about\n" : "\n");
+    buf_addf(out, "%-22s%s", "revisions in history",
+             s->history_is_estimate ? "about " : "");
+    add_count(out, s->history);
+    buf_addc(out, '\n');
     if (s->rows)
         show_sizes(s, out);
 }
