@@ -261,15 +261,26 @@ static void test_schema__elements_are_limited(void **state)
     assert_int_equal(depth, SETTING_DEPTH_MAX);
     assert_string_equal(err.text, "lists and maps are nested more than 8 deep");
     err_clear(&err);
-    s = add(root, "many", SETTING_SECTION, NULL);
-    for (int i = 0; i <= SETTINGS_MAX; i++) {
-        char name[20];
+}
 
+static void test_schema__settings_are_limited(void **state)
+{
+    struct setting *many = schema_new(), *list;
+    struct err err = ERR_INIT;
+    char name[20];
+
+    (void)state;
+    list = add(many, "list", SETTING_LIST, "[]");
+    for (int i = 1; i < SETTINGS_MAX; i++) {
         snprintf(name, sizeof(name), "n%d", i);
-        if (!schema_add(s, name, SETTING_BOOLEAN, "true", &err))
-            break;
+        add(many, name, SETTING_BOOLEAN, "true");
     }
+    assert_null(schema_add(many, "n", SETTING_BOOLEAN, "true", &err));
     assert_string_equal(err.text, "there are more than 10000 settings");
+    err_clear(&err);
+    assert_null(schema_add_element(list, SETTING_BOOLEAN, &err));
+    assert_string_equal(err.text, "there are more than 10000 settings");
+    schema_free(many);
 }
 
 /* Bits in the order of the names, whatever the order of declaring. */
@@ -815,6 +826,7 @@ int main(void)
         TEST(test_schema__defaults_are_checked),
         TEST(test_schema__a_default_in_a_list),
         TEST(test_schema__elements_are_limited),
+        cmocka_unit_test(test_schema__settings_are_limited),
         TEST(test_schema__lazy_sections),
         TEST(test_schema__private),
         TEST(test_schema__type_words),

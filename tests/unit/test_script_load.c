@@ -279,6 +279,45 @@ static void test_load__asking(void **state)
         "a handler\n");
 }
 
+/* What there is to know of a setting. */
+static void test_load__asking_for_settings(void **state)
+{
+    (void)state;
+    file("defaults/init.lua", "return { max = 5 }");
+    file("defaults/x.lua",
+         "return option.section{ label = 'X', help = 'Xs', settings = {\n"
+         "  chats = option.list{ of = option.chat{}, default = {} },\n"
+         "  deep = option.section{ private = true, settings = { n = 1 } },\n"
+         "  wait = option.number{ default = 5, unit = 'minutes' } } }");
+    script("local bot, cjson = require('bot'), require('cjson')\n"
+           "bot.command('b', function(ctx)\n"
+           "  for _, s in ipairs(bot.settings()) do\n"
+           "    local names = {}\n"
+           "    for name, value in pairs(s) do\n"
+           "      names[#names + 1] = name .. '=' .. cjson.encode(value)\n"
+           "    end\n"
+           "    table.sort(names)\n"
+           "    ctx:reply(table.concat(names, ' '))\n"
+           "  end\n"
+           "  ctx:reply(cjson.encode{ bot.parse_setting('x.chats', '5, 6') })\n"
+           "  ctx:reply(cjson.encode{ bot.parse_setting('x', '5') })\n"
+           "end)");
+    say_ok("/b");
+    expect_replies(
+        "allowed=\"a whole number\" default_json=\"5\" path=\"max\" "
+        "private=false type=\"integer\"\n"
+        "allowed=\"a list, each a chat's id\" default_json=\"[]\" of=\"chat\" "
+        "path=\"x.chats\" private=false section=\"x\" section_help=\"Xs\" "
+        "section_label=\"X\" type=\"list\"\n"
+        "allowed=\"a whole number\" default_json=\"1\" path=\"x.deep.n\" "
+        "private=true section=\"x.deep\" type=\"integer\"\n"
+        "allowed=\"a number, in minutes\" default_json=\"5\" path=\"x.wait\" "
+        "private=false section=\"x\" section_help=\"Xs\" "
+        "section_label=\"X\" type=\"number\" unit=\"minutes\"\n"
+        "[[5,6]]\n"
+        "[null,\"there is no setting \\\"x\\\"\"]\n");
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -304,6 +343,7 @@ int main(void)
         SCRIPT_TEST(test_load__generations_are_apart),
         SCRIPT_TEST(test_load__a_reload_while_a_task_runs),
         SCRIPT_TEST(test_load__asking),
+        SCRIPT_TEST(test_load__asking_for_settings),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
