@@ -15,8 +15,6 @@
 
 #include "base/json.h"
 #include "script/generation.h"
-#include "script/pattern.h"
-#include "script/source.h"
 #include "script/vm.h"
 
 static struct {
@@ -494,112 +492,8 @@ static void test_option__sections(void **state)
     lua_pop(t.vm->L, 1);
 }
 
-/* --- patterns ------------------------------------------------------------------------- */
-
-/* What Lua says of a pattern for some text; NULL: nothing. */
-static const char *lua_says(const char *pattern, const char *text)
-{
-    lua_State *L = t.vm->L;
-    const char *error = NULL;
-    static char kept[200];
-
-    lua_pushliteral(L, "");
-    lua_getfield(L, -1, "find");
-    lua_pushstring(L, text);
-    lua_pushstring(L, pattern);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        snprintf(kept, sizeof(kept), "%s", lua_tostring(L, -1));
-        error = kept;
-    }
-    lua_settop(L, 0);
-    return error;
-}
-
-/* All patterns of four characters that mean something. */
-static void test_pattern__check(void **state)
-{
-    static const char letters[] = "a%[]()^$-1bf";
-    static const char *const texts[] = { "", "a", "aa", "a]1", "-a(", "%b1" };
-    const size_t n = sizeof(letters) - 1;
-    int malformed = 0;
-
-    (void)state;
-    for (size_t i = 0; i < n * n * n * n; i++) {
-        char pattern[5] = { letters[i % n], letters[i / n % n],
-                            letters[i / n / n % n], letters[i / n / n / n],
-                            '\0' };
-        struct err err = ERR_INIT;
-
-        if (!pattern_check(pattern, &err)) {
-            malformed++;
-            continue;
-        }
-        for (size_t k = 0; k < ARRAY_LEN(texts); k++)
-            if (lua_says(pattern, texts[k]))
-                fail_msg("%s: %s", pattern, lua_says(pattern, texts[k]));
-    }
-    assert_true(malformed > 1000 && malformed < 19000);
-}
-
-/* The same words as Lua's, for texts that get there. */
-static void test_pattern__messages(void **state)
-{
-    static const struct {
-        const char *pattern, *text; /* NULL: it is well-formed */
-    } cases[] = {
-        { "[", "a" },      { "a[", "a" },          { "[^]", "a" },
-        { "%", "a" },      { "a%", "a" },          { "(", "" },
-        { ".)", "a" },     { "(a))", "a" },        { "%b", "a" },
-        { "%bx", "a" },    { "%f", "a" },          { "%fa", "a" },
-        { "%1", "a" },     { "%0", "a" },          { "(%1)", "a" },
-        { "[%", "a" },     { "[%]", "a" },         { "", NULL },
-        { "a)", NULL },    { "[]]", NULL },        { "()%1", NULL },
-        { "^%a+$", NULL }, { "%f[%w]%b()", NULL }, { "[%a_][%w_]*", NULL },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct err err = ERR_INIT;
-        bool ok = pattern_check(cases[i].pattern, &err);
-
-        if (ok != !cases[i].text)
-            fail_msg("%s: %s", cases[i].pattern, err.text);
-        if (cases[i].text && !lua_says(cases[i].pattern, cases[i].text))
-            fail_msg("%s: Lua takes it", cases[i].pattern);
-        if (cases[i].text &&
-            !strstr(lua_says(cases[i].pattern, cases[i].text), err.text))
-            fail_msg("%s: %s, and Lua: %s", cases[i].pattern, err.text,
-                     lua_says(cases[i].pattern, cases[i].text));
-    }
-}
-
-static void test_pattern__matches(void **state)
-{
-    char many[400] = "", complex[700] = "";
-    struct err err = ERR_INIT;
-
-    (void)state;
-    for (int i = 0; i < 300; i++)
-        strcat(complex, "a?");
-    assert_true(pattern_matches("^%a+$", slice_of("abc"), t.vm->L));
-    assert_false(pattern_matches("^%a+$", slice_of("ab1"), t.vm->L));
-    assert_false(pattern_matches("^%a+$", slice_of(""), t.vm->L));
-    assert_true(pattern_matches("", slice_of(""), t.vm->L));
-    for (int i = 0; i < 33; i++)
-        strcat(many, "(a)");
-    assert_false(pattern_check(many, &err));
-    assert_string_equal(err.text, "too many captures");
-    many[0] = '\0';
-    for (int i = 0; i < 299; i++)
-        strcat(many, "a");
-    assert_true(pattern_matches("^.-$", slice_of(many), t.vm->L));
-    assert_false(pattern_matches(complex, slice_of(many), t.vm->L));
-    assert_non_null(strstr(lua_says(complex, many), "too complex"));
-    assert_int_equal(lua_gettop(t.vm->L), 0);
-}
-
 /* Checking a value runs Lua: from a plain call, and within a handler's task. */
-static void test_pattern__of_a_setting(void **state)
+static void test_option__patterns_are_matched(void **state)
 {
     struct err err = ERR_INIT;
 
@@ -613,71 +507,6 @@ static void test_pattern__of_a_setting(void **state)
                         "\"a1\"");
 }
 
-/* --- lines ------------------------------------------------------------------------------- */
-
-static void test_source__key_line(void **state)
-{
-    static const struct {
-        const char *source, *path;
-        int line;
-    } cases[] = {
-        { "return { a = 1 }", "a", 1 },
-        { "return {\n a = 1,\n b = 2 }", "b", 3 },
-        { "return {\n a = 1,\n b = 2 }", "c", 0 },
-        { "return {\n a = { b = 1,\n c = 2 },\n c = 3 }", "c", 4 },
-        { "return {\n a = { b = 1,\n c = 2 },\n c = 3 }", "a.c", 3 },
-        { "return {\n ['a'] = 1;\n [\"b\"] = 2;\n [ [[c]] ] = 3 }", "b", 3 },
-        { "return {\n ['a'] = 1;\n [\"b\"] = 2;\n [ [[c]] ] = 3 }", "c", 4 },
-        { "-- return { a = 1 }\n--[[ {\na = 1 ]] return {\n a = 1 }", "a", 4 },
-        { "--[==[\n]]\n]==] return { a = 1 }", "a", 3 },
-        { "return { x = 'a = 1',\n y = \"{\\\" a = 1\",\n a = 1 }", "a", 3 },
-        { "return { x = [[\n{ a = 1\n]],\n a = 1 }", "a", 4 },
-        { "return { b == 1,\n a = 1 }", "a", 2 },
-        { "return { b, a == 1 }", "a", 0 },
-        { "return {\n a = 1,\n a = 2 }", "a", 0 }, /* which? */
-        { "local t = {\n a = 1 }\nreturn t", "a", 0 },
-        { "local t = { a = 1 }\nreturn {\n a = 1 }", "a", 3 },
-        { "local t = {}\nt.a = 1\nreturn t", "a", 0 },
-        { "local function f()\n return { a = 1 } end\nreturn { a = 1 }", "a",
-          3 },
-        { "if x then return { a = 1 } end\nreturn { a = 1 }", "a", 2 },
-        { "return option.section{ settings = {\n a = 1 } }", "a", 2 },
-        { "return option.section({ settings = {\n a = 1 } })", "a", 2 },
-        { "return { s = option.section{ settings = {\n a = 1 } } }", "s.a", 2 },
-        { "return { d = function(s) local t = { a = 1 } end,\n a = 1 }", "a",
-          2 },
-        { "return { { a = 1 },\n a = 2 }", "a", 2 },
-        { "return { l = { { a = 1 } } }", "l.a", 0 },
-        { "return {\n l = f({ a = 1 }, 2),\n a = 3 }", "a", 3 },
-        { "return {\n a = option.list{ of = option.string{},\n default = {} } "
-          "}",
-          "default", 0 },
-        { "", "a", 0 },
-        { "return {", "a", 0 },
-        { "return { a", "a", 0 },
-        { "return { a =", "a", 1 },
-        { "return { ['a", "a", 0 },
-        { "return { [[a", "a", 0 },
-        { "--[[", "a", 0 },
-        { "}}}} return { a = 1 }", "a", 1 },
-        { "end end return { a = 1 }", "a", 1 },
-    };
-    struct buf deep = BUF_INIT;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        int line = source_key_line(slice_of(cases[i].source), cases[i].path);
-
-        if (line != cases[i].line)
-            fail_msg("%s in %s: %d", cases[i].path, cases[i].source, line);
-    }
-    buf_adds(&deep, "return ");
-    for (int i = 0; i < 100; i++)
-        buf_adds(&deep, "{ a = ");
-    assert_int_equal(source_key_line(buf_slice(&deep), "b"), 0);
-    buf_release(&deep);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -689,11 +518,7 @@ int main(void)
         TEST(test_option__too_many_lazy),
         TEST(test_option__all_fields),
         TEST(test_option__sections),
-        TEST(test_pattern__check),
-        TEST(test_pattern__messages),
-        TEST(test_pattern__matches),
-        TEST(test_pattern__of_a_setting),
-        cmocka_unit_test(test_source__key_line),
+        TEST(test_option__patterns_are_matched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
