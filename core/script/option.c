@@ -29,6 +29,22 @@ static const struct option_kind kinds[] = {
 /* Keys in an option's table that a script can't write: their addresses. */
 static const char kind_key, where_key;
 
+/* Push the place in the defaults/ file that is being run, also when a function
+ * elsewhere makes the option for it: "defaults/x.lua:4: ". */
+static void push_caller(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (strncmp(ar.short_src, "defaults/", 9) == 0) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    luaL_where(L, 1);
+}
+
 /* option.integer{ … }: the same table, marked with its kind and this line. */
 static int l_option(lua_State *L)
 {
@@ -40,7 +56,7 @@ static int l_option(lua_State *L)
     lua_settop(L, 1);
     lua_pushlightuserdata(L, (void *)kind);
     lua_rawsetp(L, 1, &kind_key);
-    luaL_where(L, 1);
+    push_caller(L);
     lua_rawsetp(L, 1, &where_key);
     return 1;
 }

@@ -22,6 +22,25 @@ static struct setting *add(lua_State *L, const struct option_place *at,
     return s;
 }
 
+/* An option among the values of a list, where it can mean nothing. */
+static void check_no_option(lua_State *L, int index,
+                            const struct option_place *at)
+{
+    bool found = option_kind_of(L, index);
+
+    if (!lua_istable(L, index))
+        return;
+    lua_pushnil(L);
+    while (!found && lua_next(L, index)) {
+        found = option_kind_of(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    if (found)
+        option_fail(L, at,
+                    "a value can't be an option; what is in a list is said "
+                    "by option.list{ of = … }");
+}
+
 /* The value at index is the default. */
 static void set_default(lua_State *L, int index, const struct option_place *at,
                         struct setting *s)
@@ -32,6 +51,7 @@ static void set_default(lua_State *L, int index, const struct option_place *at,
     struct buf *json = json_push_buf(L), *shaped = json_push_buf(L);
     struct err err = ERR_INIT;
 
+    check_no_option(L, index, at);
     if (!json_add_lua(L, index, &o, json, &err))
         option_fail(L, at, "the default does not fit: %s", err.text);
     setting_add_shaped(s, buf_slice(json), shaped);

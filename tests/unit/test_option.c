@@ -41,20 +41,25 @@ static int count_registry(void)
     return n;
 }
 
+static void mkdir_in(const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "%s/%s", t.dir, name);
+    mkdir(path, 0755);
+}
+
 static int setup(void **state)
 {
     struct vm_limits limits = { .memory_max = 64 << 20,
                                 .cpu_ms = 100,
                                 .task_ms = 60000 };
-    char path[100];
 
     (void)state;
     strcpy(t.dir, "/tmp/moonpost-option-XXXXXX");
     assert_non_null(mkdtemp(t.dir));
-    snprintf(path, sizeof(path), "%s/scripts", t.dir);
-    mkdir(path, 0755);
-    snprintf(path, sizeof(path), "%s/defaults", t.dir);
-    mkdir(path, 0755);
+    mkdir_in("scripts");
+    mkdir_in("defaults");
     t.services = (struct services){ .bot_username = "", .dir = t.dir };
     t.vm = vm_new(&t.services, &limits);
     t.registry = count_registry();
@@ -310,6 +315,15 @@ static const struct {
       "= {}, of = o } }",
       "defaults/x.lua:2: x.a[][][][][][][][]: lists and maps are nested more "
       "than 8 deep" },
+    { "return {\n a = { 'b', option.string{} } }",
+      "defaults/x.lua:2: x.a: a value can't be an option; what is in a list is "
+      "said by option.list{ of = … }" },
+    { "return { a = option.map{\n default = { b = option.string{} } } }",
+      "defaults/x.lua:1: x.a: a value can't be an option; what is in a list is "
+      "said by option.list{ of = … }" },
+    { "local o = option.list{ default = {} }\no.default = o\nreturn { a = o }",
+      "defaults/x.lua:1: x.a: a value can't be an option; what is in a list is "
+      "said by option.list{ of = … }" },
     /* chats and users */
     { "return { a = option.chat{ default = 0 } }",
       "defaults/x.lua:1: x.a: the default does not fit: must be a chat's id or "
@@ -388,6 +402,21 @@ static void test_option__init(void **state)
     refuses("defaults/x-y.lua", "return { a = 1 }",
             "defaults/x-y.lua: \"x-y\" can't be a setting's name: letters, "
             "digits and _ only, not beginning with a digit");
+}
+
+/* The line is the one in defaults/, also of an option that a library makes. */
+static void test_option__made_by_a_library(void **state)
+{
+    (void)state;
+    mkdir_in("scripts/lib");
+    file("scripts/lib/o.lua", "return { most = function(n)\n  local o = "
+                              "option.integer{ default = n, max = 3 }\n"
+                              "  return o\nend }");
+    refuses("defaults/x.lua",
+            "local o = require 'o'\nreturn {\n a = o.most(3),\n"
+            " b = o.most(4),\n}",
+            "defaults/x.lua:4: x.b: the default does not fit: must be a whole "
+            "number at most 3, got 4");
 }
 
 static void test_option__too_many_lazy(void **state)
@@ -515,6 +544,7 @@ int main(void)
         TEST(test_option__refused),
         TEST(test_option__too_many_settings),
         TEST(test_option__init),
+        TEST(test_option__made_by_a_library),
         TEST(test_option__too_many_lazy),
         TEST(test_option__all_fields),
         TEST(test_option__sections),
