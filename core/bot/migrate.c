@@ -158,7 +158,8 @@ static bool is_passing(const struct err *err, const char *sqlstate)
            (!*sqlstate || strncmp(sqlstate, "08", 2) == 0 || /* connection */
             strncmp(sqlstate, "40", 2) == 0 ||               /* deadlock */
             strncmp(sqlstate, "53", 2) == 0 ||               /* resources */
-            strncmp(sqlstate, "57P", 3) == 0);               /* shutdown */
+            strcmp(sqlstate, "25006") == 0 ||  /* read-only: a failover */
+            strncmp(sqlstate, "57P", 3) == 0); /* shutdown */
 }
 
 /* file: NULL before the first. sqlstate: "" if the server did not say no. */

@@ -308,13 +308,18 @@ static void add_without(struct buf *out, const char *text, const char *secret)
     buf_adds(out, text);
 }
 
+/* What libpq goes on to say about a connection that was closed. */
+#define LIBPQ_GUESS "\n\tThis probably means the server terminated"
+
 void pg_clean(char *out, size_t size, const char *text, PGconn *conn)
 {
     struct buf buf = BUF_INIT;
+    const char *guess;
     size_t n = 0;
 
     add_without(&buf, text, conn ? PQpass(conn) : NULL);
-    for (const char *p = buf.data; *p && n + 3 < size; p++) {
+    guess = strstr(buf.data, LIBPQ_GUESS);
+    for (const char *p = buf.data; *p && p != guess && n + 3 < size; p++) {
         if (!isspace((unsigned char)*p)) {
             out[n++] = *p;
             continue;
