@@ -10,6 +10,29 @@
 #include "script/generation.h"
 #include "script/json_lua.h"
 
+void shared_push_key(lua_State *L, struct slice raw)
+{
+    if (memchr(raw.p, '\\', raw.n))
+        json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
+    else
+        lua_pushlstring(L, raw.p, raw.n);
+}
+
+/* json_push() makes ready for a value of any size; most are scalars. */
+void shared_push_json(lua_State *L, struct slice value)
+{
+    int64_t n;
+
+    if (*value.p == '"')
+        shared_push_key(L, (struct slice){ value.p + 1, value.n - 2 });
+    else if (*value.p == 't' || *value.p == 'f')
+        lua_pushboolean(L, *value.p == 't');
+    else if (*value.p != '{' && *value.p != '[' && json_to_int(value, &n))
+        lua_pushinteger(L, n);
+    else
+        json_push(L, value);
+}
+
 /* --- the defaults ----------------------------------------------------------------- */
 
 static void push_defaults(lua_State *L, const struct setting *section)
@@ -29,19 +52,21 @@ static void push_defaults(lua_State *L, const struct setting *section)
 
 struct shared *shared_of(lua_State *L, struct generation *gen)
 {
-    struct shared *shared;
+    struct shared *shared = gen->shared;
+    int defaults, derived;
 
-    if (gen->shared)
-        return gen->shared;
+    if (shared)
+        return shared;
     push_defaults(L, gen->schema);
-    lua_newtable(L); /* defaults, derived */
-    shared = xalloc(sizeof(*shared));
+    defaults = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    derived = luaL_ref(L, LUA_REGISTRYINDEX);
+    shared = xalloc(sizeof(*shared)); /* from here on nothing raises */
     shared->L = gen->L;
-    shared->defaults_ref = shared->derived_ref = LUA_NOREF;
+    shared->defaults_ref = defaults;
+    shared->derived_ref = derived;
     TAILQ_INIT(&shared->derived);
     gen->shared = shared;
-    shared->derived_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    shared->defaults_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     return shared;
 }
 
@@ -100,7 +125,7 @@ void shared_push_section(lua_State *L, struct generation *gen,
         if (s->type == SETTING_SECTION)
             shared_push_section(L, gen, s, fits ? value : SLICE_NONE);
         else
-            json_push(L, fits ? value : slice_of(s->def));
+            shared_push_json(L, fits ? value : slice_of(s->def));
         if (lua_islightuserdata(L, -1)) {
             lua_pop(L, 1);
             lua_pushnil(L);
@@ -142,14 +167,6 @@ static void push_copy(lua_State *L, const struct setting *section)
     }
 }
 
-void shared_push_key(lua_State *L, struct slice raw)
-{
-    if (memchr(raw.p, '\\', raw.n))
-        json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
-    else
-        lua_pushlstring(L, raw.p, raw.n);
-}
-
 /* Put the overrides over the defaults in the table at the top. */
 static void lay_over(lua_State *L, const struct setting *section,
                      struct slice overrides)
@@ -171,7 +188,7 @@ static void lay_over(lua_State *L, const struct setting *section,
             }
             lay_over(L, s, it.value);
         } else {
-            json_push(L, it.value);
+            shared_push_json(L, it.value);
         }
         lua_rawset(L, -3);
     }

@@ -51,7 +51,9 @@ void shared_push_section(lua_State *L, struct generation *gen,
 void shared_push_merged(lua_State *L, struct generation *gen,
                         struct slice document);
 
-/* Push an object's key, given raw.                                [-0, +1, m] */
+/* Push an object's key, given raw; a value (without space around it), faster than
+ * json_push() if it is a scalar.                                  [-0, +1, m] */
 void shared_push_key(lua_State *L, struct slice raw);
+void shared_push_json(lua_State *L, struct slice value);
 
 #endif

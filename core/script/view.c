@@ -40,10 +40,6 @@ static void push_view(lua_State *L, struct task *t, struct config *config)
                         .gen = t->gen };
     luaL_setmetatable(L, VIEW_MT);
     v->config = config_ref(config);
-    lua_newtable(L);
-    lua_setiuservalue(L, view, SECTIONS);
-    lua_newtable(L);
-    lua_setiuservalue(L, view, DIRTY);
     view_push_section(L, view, t->gen->schema);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, view, ROOT);
@@ -119,20 +115,11 @@ void views_reset(lua_State *L, struct task *t)
 
 /* --- lazy sections -------------------------------------------------------------------- */
 
-static uint32_t all_lazy(const struct setting *root)
-{
-    uint32_t all = 0;
-
-    for (size_t i = 0; i < root->nchildren; i++)
-        all |= root->children[i]->lazy;
-    return all;
-}
-
 /* The lazy sections that a setting is or is in; of the root, all of them. */
 static uint32_t lazy_of(const struct setting *s)
 {
     if (!s->parent)
-        return all_lazy(s);
+        return schema_lazy_sections(s);
     while (s->parent->parent)
         s = s->parent;
     return s->lazy;
@@ -157,27 +144,38 @@ static int loaded(lua_State *L, int status, lua_KContext ctx)
     return v->k(L, LUA_OK, v->ctx);
 }
 
+static int cannot_wait(lua_State *L, const struct view *v, uint32_t wanted)
+{
+    const struct setting *s =
+        schema_lazy_section(v->gen->schema, wanted & (~wanted + 1));
+    const char *path = view_push_path(L, s);
+
+    return luaL_error(
+        L,
+        "%s is loaded when it is first read, and that can't be waited for "
+        "here (in a comparator, a gsub callback, cjson.encode): read it "
+        "before, as a statement of its own: local x = ctx.%s",
+        path, path);
+}
+
 int view_load(lua_State *L, struct view *v, const struct setting *s,
               lua_KContext ctx, lua_KFunction k)
 {
-    uint32_t wanted = lazy_of(s) & v->config->omitted;
-    uint32_t have = all_lazy(v->gen->schema) & ~v->config->omitted, sections;
-    struct config_store *store;
+    struct config_store *store = vm_of(L)->services->store;
+    uint32_t wanted = v->config->omitted, sections;
 
+    if (wanted)
+        wanted &= lazy_of(s);
     if (!wanted)
         return k(L, LUA_OK, ctx);
     if (!lua_isyieldable(L))
-        return luaL_error(
-            L,
-            "%s is loaded when it is first read, and that can't be waited for "
-            "here (in a comparator, a gsub callback, cjson.encode): read it "
-            "before, as a statement of its own: local x = ctx.%s",
-            view_push_path(L, s), view_push_path(L, s));
+        return cannot_wait(L, v, wanted);
     v->wanted = wanted;
     v->k = k;
     v->ctx = ctx;
-    store = vm_of(L)->services->store;
-    sections = config_sections(store, v->gen->schema, wanted | have);
+    /* also those that it has: the answer takes the place of what there is */
+    sections = schema_lazy_sections(v->gen->schema) & ~v->config->omitted;
+    sections = config_sections(store, v->gen->schema, wanted | sections);
     return task_wait_ctx(L, &config_fetch(store, v->chat_id, sections)->op,
                          (lua_KContext)v, loaded);
 }
@@ -248,7 +246,7 @@ static void forget_dirty(lua_State *L, struct view *v)
     if (!v->dirty)
         return;
     view_push_self(L, v);
-    lua_newtable(L);
+    lua_pushnil(L);
     lua_setiuservalue(L, -2, DIRTY);
     lua_pop(L, 1);
     v->dirty = false;
@@ -284,10 +282,12 @@ void view_refill(lua_State *L, struct view *v)
 
     config_patch_apply(&v->patch, v->config->text, document);
     view_push_self(L, v);
-    lua_getiuservalue(L, -1, SECTIONS); /* document, view, sections */
-    for (lua_Integer i = 1; lua_rawgeti(L, top + 3, i) == LUA_TTABLE; i++) {
-        view_refill_section(L, top + 2, top + 4, buf_slice(document));
+    lua_getiuservalue(L, -1, SECTIONS); /* document, view, mt */
+    while (lua_istable(L, top + 3)) {
+        view_refill_section(L, top + 2, top + 3, buf_slice(document));
         lua_settop(L, top + 3);
+        lua_rawgeti(L, top + 3, BEFORE);
+        lua_replace(L, top + 3);
     }
     lua_settop(L, top);
 }

@@ -1,6 +1,7 @@
 /* view_assign.c - assigning to sections of a config view: checked here. See
  * view_int.h. */
 #include "script/lazy.h"
+#include "script/shared.h"
 #include "script/view_int.h"
 
 void view_own_values(lua_State *L, int mt)
@@ -34,7 +35,7 @@ void view_push_value(lua_State *L, int view, const struct setting *node,
         view_push_container(L, view, node, json);
         return;
     }
-    json_push(L, json);
+    shared_push_json(L, json);
     if (lua_islightuserdata(L, -1)) {
         lua_pop(L, 1);
         lua_pushnil(L);

@@ -4,12 +4,13 @@
  * A proxy's metatable holds besides its metamethods:
  *   [VIEW] the view   [NODE] the setting (light userdata)   [VALUES] the table
  *   [SHARED] of a section: true while its values are the generation's defaults
+ *   [BEFORE] of a section: the metatable of the one made before it, or nil
  *   [OWNER], [PARENT] of a table within a list or map: the metatables of that list
  *   or map, and of what it is directly in
  *   [STATE] of a list, a map or a table in it: REPLACED, another value was assigned
  *   to its setting; STALE, the config was read anew, and this is no part of it
- * The view's user values: ROOT, the proxy; SECTIONS, metatables of the sections
- * made so far; DIRTY, lists and maps changed in place: metatable → true.
+ * The view's user values: ROOT, the proxy; SECTIONS, the metatable of the section
+ * made last; DIRTY, lists and maps changed in place: metatable → true, or nil.
  *
  * What has not been made yet is not in the patch: to assign to it, it is made.
  */
@@ -23,7 +24,16 @@
 #include "script/json_lua.h"
 #include "script/view.h"
 
-enum slot { VIEW = 1, NODE, VALUES, SHARED, OWNER = SHARED, PARENT, STATE };
+enum slot {
+    VIEW = 1,
+    NODE,
+    VALUES,
+    SHARED,
+    BEFORE,
+    OWNER = SHARED,
+    PARENT = BEFORE,
+    STATE,
+};
 enum uservalue { ROOT = 1, SECTIONS, DIRTY };
 enum state { REPLACED = 1, STALE };
 
@@ -80,6 +90,7 @@ void view_push_proxy(lua_State *L, int view, const struct setting *node,
                      const luaL_Reg *metamethods);
 /* Give the proxy with this metatable the values at the top, which are popped. */
 void view_set_values(lua_State *L, int mt);
+/* Its STATE, 0 for none. */
 int view_slot_state(lua_State *L, int mt);
 /* Metamethods. */
 int view_proxy_len(lua_State *L);

@@ -28,13 +28,24 @@ static void push_owner(lua_State *L, int mt)
     lua_pushvalue(L, mt);
 }
 
+/* Push DIRTY, made if there is none yet. */
+static void push_dirty(lua_State *L, int view)
+{
+    if (lua_getiuservalue(L, view, DIRTY) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, view, DIRTY);
+}
+
 void view_mark_dirty(lua_State *L, int mt)
 {
     int top = lua_gettop(L);
-    struct view *v = view_push_of(L, mt); /* view */
+    struct view *v = view_push_of(L, mt);
 
-    lua_getiuservalue(L, -1, DIRTY); /* view, dirty */
-    push_owner(L, mt);               /* view, dirty, owner */
+    push_dirty(L, top + 1);
+    push_owner(L, mt); /* view, dirty, owner */
     if (view_slot_state(L, top + 3) == 0) {
         v->dirty = true;
         lua_pushboolean(L, true);
@@ -46,11 +57,12 @@ void view_mark_dirty(lua_State *L, int mt)
 bool view_is_dirty(lua_State *L, int view, int proxy)
 {
     int top = lua_gettop(L);
-    bool dirty;
+    bool dirty = false;
 
-    lua_getiuservalue(L, view, DIRTY);
-    lua_getmetatable(L, proxy);
-    dirty = lua_rawget(L, -2) != LUA_TNIL;
+    if (lua_getiuservalue(L, view, DIRTY) == LUA_TTABLE) {
+        lua_getmetatable(L, proxy);
+        dirty = lua_rawget(L, -2) != LUA_TNIL;
+    }
     lua_settop(L, top);
     return dirty;
 }
@@ -62,7 +74,7 @@ void view_detach(lua_State *L, int view, int index)
     if (lua_istable(L, index) && lua_getmetatable(L, index)) {
         lua_pushinteger(L, REPLACED);
         lua_rawseti(L, -2, STATE);
-        lua_getiuservalue(L, view, DIRTY); /* mt, dirty */
+        push_dirty(L, view); /* mt, dirty */
         lua_insert(L, -2);
         lua_pushnil(L); /* dirty, mt, nil */
         lua_rawset(L, -3);

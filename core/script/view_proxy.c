@@ -87,7 +87,7 @@ void view_push_proxy(lua_State *L, int view, const struct setting *node,
     int values = lua_gettop(L), mt;
 
     lua_createtable(L, 0, 0);
-    lua_createtable(L, 4, 8); /* values, proxy, mt */
+    lua_createtable(L, 5, 4); /* values, proxy, mt */
     mt = lua_gettop(L);
     for (const luaL_Reg *m = metamethods; m->name; m++) {
         lua_pushcfunction(L, m->func);

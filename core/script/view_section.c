@@ -120,7 +120,7 @@ static int section_child(lua_State *L)
     return view_load(L, v, child, (lua_KContext)child, make_child);
 }
 
-/* --- pairs, JSON --------------------------------------------------------------------- */
+/* --- pairs -------------------------------------------------------------------------- */
 
 /* Make all that the section at 1 has. */
 static void make_all(lua_State *L, const struct setting *node)
@@ -181,21 +181,10 @@ static int section_pairs(lua_State *L)
     return view_load(L, v, view_node(L, mt), 0, pairs_loaded);
 }
 
-static int section_jsonvalue(lua_State *L)
-{
-    int mt = view_mt(L);
-
-    if (!view_has_ended(view_of(L, mt)))
-        make_all(L, view_node(L, mt));
-    lua_settop(L, 1);
-    return view_proxy_jsonvalue(L);
-}
-
+/* # is 0, and JSON is written by way of pairs(). */
 static const luaL_Reg section_metamethods[] = {
     { "__newindex", view_section_newindex },
-    { "__len", view_proxy_len },
     { "__pairs", section_pairs },
-    { "__jsonvalue", section_jsonvalue },
     { NULL, NULL },
 };
 
@@ -239,9 +228,9 @@ void view_push_section(lua_State *L, int view, const struct setting *node)
         lua_pop(L, 1);
     }
     lua_getiuservalue(L, view, SECTIONS);
-    lua_insert(L, mt); /* proxy, values, sections, mt */
-    lua_rawseti(L, mt, (lua_Integer)lua_rawlen(L, mt) + 1);
-    lua_pop(L, 2);
+    lua_rawseti(L, mt, BEFORE);
+    lua_setiuservalue(L, view, SECTIONS);
+    lua_pop(L, 1); /* proxy */
 }
 
 void view_refill_section(lua_State *L, int view, int mt, struct slice document)
