@@ -19,6 +19,18 @@ const bot = startBot({
     token = option.string{ default = "hidden", private = true },
   } }`,
   "defaults/inner.lua": `return option.section{ private = true, settings = { a = 1 } }`,
+  "defaults/replies.lua": `return option.section{ lazy = true, private = true,
+    derive = function(section)
+      local set, n = {}, 0
+      for word in pairs(section.words) do set[word:lower()], n = true, n + 1 end
+      return { set = set, n = n }
+    end,
+    settings = { words = option.map{ of = option.string{}, default = { Hello = "hi" } } } }`,
+  "scripts/words.lua": `require("bot").command("word", function(ctx)
+    local word = ctx.args[1]
+    if ctx.args[2] then ctx.config.replies.words[word] = ctx.args[2] end
+    ctx:reply(tostring(ctx.derived.replies.set[word:lower()]) .. ctx.derived.replies.n)
+  end)`,
   "scripts/token.lua": `require("bot").command("token", function(ctx)
     ctx.config.kinds.token, ctx.config.inner.a = "mine", 2
     ctx:reply(ctx.config.kinds.token .. ctx.config.inner.a .. tostring(ctx.config.kinds.log))
@@ -100,6 +112,13 @@ test("set, reset: private settings are none for people, and some for scripts", a
   assert.equal(await bot.say(alice, "/token"), "mine2nil");
   assert.equal((await stored()).token, "mine");
   assert.doesNotMatch(await bot.say(alice, "/settings"), /mine|token/);
+});
+
+test("derive: a function of a lazy section, computed again when it changes", async () => {
+  assert.equal(await bot.say(alice, "/word HELLO"), "true1");
+  assert.equal(await bot.say(alice, "/word bye"), "nil1");
+  assert.equal(await bot.say(alice, "/word Bye then"), "true2");
+  assert.equal(await bot.say(alice, "/word bye"), "true2");
 });
 
 test("no handler failed", () => assert.deepEqual(bot.failures, []));
