@@ -36,6 +36,9 @@ python3-psycopg2 file /usr/lib/python3/dist-packages/psycopg2/__init__.py
 packages_browser='
 chromium         cmd  chromium|chromium-browser|google-chrome
 '
+packages_pooler='
+pgbouncer        file /usr/sbin/pgbouncer
+'
 packages_style='
 clang-format     cmd  clang-format
 lua-check        cmd  luacheck

@@ -1,0 +1,162 @@
+// PgBouncer in transaction mode between the bot and the server: any statement may
+// run in any session, and a session is somebody else's in the next moment.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { database, folder, Host, query, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
+import { freePort, until } from "./lib/program.mjs";
+import { alice, bob } from "./lib/simulator.mjs";
+
+const place = world();
+const files = {
+  "defaults/flood.lua": "return { max = option.integer{ default = 5, min = 1, max = 100 } }",
+  "migrations/config/0001_max.lua": "return function(config) config.flood.max = (config.flood.max or 0) + 10 end",
+  "migrations/schema/0001_notes.sql": "CREATE TABLE notes (x INT);",
+  "scripts/a.lua": `local bot = require "bot"
+bot.command("get", "x", function(ctx) ctx:reply("max " .. ctx.config.flood.max) end)
+bot.command("set", "x", function(ctx)
+  ctx.config.flood.max = tonumber(ctx.args[1])
+  ctx:reply("saved " .. ctx.config.flood.max)
+end)`,
+};
+
+async function ask(host, as, text) {
+  const before = (await host.sim.said(as)).length;
+  await host.sim.send(as, text);
+  return (await host.sim.texts(as, before + 1, 20000 * slow))[before];
+}
+
+const times = (text, pattern) => text.split(pattern).length - 1;
+const lost = /prepared statements keep getting lost/;
+const unheard = /notifications of PostgreSQL do not come through/;
+
+// Of a server; a statement goes to the session that was idle longest.
+class PgBouncer {
+  async start(server) {
+    const dir = path.join(server.parent, "pgbouncer");
+    const port = await freePort();
+    const { uid, gid } = statSync(path.join(server.dir, "data"));
+    mkdirSync(dir);
+    chmodSync(dir, 0o755);
+    writeFileSync(path.join(dir, "users.txt"), `"moonpost" ""\n`);
+    writeFileSync(path.join(dir, "pgbouncer.ini"), `[databases]
+* = host=${server.dir}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = trust
+auth_file = ${dir}/users.txt
+pool_mode = transaction
+min_pool_size = 4
+server_round_robin = 1
+`);
+    const unprivileged = process.getuid() === 0 ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"] : [];
+    const [command, ...args] = [...unprivileged, "/usr/sbin/pgbouncer", path.join(dir, "pgbouncer.ini")];
+    this.said = "";
+    this.child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const out of [this.child.stdout, this.child.stderr]) out.on("data", (d) => { this.said += d; });
+    this.ended = once(this.child, "close");
+    this.base = `postgresql://moonpost@127.0.0.1:${port}/postgres?sslmode=disable`;
+    await until("PgBouncer is up", () => {
+      assert.equal(this.child.exitCode, null, this.said);
+      return /process up/.test(this.said);
+    });
+  }
+
+  async stop() {
+    this.child?.kill("SIGKILL");
+    await this.ended;
+  }
+}
+
+describe("behind PgBouncer", { concurrency: 4 }, () => {
+  const server = new Server();
+  const pooler = new PgBouncer();
+  const databases = { list: [], after(f) { this.list.push(f); } };
+
+  before(async () => {
+    server.start();
+    await pooler.start(server);
+  });
+  after(async () => {
+    try {
+      for (const end of databases.list) await end();
+      await pooler.stop();
+    } finally {
+      server.remove();
+    }
+  });
+
+  // A database with tables and rows of before: { url: through the pooler, query: past it }.
+  async function prepared(rows) {
+    const db = await database({ after: (f) => databases.after(f) }, server.url);
+    await db.query("CREATE TABLE chat_configs (chat_id BIGINT PRIMARY KEY, config JSONB)");
+    await db.query(`INSERT INTO chat_configs SELECT n, '{"flood": {"max": 1}}' FROM generate_series(1, ${rows}) AS n`);
+    return { ...db, direct: db.url, url: urlOf(db.name, { base: pooler.base }) };
+  }
+
+  test("migrate: tables and 2000 rows; config get, set; two bots write", async (t) => {
+    const db = await prepared(2000);
+    const { dir } = folder(t, files);
+    const env = { DATABASE_URL: db.url };
+    const said = await new Host(["migrate", dir], { env }).succeeds();
+    assert.match(said, /2,?000 chats upgraded/);
+    assert.deepEqual(await db.query("SELECT config, version, count(*)::int FROM chat_configs GROUP BY 1, 2"), [{ config: { flood: { max: 11 } }, version: 1, count: 2000 }]);
+    assert.deepEqual(await db.query("SELECT * FROM notes"), []);
+    await new Host(["config", "set", "7", "flood.max", "17", "--dir", dir], { env }).succeeds();
+    assert.match(await new Host(["config", "get", "7", "flood.max", "--dir", dir], { env }).succeeds(), /17/);
+
+    const bots = await Promise.all([0, 1].map(() => startBot(t, place, files, { url: db.url })));
+    for (let i = 20; i < 40; i++) assert.equal(await ask(bots[i % 2], alice, `/set ${i}`), `saved ${i}`);
+    const [{ config }] = await db.query("SELECT config FROM chat_configs WHERE chat_id = $1", [alice]);
+    assert.equal(config.flood.max, 39);
+  });
+
+  test("prepared statements get lost: it goes on without them; nobody's session has our settings", async (t) => {
+    const db = await prepared(0);
+    const host = await startBot(t, place, files, { url: db.url });
+    for (let i = 20; i < 40; i++) assert.equal(await ask(host, alice, `/set ${i}`), `saved ${i}`);
+    await host.line(lost);
+    assert.equal(await ask(host, alice, "/get"), "max 39");
+    assert.equal(await ask(host, bob, "/get"), "max 5");
+    for (let i = 0; i < 8; i++) {
+      const [row] = await query(db.url, "SELECT current_setting('statement_timeout') AS one, current_setting('idle_in_transaction_session_timeout') AS two");
+      assert.deepEqual(row, { one: "0", two: "0" });
+    }
+    await host.stop();
+    assert.equal(times(host.said, lost) <= 2, true, host.said); // also on the connection that listens
+    assert.doesNotMatch(host.said, / error /);
+    // and past the pooler they are set
+    const direct = await startBot(t, place, files, { url: db.direct });
+    assert.equal(await ask(direct, alice, "/get"), "max 39");
+  });
+
+  test("without notifications: said once, and changes are looked up", async (t) => {
+    const db = await prepared(0);
+    const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_PREPARE: "off", CONFIG_POLL_SECONDS: "1" } });
+    assert.equal(await ask(host, alice, "/set 21"), "saved 21");
+    await host.line(unheard, 60000 * slow);
+    for (const max of [31, 32, 33]) {
+      await db.query("UPDATE chat_configs SET config = jsonb_build_object('flood', jsonb_build_object('max', $2::int)) WHERE chat_id = $1", [alice, max]);
+      await until(`it has seen ${max}`, async () => (await ask(host, alice, "/get")) === `max ${max}`);
+    }
+    await host.stop();
+    assert.equal(times(host.said, unheard), 1, host.said);
+    assert.doesNotMatch(host.said, lost);
+    assert.doesNotMatch(host.said, / error /);
+  });
+
+  test("DATABASE_LISTEN_URL past the pooler: it listens", async (t) => {
+    const db = await prepared(0);
+    const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_LISTEN_URL: db.direct, CONFIG_POLL_SECONDS: "3600", LOG_LEVEL: "debug" } });
+    await host.line(/listening to what others write/);
+    assert.equal(await ask(host, alice, "/set 21"), "saved 21");
+    await db.query("UPDATE chat_configs SET config = '{\"flood\": {\"max\": 31}}' WHERE chat_id = $1", [alice]);
+    await until("it has heard", async () => (await ask(host, alice, "/get")) === "max 31");
+    assert.doesNotMatch(host.said, unheard);
+  });
+});
