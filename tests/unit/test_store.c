@@ -150,6 +150,22 @@ static void test_store__bad_documents(void **state)
     expect_row(1, "[] 1 0"); /* left as it is */
 }
 
+/* Put there by another program: that chat's problem only, and the row stays. */
+static void test_store__huge_documents(void **state)
+{
+    (void)state;
+    sql("INSERT INTO chat_configs VALUES "
+        "(1, jsonb_build_object('a', repeat('x', 5000000)), 0), "
+        "(2, (repeat('[', 10000) || repeat(']', 10000))::jsonb, 0), "
+        "(3, (repeat('{\"a\":', 2000) || '1' || repeat('}', 2000))::jsonb, 0), "
+        "(4, '{\"a\": {\"b\": 4}}', 0)");
+    expect_unreadable(1, "chat 1 is 5000009 bytes, more than 16 times "
+                         "CONFIG_MAX_KB; it is not read, and left as it is");
+    expect_unreadable(2, "chat 2: ");
+    expect_unreadable(3, "chat 3: ");
+    expect_text(fetch(4), "{\"a\": {\"b\": 4}}");
+}
+
 /* A table of somebody else's, where config may be NULL. */
 static void test_store__a_null_document(void **state)
 {
@@ -454,6 +470,7 @@ int main(void)
         TEST(test_store__one_statement_for_many),
         TEST(test_store__one_answer_for_all),
         TEST(test_store__bad_documents),
+        TEST(test_store__huge_documents),
         TEST(test_store__a_null_document),
         TEST(test_store__a_broken_one_among_good_ones),
         TEST(test_store__the_database_says_no),
