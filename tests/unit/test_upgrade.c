@@ -380,7 +380,13 @@ static const char random_step[] =
     "    (k == 'welcome' or k == 'deep') and #v[k] == 0 and\n"
     "    not getmetatable(v[k]) then refill(v[k], x) end end "
     "end\n"
+    /* tables of no setting that were emptied go */
+    "local function empty(v) if type(v) ~= 'table' or #v > 0 then\n"
+    "  return false end\n"
+    "  for _, x in pairs(v) do if not empty(x) then return false end end\n"
+    "  return not getmetatable(v) end\n"
     "local function same(a, b, path)\n"
+    "  if b == nil and empty(a) then return end\n"
     "  if path == 'config.log' and a == cjson.null then a = b "
     "end\n" /* its default */
     "  if type(a) ~= 'table' or type(b) ~= 'table' then\n"
