@@ -35,7 +35,9 @@ const struct pg_statement config_bulk_read_statement = {
 
 /*
  * One statement for a batch: its triggers run once, and once for all its rows.
- * Pruned are the revisions that are one too many after this one.
+ * Pruned are the revisions that are one too many after this one. Its commit does
+ * not wait for the disk: should the server crash just then, these rows are of
+ * the old version again, and upgraded again; whoever builds on one waits for both.
  */
 const struct pg_statement config_bulk_write_statement = {
     "config_bulk_write",
@@ -52,7 +54,8 @@ const struct pg_statement config_bulk_write_statement = {
     "RETURNING 1) "
     "SELECT n, CASE WHEN n < $7::int THEN (SELECT count(*) FROM batch AS b "
     "JOIN chat_configs AS c USING (chat_id) "
-    "WHERE c.revision > b.revision AND c.version >= $4::int) ELSE 0 END "
+    "WHERE c.revision > b.revision AND c.version >= $4::int) ELSE 0 END, "
+    "set_config('synchronous_commit', 'off', true) "
     "FROM (SELECT count(*) AS n FROM written) AS count",
     7,
 };
@@ -67,12 +70,19 @@ const struct pg_statement config_bulk_failures_statement = {
     1,
 };
 
-/* What has got further since, or is gone, is no failure any more. */
+/*
+ * What has got further since, or is gone, is no failure any more. Locking a row is
+ * written to the server's log, so this commit waits for the disk, and for all
+ * before it: what is told as done is there for good.
+ */
 const struct pg_statement config_bulk_end_statement = {
     "config_bulk_end",
-    "DELETE FROM config_failures AS f WHERE NOT EXISTS (SELECT "
+    "WITH over AS (DELETE FROM config_failures AS f WHERE NOT EXISTS (SELECT "
     "FROM chat_configs AS c WHERE c.chat_id = f.chat_id "
-    "AND c.version <= f.version)",
+    "AND c.version <= f.version)), "
+    "locked AS (SELECT FROM chat_configs ORDER BY chat_id LIMIT 1 FOR UPDATE "
+    "SKIP LOCKED) "
+    "SELECT count(*) FROM locked",
     0,
 };
 
