@@ -37,12 +37,16 @@ struct object {
     struct slice text;             /* SLICE_NONE: nothing was set in it */
     int defaults;                  /* their table's index; 0: there are none */
     int after;                     /* the table that the functions left */
+    /* Nothing was set in it: it is begun when there is something to write. */
+    struct object *up;
+    int key; /* in that, its index */
+    bool begun;
 };
 
 enum outcome { SAME, CHANGED, EMPTIED };
 
 static enum outcome write_object(lua_State *L, struct upgrade *u,
-                                 const struct object *o);
+                                 struct object *o);
 
 static void cut(struct buf *b, size_t len)
 {
@@ -190,17 +194,43 @@ static bool is_object(lua_State *L, int index, const struct setting *s)
 
 /* --- writing what is left ------------------------------------------------------------- */
 
+static void add_comma(struct upgrade *u)
+{
+    if (u->out->data[u->out->len - 1] != '{')
+        buf_addc(u->out, ',');
+}
+
 static void add_key(lua_State *L, struct upgrade *u, int key)
 {
     struct slice text;
     struct err err = ERR_INIT;
 
     text.p = lua_tolstring(L, key, &text.n);
-    if (u->out->data[u->out->len - 1] != '{')
-        buf_addc(u->out, ',');
+    add_comma(u);
     if (!json_add_string(u->out, text, &err))
         luaL_error(L, "%s in a key that an upgrade left", err.text);
     buf_addc(u->out, ':');
+}
+
+/* A key that was read, as it was written. */
+static void add_old_key(struct upgrade *u, struct slice raw)
+{
+    add_comma(u);
+    buf_add(u->out, raw.p - 1, raw.n + 2);
+    buf_addc(u->out, ':');
+}
+
+/* Make ready for a member of o. */
+static void begin(lua_State *L, struct upgrade *u, struct object *o)
+{
+    if (o->begun)
+        return;
+    if (o->up) {
+        begin(L, u, o->up);
+        add_key(L, u, o->key);
+    }
+    buf_addc(u->out, '{');
+    o->begun = true;
 }
 
 /* The value at index, whose key is there. */
@@ -222,42 +252,43 @@ static void add_value(lua_State *L, struct upgrade *u, const struct setting *s,
         buf_add_slice(u->out, buf_slice(&u->json));
 }
 
-/* The members of o at key, an object before and after. */
+/* The member of o at key, an object before and after. */
 static enum outcome write_inner(lua_State *L, struct upgrade *u,
-                                const struct object *o, int key, int value,
-                                const struct setting *s, struct slice text)
+                                struct object *o, struct object *inner)
 {
-    struct object inner = { .section = s, .text = text, .after = value };
+    int top = lua_gettop(L);
     enum outcome outcome;
 
-    if (s && o->defaults) {
-        lua_pushvalue(L, key);
+    if (inner->section && o->defaults) {
+        lua_pushvalue(L, inner->key);
         lua_rawget(L, o->defaults);
-        inner.defaults = lua_gettop(L);
+        inner->defaults = top + 1;
     }
-    outcome = write_object(L, u, &inner);
-    lua_settop(L, value);
+    outcome = write_object(L, u, inner);
+    lua_settop(L, top);
     return outcome;
 }
 
 /* One that was set. Stack: key, value. */
-static bool write_member(lua_State *L, struct upgrade *u,
-                         const struct object *o, const struct json_iter *it)
+static bool write_member(lua_State *L, struct upgrade *u, struct object *o,
+                         const struct json_iter *it)
 {
-    int value = lua_gettop(L), key = value - 1;
-    const struct setting *s = setting_child(o->section, it->key);
+    int value = lua_gettop(L);
+    struct object inner = { .section = setting_child(o->section, it->key),
+                            .text = it->value,
+                            .after = value,
+                            .key = value - 1 };
     size_t start = u->out->len;
-    enum outcome outcome;
+    enum outcome outcome = SAME;
 
     if (lua_isnil(L, value))
         return true;
-    add_key(L, u, key);
-    if (json_kind(it->value) == JSON_OBJECT && is_object(L, value, s)) {
-        outcome = write_inner(L, u, o, key, value, s, it->value);
-    } else if (same_value(L, value, s, it->value)) {
-        outcome = SAME;
-    } else {
-        add_value(L, u, s, key, value);
+    add_old_key(u, it->key);
+    if (json_kind(it->value) == JSON_OBJECT &&
+        is_object(L, value, inner.section)) {
+        outcome = write_inner(L, u, o, &inner);
+    } else if (!same_value(L, value, inner.section, it->value)) {
+        add_value(L, u, inner.section, value - 1, value);
         return true;
     }
     if (outcome == SAME)
@@ -268,32 +299,32 @@ static bool write_member(lua_State *L, struct upgrade *u,
 }
 
 /* One that was not set. Stack: key, value, default. */
-static bool write_other(lua_State *L, struct upgrade *u, const struct object *o)
+static bool write_other(lua_State *L, struct upgrade *u, struct object *o)
 {
     int def = lua_gettop(L), value = def - 1, key = def - 2;
+    struct object inner = {
+        .text = SLICE_NONE, .after = value, .up = o, .key = key
+    };
     const struct setting *s;
-    size_t start = u->out->len;
-    bool same = false;
     struct slice name;
 
     name.p = lua_tolstring(L, key, &name.n);
-    s = setting_child(o->section, name);
+    s = inner.section = setting_child(o->section, name);
+    if (lua_istable(L, def)) {
+        if (is_object(L, value, s))
+            return write_inner(L, u, o, &inner) != SAME;
+        if (s->def && same_value(L, value, s, slice_of(s->def)))
+            return false;
+    }
+    begin(L, u, o);
     add_key(L, u, key);
-    if (lua_istable(L, def) && is_object(L, value, s))
-        same = write_inner(L, u, o, key, value, s, SLICE_NONE) == SAME;
-    else if (s && s->def && lua_istable(L, def) &&
-             same_value(L, value, s, slice_of(s->def)))
-        same = true;
-    else
-        add_value(L, u, s, key, value);
-    if (same)
-        cut(u->out, start);
-    return !same;
+    add_value(L, u, s, key, value);
+    return true;
 }
 
 /* What was set: each member is kept, changed or gone. The keys go into seen. */
-static bool write_members(lua_State *L, struct upgrade *u,
-                          const struct object *o, int seen)
+static bool write_members(lua_State *L, struct upgrade *u, struct object *o,
+                          int seen)
 {
     struct json_iter it;
     bool changed = false;
@@ -329,12 +360,13 @@ static bool was_seen(lua_State *L, int seen, int key)
 static bool is_default(lua_State *L, int value)
 {
     return lua_rawequal(L, value, -1) &&
-           lua_isinteger(L, value) == lua_isinteger(L, -1);
+           (lua_type(L, -1) != LUA_TNUMBER ||
+            lua_isinteger(L, value) == lua_isinteger(L, -1));
 }
 
 /* What was not set, and is not as the defaults are. */
-static bool write_others(lua_State *L, struct upgrade *u,
-                         const struct object *o, int seen)
+static bool write_others(lua_State *L, struct upgrade *u, struct object *o,
+                         int seen)
 {
     int top = lua_gettop(L);
     bool changed = false;
@@ -363,7 +395,7 @@ static bool write_others(lua_State *L, struct upgrade *u,
  * is left of what was set) write nothing.
  */
 static enum outcome write_object(lua_State *L, struct upgrade *u,
-                                 const struct object *o)
+                                 struct object *o)
 {
     size_t start = u->out->len;
     int top = lua_gettop(L), seen = 0;
@@ -372,17 +404,17 @@ static enum outcome write_object(lua_State *L, struct upgrade *u,
     luaL_checkstack(L, 20, "a config is nested too deep");
     if (u->depth++ == DEPTH_MAX)
         luaL_error(L, "a config is nested more than %d deep", DEPTH_MAX);
-    buf_addc(u->out, '{');
     if (o->text.p) {
+        begin(L, u, o);
         lua_createtable(L, 0, 8);
-        seen = lua_gettop(L);
+        seen = top + 1;
         changed = write_members(L, u, o, seen);
     }
     if (write_others(L, u, o, seen))
         changed = true;
     lua_settop(L, top);
     u->depth--;
-    if (changed && u->out->len > start + 1) {
+    if (changed && u->out->data[u->out->len - 1] != '{') {
         buf_addc(u->out, '}');
         return CHANGED;
     }
