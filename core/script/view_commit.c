@@ -153,6 +153,8 @@ int task_commit(lua_State *L, lua_KFunction k)
         n += view_is_changed(v);
     if (n == 0)
         return k(L, LUA_OK, 0);
+    if (!lua_isyieldable(L)) /* it raises, and nothing has been sent */
+        return task_wait_ctx(L, NULL, 0, committed);
     for (struct view *v = t->views; v; v = v->next)
         make_ready(L, t, v);
     return task_wait_ctx(L, &start_commits(t, n)->op, (lua_KContext)k,

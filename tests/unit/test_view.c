@@ -167,6 +167,23 @@ static void test_view__one_of_two_fails(void **state)
     expect_other("{\"welcome\": {\"on\": true}}");
 }
 
+/* Where a handler can't wait nothing is sent, and nothing is lost. */
+static void test_view__committed_where_it_can_wait(void **state)
+{
+    (void)state;
+    body("c.max = 8\n"
+         "local e = raises(table.sort, { 1, 2 }, function() ctx:reply('no') "
+         "end)\n"
+         "assert(e:find('can\\'t wait here'), e)\n"
+         "ctx:reply('yes')");
+    t.peeking = true;
+    say_ok("/a");
+    expect_calls("[{\"max\": 8}] sendMessage {\"chat_id\":-100123,\"text\":"
+                 "\"yes\"}\n");
+    expect_sql("SELECT revision FROM chat_configs WHERE chat_id = " CHAT_ID,
+               "1");
+}
+
 static void test_view__a_failed_handler_keeps_nothing(void **state)
 {
     (void)state;
@@ -641,6 +658,7 @@ int main(void)
         TEST(test_view__own_chat_first_by_its_id),
         TEST(test_view__bad_ids),
         TEST(test_view__one_of_two_fails),
+        TEST(test_view__committed_where_it_can_wait),
         TEST(test_view__a_failed_handler_keeps_nothing),
         TEST(test_view__after_its_task),
         TEST(test_view__sections_of_others),

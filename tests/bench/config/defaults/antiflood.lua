@@ -1,1 +1,6 @@
-return { on = true, max = option.integer{ default = 5, min = 1, max = 100 }, seconds = 10, mute = 60 }
+return {
+  on = true,
+  max = option.integer{ default = 5, min = 1, max = 100 },
+  seconds = 10,
+  mute = 60,
+}

@@ -1,1 +1,5 @@
-return { words = {}, links = false, action = option.choice{ "delete", "mute", "ban", default = "delete" } }
+return {
+  words = {},
+  links = false,
+  action = option.choice{ "delete", "mute", "ban", default = "delete" },
+}

@@ -1,5 +1,6 @@
 -- Handlers for bench_config: reads against plain tables, and tasks that use more and
 -- more of the config.
+-- luacheck: ignore 311
 local bot = require "bot"
 
 local rounds, reads = 11, 2000000
