@@ -51,7 +51,7 @@ static const char prepare_sql[] =
 
 /* Always one row: the file's checksum; the checksum and the name that the file
  * of this number ran with, or null. */
-static const struct pg_statement seen_statement = {
+const struct pg_statement migrate_seen_statement = {
     "migrations_seen",
     "SELECT md5($3), ran.checksum, ran.name FROM (SELECT) AS one "
     "LEFT JOIN schema_migrations AS ran "
@@ -320,7 +320,7 @@ static void look_at_next(struct migrate *m)
     params[0] = slice_of(m->files[m->next].owner);
     params[1] = slice_of(m->files[m->next].name);
     params[2] = slice_of(m->files[m->next].sql);
-    m->query = pg_query(m->pg, &seen_statement, params, 3);
+    m->query = pg_query(m->pg, &migrate_seen_statement, params, 3);
     m->query->op.done = on_looked;
     m->query->op.arg = m;
 }

@@ -18,6 +18,9 @@ struct migrate_op {
     bool try_again; /* with an error: the database was away, or too busy */
 };
 
+/* For `moonpost explain`. */
+extern const struct pg_statement migrate_seen_statement;
+
 /*
  * dir: the bot's folder. dry_run: only log what would run. ERR_SCRIPT: a
  * migration file's name or number, or one that ran was changed or renamed since.

@@ -99,7 +99,7 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     return { ...db, direct: db.url, url: urlOf(db.name, { base: pooler.base }) };
   }
 
-  test("migrate: tables and 2000 rows; config get, set; two bots write", async (t) => {
+  test("migrate: tables and 2000 rows; config get, set; explain; two bots write", async (t) => {
     const db = await prepared(2000);
     const { dir } = folder(t, files);
     const env = { DATABASE_URL: db.url };
@@ -109,6 +109,7 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     assert.deepEqual(await db.query("SELECT * FROM notes"), []);
     await new Host(["config", "set", "7", "flood.max", "17", "--dir", dir], { env }).succeeds();
     assert.match(await new Host(["config", "get", "7", "flood.max", "--dir", dir], { env }).succeeds(), /17/);
+    for (let i = 0; i < 2; i++) assert.match(await new Host(["explain", dir], { env }).succeeds(), /config_fetch .* chat_configs/);
 
     const bots = await Promise.all([0, 1].map(() => startBot(t, place, files, { url: db.url })));
     for (let i = 20; i < 40; i++) assert.equal(await ask(bots[i % 2], alice, `/set ${i}`), `saved ${i}`);
