@@ -8,7 +8,8 @@
  * When the connection breaks and no answer comes, the same write is sent again:
  * it waits for the first one, should that still be running, and finds the
  * revision changed if that was carried out. Whether it was ours that changed it is
- * then looked up (find_ours()). A second silence ends it: nobody waits for ever
+ * then looked up (find_ours()); where the history does not go back so far any
+ * more, it is applied again. A second silence ends it: nobody waits for ever
  * because somebody else holds the row.
  */
 #include <event2/util.h>
