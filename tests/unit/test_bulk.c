@@ -1,6 +1,8 @@
 /* test_bulk.c - bringing rows to the current version in batches. */
 #include "store_test.h"
 
+#include "pg_proxy.h"
+
 #include "config/bulk.h"
 #include "config/schema.h"
 
@@ -533,6 +535,56 @@ static void test_bulk__the_connection_breaks(void **state)
     expect("SELECT count(*) FROM config_history", "30");
 }
 
+/* The same through a proxy that cuts the connection at the write of chat 5. */
+static struct config_bulk_counts run_cut(enum pg_cut how, int cuts)
+{
+    struct err err = ERR_INIT;
+    struct config_store *direct = store;
+    struct client other = { .loop = db.loop };
+    struct pg_proxy proxy;
+    struct config_bulk_counts counts;
+    PGconn *conn;
+    char through[300];
+
+    pg_proxy_start(&proxy, db.loop, url);
+    proxy.mark = "\"n\":5,";
+    proxy.how = how;
+    proxy.cuts = cuts;
+    conn = PQconnectdb(url);
+    snprintf(through, sizeof(through),
+             "host=127.0.0.1 port=%d user='%s' dbname='%s' sslmode=disable "
+             "options='-csearch_path=" SCHEMA "'",
+             proxy.port, PQuser(conn), PQdb(conn));
+    PQfinish(conn);
+    other.pg =
+        pg_new(db.loop, &(struct pg_options){ .url = through, .prepare = true },
+               &err);
+    store = store_of(&other);
+    use_version(2);
+    counts = run();
+    assert_int_equal(proxy.made, cuts);
+    config_store_free(store);
+    pg_free(other.pg);
+    pg_proxy_stop(&proxy);
+    store = direct;
+    return counts;
+}
+
+/* Written or not, it is written once, and counted as ours. */
+static void test_bulk__no_answer(void **state)
+{
+    static const enum pg_cut hows[] = { CUT_BEFORE, CUT_SENT, CUT_ANSWER };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hows); i++) {
+        sql("DELETE FROM chat_configs; TRUNCATE config_history");
+        insert_many(30);
+        expect_counts(run_cut(hows[i], 2), 30, 0, 0, 0, 1);
+        expect(done, "30");
+        expect("SELECT count(*) FROM config_history", "30");
+    }
+}
+
 /* The first writes are answered with this; a sequence remembers how many. */
 static void refuse(const char *sqlstate, int times)
 {
@@ -673,6 +725,7 @@ int main(void)
         TEST(test_bulk__somebody_else_is_newer),
         TEST(test_bulk__two_at_once),
         TEST(test_bulk__the_connection_breaks),
+        TEST(test_bulk__no_answer),
         TEST(test_bulk__errors_that_pass),
         TEST(test_bulk__errors_that_do_not),
         TEST(test_bulk__ended_early),
