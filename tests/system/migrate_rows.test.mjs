@@ -1,10 +1,10 @@
 // `moonpost migrate`: every chat's config brought to the current version.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import pg from "pg";
-import { folder, Host, slow, startBot, world } from "./lib/host.mjs";
+import { folder, Host, Server, slow, startBot, world } from "./lib/host.mjs";
 import { atEnd, moonpost, until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
@@ -244,7 +244,29 @@ describe("in the middle", { concurrency: 1 }, () => {
   });
 });
 
+// A batch's commit does not wait for the disk; but what was said to be done is.
+test("the server crashes right after: what was said is there", async (t) => {
+  const server = new Server();
+  atEnd(t, () => server.remove());
+  const url = server.start();
+  const psql = (...texts) => execFileSync("psql", ["-X", "-q", "-A", "-t", url, ...texts.flatMap((x) => ["-c", x])], { encoding: "utf8" }).trim();
+  psql("ALTER SYSTEM SET synchronous_commit = on", "ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()",
+    "CREATE TABLE chat_configs (chat_id BIGINT PRIMARY KEY, config JSONB)", "INSERT INTO chat_configs SELECT n, '{}' FROM generate_series(1, 400) AS n");
+  const home = folder(t, files);
+  await migrate({ url }, home, ["--only-schema"]);
+  await migrate({ url }, home);
+  server.do("kill");
+  server.start();
+  assert.equal(psql("SELECT count(*), min(version) FROM chat_configs"), "400|2");
+});
+
 /* ---- what is seen ---- */
+
+test("elsewhere than on a terminal, a line every few seconds", async (t) => {
+  const db = await pythonTable(t, 20000);
+  const home = folder(t, { ...files, "migrations/config/0002_warn.lua": "return function() for _ = 1, 100000 do end end" });
+  assert.match(await migrate(db, home), /^[\d,]+ of 20,000 chats upgraded \([\d,]+\/s, \d+(\.\d s| min \d+ s) left\)$/m);
+});
 
 test("a bar on a terminal, also on a narrow one", async (t) => {
   const db = await pythonTable(t, many);
