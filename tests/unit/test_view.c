@@ -5,6 +5,8 @@
  */
 #include "script_test.h"
 
+#include "script/derived.h"
+
 static void declare(void)
 {
     file("defaults/init.lua",
@@ -501,6 +503,34 @@ static void test_view__derived_goes_with_its_config(void **state)
     expect_replies("1\n");
 }
 
+/* The chats that were used last keep theirs. */
+static void test_view__derived_of_many_chats(void **state)
+{
+    const struct config *config;
+
+    (void)state;
+    script_ok(&t.db, "INSERT INTO chat_configs (chat_id, config, version) "
+                     "SELECT i, '{\"filters\": {\"level\": 2}}', 0 FROM "
+                     "generate_series(1, 1010) i");
+    script("require('bot').on('message', function(ctx) assert(ctx.derived"
+           ".filters.level == 2) end)");
+    for (int i = 1; i <= DERIVED_CHATS_MAX + 10; i++) {
+        char update[300];
+
+        snprintf(update, sizeof(update),
+                 "{\"update_id\":%d,\"message\":{\"message_id\":5,\"chat\":{"
+                 "\"id\":%d,\"type\":\"private\"},\"date\":1,\"text\":\"x\"}}",
+                 i, i > DERIVED_CHATS_MAX ? i : i == 1000 ? 1 : i);
+        assert_int_equal(run_update(update), TASK_OK);
+    }
+    assert_int_equal(t.gen->shared->nderived, DERIVED_CHATS_MAX);
+    config = config_cached(t.services.store, 1); /* it was used again */
+    assert_non_null(config->attached);
+    run_update("{\"update_id\":1,\"message\":{\"message_id\":5,\"chat\":{\"id\":"
+               "2,\"type\":\"private\"},\"date\":1,\"text\":\"x\"}}");
+    assert_int_equal(t.gen->shared->nderived, DERIVED_CHATS_MAX);
+}
+
 static void test_view__derived_errors(void **state)
 {
     (void)state;
@@ -676,6 +706,7 @@ int main(void)
         TEST(test_view__derived),
         TEST(test_view__derived_of_the_defaults),
         TEST(test_view__derived_goes_with_its_config),
+        TEST(test_view__derived_of_many_chats),
         TEST(test_view__derived_errors),
         TEST(test_view__derived_can_not_wait),
         TEST(test_view__against_a_model),
