@@ -374,6 +374,42 @@ static void test_view__lazy_without_a_database(void **state)
     assert_has(t.calls.data, "\"text\":\"3\"");
 }
 
+/* --- ended while it waits -------------------------------------------------------------- */
+
+/* Run /a until it waits for the database, which is kept busy; then end it. */
+static void kill_waiting(void)
+{
+    PQclear(PQexec(t.peek, "BEGIN; LOCK TABLE chat_configs"));
+    push(message_of("/a"));
+    sleep_ms(&t.db, 20);
+    assert_int_equal(t.vm->ntasks, 1);
+    tasks_kill_all(t.vm);
+    assert_int_equal(t.result, TASK_KILLED);
+    PQclear(PQexec(t.peek, "ROLLBACK"));
+    sleep_ms(&t.db, 20);
+}
+
+static void test_view__killed_while_it_waits(void **state)
+{
+    (void)state;
+    store_row("{\"filters\": {\"level\": 3}}");
+    body("return c.max");
+    kill_waiting(); /* the config */
+    say_ok("/a");
+    body("return c.filters");
+    kill_waiting();
+    body("return ctx.derived.filters");
+    kill_waiting();
+    body("return bot.config(-200)");
+    kill_waiting();
+    say_ok("/a");
+    body("local o = bot.config(-200) o.max, c.max = 3, 4 ctx:reply('x')");
+    kill_waiting(); /* two commits */
+    expect_calls("");
+    body("ctx:reply(c.max .. bot.config(-200).max .. c.filters.level)");
+    say_ok("/a");
+}
+
 /* --- lists that are held ----------------------------------------------------------- */
 
 /* A commit meets another's write: lists in locals are those of the config still. */
@@ -699,6 +735,7 @@ int main(void)
         TEST(test_view__lazy_pairs_and_json),
         TEST(test_view__lazy_of_a_newer_revision),
         TEST(test_view__lazy_without_a_database),
+        TEST(test_view__killed_while_it_waits),
         TEST(test_view__lists_across_a_conflict),
         TEST(test_view__moved_rows),
         TEST(test_view__elements_are_checked),
