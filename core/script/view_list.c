@@ -154,20 +154,34 @@ static bool is_moved(lua_State *L, int mt, int values)
     return moved;
 }
 
+/* Is the value at 3 the same when it has been JSON? */
+static bool is_itself(lua_State *L)
+{
+    return lua_type(L, 3) == LUA_TSTRING || lua_isboolean(L, 3) ||
+           lua_isinteger(L, 3);
+}
+
 /* Push what is to be put in for the value at 3. */
 static void push_new(lua_State *L, int mt, int values,
                      const struct setting *node)
 {
     int top = lua_gettop(L);
+    struct buf *json;
 
     if (lua_isnil(L, 3) || is_moved(L, mt, values)) {
         lua_pushvalue(L, 3);
         return;
     }
+    json = push_element(L, node);
+    if (is_itself(L)) {
+        lua_settop(L, top);
+        lua_pushvalue(L, 3);
+        return;
+    }
+    lua_settop(L, top + 2); /* what json is in */
     push_owner(L, mt);
     view_push_of(L, mt);
-    push_decoded(L, top + 2, node, buf_slice(push_element(L, node)), top + 1,
-                 mt);
+    push_decoded(L, top + 4, node, buf_slice(json), top + 3, mt);
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
 }

@@ -114,7 +114,7 @@ static void connect_all(struct bot *bot)
                              .token = env("BOT_TOKEN"),
                              .timeout_ms = 30000 };
     struct pg_options pg = { .url = env("DATABASE_URL"), .prepare = true };
-    struct config_store_options store = { CACHE_BYTES, 1u << 20 };
+    struct config_store_options store = { CACHE_BYTES, 1u << 20, 1 };
     struct services *s = &bot->services;
     struct err err = ERR_INIT;
 
