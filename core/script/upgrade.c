@@ -209,6 +209,8 @@ static void add_key(lua_State *L, struct upgrade *u, int key)
     add_comma(u);
     if (!json_add_string(u->out, text, &err))
         luaL_error(L, "%s in a key that an upgrade left", err.text);
+    if (memchr(text.p, '\0', text.n))
+        luaL_error(L, "a NUL byte in a key that an upgrade left");
     buf_addc(u->out, ':');
 }
 
@@ -245,6 +247,9 @@ static void add_value(lua_State *L, struct upgrade *u, const struct setting *s,
     buf_reset(&u->json);
     if (!json_add_lua(L, index, &options, &u->json, &err))
         luaL_error(L, "%s in what the upgrade left as \"%s\"", err.text,
+                   lua_tostring(L, key));
+    if (!setting_storable(u->gen->schema, buf_slice(&u->json), &err))
+        luaL_error(L, "a NUL byte in what the upgrade left as \"%s\"",
                    lua_tostring(L, key));
     if (s && s->type != SETTING_SECTION)
         setting_add_shaped(s, buf_slice(&u->json), u->out);
