@@ -29,7 +29,8 @@ struct config_listener {
     struct op *test_timer;
     int tests_lost;
     struct pg_op *listening, *looking, *testing;
-    bool said_lost;
+    bool said_lost; /* since it last listened */
+    bool said_why;  /* it can't */
 };
 
 static void look(struct config_listener *l, struct pg *pg);
@@ -194,7 +195,7 @@ static void test_came(struct config_listener *l)
     log_debug("config", "listening to what others write");
     if (l->said_lost)
         log_info("config", "listening again");
-    l->said_lost = false;
+    l->said_lost = l->said_why = false;
     look(l, l->listen); /* what was written until now */
 }
 
@@ -238,28 +239,54 @@ static void on_notify(const char *channel, struct slice payload, void *arg)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
+static void send_listen(struct config_listener *l);
+
+static void on_try_again(struct op *op)
+{
+    struct config_listener *l = op->arg;
+
+    end_test(l);
+    if (pg_is_up(l->listen))
+        send_listen(l);
+}
+
+/* Once, until it listens again. */
+static void say_why(struct config_listener *l, const char *why)
+{
+    if (!l->said_why)
+        log_warn("config",
+                 "others' changes of configs can't be listened for; they are "
+                 "looked up every %d s until that works: %s",
+                 l->poll_ms / 1000, why);
+    l->said_why = l->said_lost = true;
+}
+
+/* A standby refuses it, until it is the primary. */
+static void refused(struct config_listener *l, const char *why)
+{
+    say_why(l, why);
+    l->test_timer = timer_start(l->loop, l->poll_ms);
+    l->test_timer->done = on_try_again;
+    l->test_timer->arg = l;
+}
+
 static void on_listening(struct op *op)
 {
     struct config_listener *l = op->arg;
-    bool ok = !op->err.kind;
+    struct err err = op->err;
 
-    if (!ok)
-        log_warn("config", "LISTEN: %s", op->err.text);
     drop_query(&l->listening);
-    if (ok)
+    if (err.kind)
+        refused(l, err.text);
+    else
         send_test(l);
 }
 
-/* When nothing can be reached, who has the other connection says so. */
-static void say_unreachable(struct config_listener *l, const char *reason)
+static void send_listen(struct config_listener *l)
 {
-    if (!pg_is_up(l->pg))
-        return;
-    l->said_lost = true;
-    log_warn("config",
-             "no connection to listen for changed configs; they are looked up "
-             "every %d s until there is one: %s",
-             l->poll_ms / 1000, reason);
+    l->listening = pg_query(l->listen, &config_listen_statement, NULL, 0);
+    l->listening->op.done = on_listening;
+    l->listening->op.arg = l;
 }
 
 static void on_state(bool up, const char *reason, void *arg)
@@ -269,13 +296,12 @@ static void on_state(bool up, const char *reason, void *arg)
     drop_query(&l->listening);
     end_test(l);
     if (up) {
-        l->listening = pg_query(l->listen, &config_listen_statement, NULL, 0);
-        l->listening->op.done = on_listening;
-        l->listening->op.arg = l;
+        send_listen(l);
         return;
     }
     if (l->state != LISTENER_LISTENING) {
-        say_unreachable(l, reason);
+        if (pg_is_up(l->pg)) /* else who has that one says so */
+            say_why(l, reason);
         return;
     }
     l->state = LISTENER_CONNECTING;

@@ -3,7 +3,7 @@
 // (Away, crashed, restarted: database.test.mjs.)
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { once } from "node:events";
 import path from "node:path";
@@ -192,7 +192,7 @@ describe("a server of our own", () => {
     };
     const host = await startBot(t, place, files, { url: urlOf(db.name, { user: "crowded", base: server.url }), env: { CONFIG_POLL_SECONDS: "1", DATABASE_TIMEOUT_MS: String(800 * slow) } });
     // there is one left for the bot, and none to listen
-    await host.line(/warn +config: no connection to listen for changed configs; they are looked up every 1 s until there is one: [^\n]*too many connections for role "crowded"/);
+    await host.line(/warn +config: others' changes of configs can't be listened for; they are looked up every 1 s until that works: [^\n]*too many connections for role "crowded"/);
     assert.equal(await ask(host, alice, "/set 31"), "saved 31");
     await db.query(`UPDATE chat_configs SET config = '{"flood": {"max": 32}}' WHERE chat_id = $1`, [alice]);
     await recovers(host, alice, "/get", "max 32");
@@ -206,6 +206,42 @@ describe("a server of our own", () => {
     await recovers(host, alice, "/set 34", "saved 34");
     assert.ok(complaints(host.said).length < 10, host.said);
   });
+});
+
+// A standby that becomes the primary when that dies.
+test("a failover", async (t) => {
+  const [old, next] = [new Server(), new Server()];
+  for (const server of [old, next]) atEnd(t, () => server.remove());
+  old.start();
+  const db = await database(t, old.url);
+  atEnd(t, () => old.start()); // where the database is dropped
+  const first = await startBot(t, place, files, { url: db.url });
+  assert.equal(await ask(first, alice, "/set 7"), "saved 7");
+  await first.stop();
+
+  const { uid, gid } = statSync(path.join(old.dir, "data"));
+  const as = process.getuid() === 0 ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"] : ["env"];
+  execFileSync("install", ["-d", "-m", "700", "-o", String(uid), "-g", String(gid), next.dir]);
+  execFileSync(as[0], [...as.slice(1), "pg_basebackup", "-d", urlOf("postgres", { base: old.url }), "-D", path.join(next.dir, "data"), "-R", "-X", "stream", "-c", "fast"], { cwd: "/" });
+  next.start();
+  const there = urlOf(db.name, { base: next.url });
+  const both = db.url.replace(/host=([^&]*)/, `host=$1,${next.dir}`) + "&target_session_attrs=read-write";
+  const env = { CONFIG_POLL_SECONDS: "1" };
+  const main = await startBot(t, place, null, { url: both, env, folder: first.folder });
+  const stray = await startBot(t, place, null, { url: there, env, folder: first.folder });
+  assert.equal(await ask(main, bob, "/set 8"), "saved 8");
+  await recovers(stray, alice, "/get", "max 7");
+  await refuses(stray, alice, "/set 9");
+  assert.match(stray.said, /error +script: handler failed: [^\n]*cannot execute UPDATE in a read-only transaction/);
+  assert.match(stray.said, /warn +config: others' changes of configs can't be listened for; [^\n]* the server is read-only/);
+
+  old.do("kill");
+  await query(next.url, "SELECT pg_promote()");
+  await recovers(main, alice, "/set 10", "saved 10");
+  await recovers(stray, bob, "/set 11", "saved 11");
+  await stray.line(/info +config: listening again/, 30000 * slow);
+  await until("each hears of the other", async () => (await ask(stray, alice, "/get")) === "max 10" && (await ask(main, bob, "/get")) === "max 11");
+  assert.equal(complaints(stray.said).filter((l) => /config:/.test(l)).length, 1, stray.said);
 });
 
 // A table space of 3 MB, in a mount namespace of the server's own.
