@@ -39,6 +39,7 @@ struct generation *generation_new(lua_State *L, const char *dir, int number)
     schema_set_matcher(gen->schema, pattern_matches, L);
     gen->globals_ref = gen->modules_ref = LUA_NOREF;
     gen->functions_ref = gen->upgrades_ref = LUA_NOREF;
+    gen->move_ref = LUA_NOREF;
     lua_pushcfunction(L, make_tables);
     lua_pushlightuserdata(L, gen);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
@@ -69,6 +70,7 @@ void generation_unref(struct generation *gen)
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->modules_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->functions_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->upgrades_ref);
+    luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->move_ref);
     unref_derives(gen);
     shared_free(gen->shared);
     handlers_release(&gen->handlers);

@@ -27,6 +27,8 @@ struct generation {
     struct setting *schema;
     int config_version; /* how many upgrade functions there are */
     int upgrades_ref;   /* they, in order */
+    int move_ref;       /* their second argument: upgrade_move.h */
+    const struct slice *upgrading; /* the document, while they run; else NULL */
     struct shared *shared; /* what its configs share, or NULL: shared.h */
     int files;          /* loaded in all */
     char file[200];     /* the one being loaded */

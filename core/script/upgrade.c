@@ -16,6 +16,7 @@
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/shared.h"
+#include "script/upgrade_move.h"
 #include "script/vm.h"
 #include "script/watchdog.h"
 
@@ -429,13 +430,15 @@ static enum outcome write_object(lua_State *L, struct upgrade *u,
 
 /* --- running them ----------------------------------------------------------------------- */
 
-static void run_steps(lua_State *L, const struct upgrade *u, int config)
+static void run_steps(lua_State *L, const struct upgrade *u, int config,
+                      int move)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, u->gen->upgrades_ref);
     for (int i = u->version + 1; i <= u->gen->config_version; i++) {
         lua_rawgeti(L, -1, i);
         lua_pushvalue(L, config);
-        lua_call(L, 1, 1);
+        lua_pushvalue(L, move);
+        lua_call(L, 2, 1);
         if (!lua_isnil(L, -1) && !lua_rawequal(L, -1, config))
             luaL_error(L,
                        "upgrade %d returned a %s; it should change the "
@@ -450,11 +453,15 @@ static int run(lua_State *L)
 {
     struct upgrade *u = lua_touserdata(L, 1);
     struct object root = { .section = u->gen->schema, .text = u->text };
+    size_t start = u->out->len;
     enum outcome outcome;
+    int move;
 
     shared_push_merged(L, u->gen, u->text);
     root.after = lua_gettop(L);
-    run_steps(L, u, root.after);
+    moves_begin(L, u->gen, &u->text, root.after);
+    move = lua_gettop(L);
+    run_steps(L, u, root.after, move);
     shared_push_defaults(L, u->gen, u->gen->schema);
     root.defaults = lua_gettop(L);
     outcome = write_object(L, u, &root);
@@ -462,6 +469,7 @@ static int run(lua_State *L)
         buf_add_slice(u->out, u->text);
     else if (outcome == EMPTIED)
         buf_adds(u->out, "{}");
+    moves_add(L, move, root.after, u->out, start);
     return 0;
 }
 
@@ -488,6 +496,7 @@ bool upgrade_config(int64_t chat_id, struct slice text, int version,
     watchdog_enter(L, WATCHDOG_TASK, &overran);
     ok = lua_pcall(L, 1, 0, 0) == LUA_OK && !overran;
     watchdog_leave();
+    moves_end(gen);
     if (!ok) {
         cut(out, start);
         if (overran)

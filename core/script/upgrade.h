@@ -5,7 +5,8 @@
  * chat's overrides over the present defaults, with keys that no setting has
  * any more. What they change becomes an override, what they remove is removed;
  * everything else stays as it was, so a chat that never set a value goes on
- * following its default.
+ * following its default. A setting is renamed by their second argument, move()
+ * (upgrade_move.h).
  */
 #ifndef SCRIPT_UPGRADE_H
 #define SCRIPT_UPGRADE_H
