@@ -47,7 +47,7 @@ struct write {
 struct reading {
     int64_t chat, revision, at_least;
     int version;
-    bool without_big;
+    bool without_big, read_only;
     struct doc doc;
 };
 
@@ -146,6 +146,12 @@ static inline void upgrade_doc(struct doc *doc, int from, int to)
         doc->at[UPGRADES + i]++;
 }
 
+/* Upgrade functions can't do anything with some documents. */
+static inline bool is_bad(const struct doc *doc)
+{
+    return doc->at[0] % 13 == 12;
+}
+
 static inline void forget_big(struct doc *doc)
 {
     for (int i = BIG; i < BIG_END; i++)
@@ -234,6 +240,7 @@ static inline void explain(const struct event *e, struct slice by)
         check(e->version >= before->version, "stamped down: %d to %d by %.*s",
               before->version, e->version, (int)by.n, by.p);
         doc = before->doc;
+        check(e->version == before->version || !is_bad(&doc), "upgraded");
         upgrade_doc(&doc, before->version, e->version);
     }
     if (!slice_eq(by, "upgrade")) {
@@ -245,7 +252,9 @@ static inline void explain(const struct event *e, struct slice by)
         check(w->outcome != FAILED, "%.*s failed, and was written", (int)by.n,
               by.p);
         check(w->outcome != DONE || w->revision == e->revision,
-              "not the revision that was said");
+              "chat %lld: %.*s is revision %lld, and %lld was said",
+              (long long)e->chat, (int)by.n, by.p, (long long)e->revision,
+              (long long)w->revision);
         change_doc(&doc, &w->change);
         check(w->outcome != DONE || doc_eq(&w->doc, &e->doc),
               "%.*s said that %s is stored, and it is %s", (int)by.n, by.p,
@@ -300,6 +309,8 @@ static inline void expect_read(const struct reading *r)
     if (e) {
         doc = e->doc;
         check(r->version >= e->version, "read at an older version");
+        check(r->version == e->version || !is_bad(&doc), "upgraded");
+        check(!r->read_only || is_bad(&doc), "read-only");
         upgrade_doc(&doc, e->version, r->version);
     }
     if (r->without_big)
