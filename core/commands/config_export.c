@@ -38,7 +38,10 @@ static bool add_batch(const struct pg_op *query, int asked, struct buf *out,
         add_line(out, &row);
         *from = row.chat_id;
     }
-    return rows == asked && (*from)++ < INT64_MAX;
+    if (rows < asked || *from == INT64_MAX)
+        return false;
+    ++*from;
+    return true;
 }
 
 static bool export_all(struct config_call *c, struct err *err)

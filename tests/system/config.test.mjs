@@ -364,6 +364,15 @@ describe("export and import", { concurrency: 4 }, () => {
     assert.equal((await config(["import", "--dry-run", "--json"], { input: exported })).out, `{"lines":3003,"changed":0,"dry_run":true}\n`);
   });
 
+  test("all chats, when the last one there can be ends the first batch", async (t) => {
+    const { db, ok } = await start(t);
+    await db.query(`INSERT INTO chat_configs (chat_id, config, version) SELECT n, '{}'::jsonb, 1 FROM generate_series(1, 99) AS n
+      UNION ALL SELECT 9223372036854775807, '{}'::jsonb, 1`);
+    assert.equal((await ok("export", "--all")).split("\n").length, 101);
+    await db.query("DELETE FROM chat_configs WHERE chat_id = 9223372036854775807");
+    assert.equal((await ok("export", "--all")).split("\n").length, 100);
+  });
+
   test("some chats; what is no object; a reader that has enough; a full disk", async (t) => {
     const { db, ok, run: config } = await start(t, [[5, { antiflood: { max: 7 } }, 1], [6, [1], 1], [7, null, 0]]);
     assert.equal(await ok("export", "5", "6", "7"), `{"chat_id":5,"version":1,"revision":1,"config":{"antiflood": {"max": 7}}}
@@ -409,6 +418,7 @@ describe("export and import", { concurrency: 4 }, () => {
       [`{"chat_id":5,"version":1,"config":{"a":"\\u0000"}}`, /\\u0000/],
       [`{"chat_id":5,"version":1,"config":{"a":"\\ud800x"}}`, /half of a pair/],
       [`{"chat_id":5,"version":1,"config":{"a":"\\udc00"}}`, /half of a pair/],
+      [`{"chat_id":5,"version":1,"config":{"a":"\\ud83dabde00"}}`, /half of a pair/],
       [`{"chat_id":5,"version":1,"config":{"a":"${"x".repeat(70000)}"}}`, /more than the 65536 that CONFIG_MAX_KB allows/],
       [`{"chat_id":5,"version":1,"config":{"a":"${"x".repeat(1100000)}"}}`, /is too long/],
       [`{"chat_id":5,"version":1,"config":${'{"a":'.repeat(70)}1${"}".repeat(71)}`, /nested too deeply/],

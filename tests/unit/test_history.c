@@ -417,8 +417,9 @@ static void test_statistics(void **state)
         "VALUES (3, 1, 'x'); UPDATE chat_configs SET config = '6' "
         "WHERE chat_id = 4");
     config_statistics_start(db.pg, ops);
+    wait_all(&db, ops, CONFIG_STATISTICS_OPS);
     for (int i = 0; i < CONFIG_STATISTICS_OPS; i++)
-        ended(ops[i]);
+        assert_string_equal(ops[i]->op.err.text, "");
     config_statistics_read(ops, &s);
     assert_int_equal(s.rows, 4);
     assert_int_equal(s.empty, 1);
