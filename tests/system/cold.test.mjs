@@ -8,7 +8,7 @@ import { database, environment, Host } from "./lib/host.mjs";
 import { atEnd, moonpost, root, slow, until } from "./lib/program.mjs";
 
 const program = path.join(path.dirname(moonpost), "tests/bench/bench_botapi");
-const chats = 10000;
+const chats = slow > 1 ? 1000 : 10000;
 
 test(`the first updates of ${chats} chats`, async (t) => {
   const db = await database(t);

@@ -9,7 +9,7 @@ import { atEnd, sleep, slow, until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
 const place = world();
-const rounds = Number(process.env.MOONPOST_TEST_ROUNDS) || 20;
+const rounds = Number(process.env.MOONPOST_TEST_ROUNDS) || (slow > 1 ? 4 : 20);
 const chats = [alice, bob, carol];
 const files = {
   "defaults/one.lua": "return { n = 0 }",

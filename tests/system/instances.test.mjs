@@ -2,11 +2,12 @@
 // what the others write. MOONPOST_TEST_LONG=1 writes ten times as much.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { query, startBot, urlOf, world } from "./lib/host.mjs";
+import { query, slow, startBot, urlOf, world } from "./lib/host.mjs";
 import { ask, eventually, listening, long, median, revisions, settings, startAll } from "./lib/instances.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
 const place = world();
+const few = (n) => (slow > 1 ? 10 : n);
 
 const files = {
   "defaults/box.lua": `return { n1 = 0, n2 = 0, n3 = 0, l1 = option.list{ default = {} }, l2 = option.list{ default = {} }, l3 = option.list{ default = {} }, same = "" }`,
@@ -59,7 +60,7 @@ describe("two and three processes", { concurrency: 2 }, () => {
   test("keys of one chat written by all at once: none is lost", async (t) => {
     const db = await place.newDatabase(t);
     const hosts = await startAll(t, place, 3, files, db);
-    const times = long ? 1120 : 110;
+    const times = long ? 1120 : few(110);
     const chats = [alice, bob, carol];
     await Promise.all(hosts.flatMap((h, i) => chats.map((chat) => h.sim.send(chat, `/own ${i + 1} ${times}`))));
     for (const h of hosts) for (const chat of chats) await says(h, chat, "done");
@@ -78,7 +79,7 @@ describe("two and three processes", { concurrency: 2 }, () => {
   test("one key written by both: the last one wins, and what is said to be written was", async (t) => {
     const db = await place.newDatabase(t);
     const hosts = await startAll(t, place, 2, files, db);
-    const times = 60;
+    const times = few(60);
     await Promise.all(hosts.map((h, i) => h.sim.send(alice, `/same ${"ab"[i]} ${times}`)));
     for (const h of hosts) await says(h, alice, "done");
     const stored = (await revisions(db, alice)).map((r) => r.config.box.same);
@@ -90,7 +91,7 @@ describe("two and three processes", { concurrency: 2 }, () => {
   test("what one writes the other reads", async (t) => {
     const db = await place.newDatabase(t);
     const hosts = await startAll(t, place, 2, files, db);
-    const ms = await delays(hosts[0], hosts[1], 40);
+    const ms = await delays(hosts[0], hosts[1], few(40));
     t.diagnostic(`median: read ${ms.toFixed(1)} ms after the reply that it is saved`);
     assert.doesNotMatch(hosts[1].said, /changed configs are looked up/);
   });
@@ -105,7 +106,7 @@ describe("two and three processes", { concurrency: 2 }, () => {
     const ms = await delays(writer, deaf, 4);
     t.diagnostic(`median: read ${ms.toFixed(0)} ms after the reply, with CONFIG_POLL_SECONDS=1`);
     const pattern = /warn +config: notifications of PostgreSQL do not come through/g;
-    await deaf.line(pattern, 60000);
+    await deaf.line(pattern, 60000 * slow);
     await delays(writer, deaf, 3);
     assert.equal(deaf.said.match(pattern).length, 1);
     assert.deepEqual(await other.query("SELECT count(*)::int AS n FROM pg_tables WHERE tablename = 'chat_configs'"), [{ n: 0 }]);
@@ -119,7 +120,7 @@ describe("two and three processes", { concurrency: 2 }, () => {
     const end = () => db.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE application_name = 'moonpost listen' AND datname = current_database()`);
     const chats = [alice, bob, carol];
-    const times = 60;
+    const times = few(60);
     for (const chat of chats) await ask(reader, chat, "/show");
     await Promise.all(chats.map((chat) => writer.sim.send(chat, `/own 1 ${times}`)));
     const ends = setInterval(() => end().catch(() => {}), 150);
@@ -163,7 +164,7 @@ bot.command("list", "x", function(ctx) ctx:reply("list " .. #ctx.config.box.list
     const db = await place.newDatabase(t);
     const old = await startBot(t, place, version(1), { url: db.url, env: settings() });
     const chats = [alice, bob, carol];
-    const times = long ? 500 : 60;
+    const times = long ? 500 : few(60);
     await old.sim.send(alice, "/write 1"); // of version 1; bob's and carol's are new
     await says(old, alice, "done");
     await db.query(`INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, '{"box": {"old": 1}, "more": [1]}', 0)`, [bob]);

@@ -48,7 +48,7 @@ export function revisions(db, chat) {
     UNION ALL SELECT revision::int, config, version FROM chat_configs WHERE chat_id = $1 ORDER BY 1`, [chat]);
 }
 
-export const eventually = (what, f) => until(what, f, 20000 * slow);
+export const eventually = (what, f) => until(what, f, (long ? 120000 : 30000) * slow);
 
 // The middle one of some numbers.
 export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
