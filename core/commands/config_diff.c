@@ -9,18 +9,47 @@ struct shown {
     size_t max;
 };
 
-static void show_side(const struct shown *s, struct slice value)
+#define CONTEXT 12 /* bytes before the first that differs */
+
+/*
+ * Where to begin when both values are longer than what is shown of them: two
+ * long texts mostly differ in one place.
+ */
+static size_t where_to_begin(const struct shown *s, struct slice a,
+                             struct slice b)
 {
-    if (value.p)
-        show_cut(s->out, value, s->max);
-    else
+    size_t i = 0, n = a.n < b.n ? a.n : b.n;
+
+    if (!a.p || !b.p || !s->max || n <= s->max)
+        return 0;
+    while (i < n && a.p[i] == b.p[i])
+        i++;
+    if (i + CONTEXT < s->max)
+        return 0;
+    i = i > n - CONTEXT ? n - CONTEXT : i - CONTEXT;
+    while (i > 0 && ((unsigned char)a.p[i] & 0xC0) == 0x80)
+        i--;
+    return i;
+}
+
+static void show_side(const struct shown *s, struct slice value, size_t begin)
+{
+    if (!value.p) {
         buf_adds(s->out, "default");
+        return;
+    }
+    if (begin)
+        buf_adds(s->out, "…");
+    value.p += begin;
+    value.n -= begin;
+    show_cut(s->out, value, s->max);
 }
 
 static void show_difference(const char *path, struct slice before,
                             struct slice after, void *arg)
 {
     const struct shown *s = arg;
+    size_t begin = where_to_begin(s, before, after);
 
     buf_adds(s->out, s->prefix);
     if (*path)
@@ -28,9 +57,9 @@ static void show_difference(const char *path, struct slice before,
     else
         buf_adds(s->out, "all of it");
     buf_adds(s->out, ": ");
-    show_side(s, before);
+    show_side(s, before, begin);
     buf_adds(s->out, " → ");
-    show_side(s, after);
+    show_side(s, after, begin);
     buf_addc(s->out, '\n');
 }
 

@@ -8,6 +8,8 @@
 #include "config_diff.h"
 #include "config_show.h"
 
+#define DEFAULT_ROOM 30 /* columns kept free after a value that is set */
+
 /* A chat's row as this program reads it. */
 struct view {
     struct config_call *c;
@@ -80,7 +82,7 @@ static void show_leaf(const struct view *v, const struct setting *s,
     buf_adds(out, !fits ? "! " : set ? "* " : "  ");
     setting_path(s, out);
     buf_adds(out, " = ");
-    show_value(out, s, value, room(v, out, start, 0));
+    show_value(out, s, value, room(v, out, start, set ? DEFAULT_ROOM : 0));
     if (!fits) {
         buf_addf(out, "   (%s%s)", set ? "" : "not what is stored: ", why.text);
     } else if (set && !json_same(value, slice_of(s->def))) {

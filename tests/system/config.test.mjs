@@ -278,6 +278,16 @@ describe("history and undo", { concurrency: 4 }, () => {
     assert.equal(lines(await ok("history", "5", "--json")).at(-1).changes, null);
   });
 
+  test("long values that differ in one place are shown from there", async (t) => {
+    const { ok } = await start(t);
+    const long = (text) => ok("set", "5", "welcome.text", "ä".repeat(150) + text + "z".repeat(150));
+    await long("one");
+    await long("two");
+    const shown = (await ok("history", "5")).split("\n");
+    assert.match(shown[1], /^ {4}welcome\.text: …ä{6}onez{91}… → …ä{6}twoz{91}…$/);
+    assert.match(shown[3], /^ {4}welcome\.text: default → "ä{99}…$/);
+  });
+
   test("undo, undo of an undo, and to a revision", async (t) => {
     const { ok, json, fails, row } = await start(t);
     await fails(["undo", "5"], /chat 5 has no earlier settings to go back to/);
