@@ -113,7 +113,11 @@ function readOptions() {
   return options;
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
 
 function table(reports) {
   const rate = (report) => report.rows / report.seconds;
