@@ -141,14 +141,14 @@ describe("two and three processes", { concurrency: 2 }, () => {
 
 describe("a rolling deploy", () => {
   const version = (n) => ({
-    "defaults/box.lua": `return { old = 0, upgraded = 0, list = option.list{ default = {} } ${n > 1 ? `, new = 0, style = "plain"` : ""} }`,
+    "defaults/box.lua": `return { old = 0, a = 0, b = 0, upgraded = 0, list = option.list{ default = {} } ${n > 1 ? `, new = 0, style = "plain"` : ""} }`,
     ...Object.fromEntries(Array.from({ length: n }, (_, i) => [`migrations/config/000${i + 1}_step.lua`,
       `return function(config) config.box.upgraded = config.box.upgraded + 1 ${i ? `config.box.style = "fancy"` : ""} end`])),
     "scripts/a.lua": `local bot = require "bot"
 bot.command("write", "x", function(ctx)
-  local box = ctx.config.box
+  local box, key = ctx.config.box, ctx.args[2] or "${n > 1 ? "new" : "old"}"
   for i = 1, tonumber(ctx.args[1]) do
-    box.${n > 1 ? "new" : "old"} = box.${n > 1 ? "new" : "old"} + 1
+    box[key] = box[key] + 1
     ctx.api.getMe{}
   end
   ctx:reply("done")
@@ -201,5 +201,26 @@ bot.command("list", "x", function(ctx) ctx:reply("list " .. #ctx.config.box.list
       }
     }
     for (const h of [old, young]) assert.doesNotMatch(h.said, / error /);
+  });
+
+  test("both get the new version by a reload while they write: each row is upgraded once", async (t) => {
+    const db = await place.newDatabase(t);
+    const hosts = [];
+    for (const n of [1, 2]) hosts.push(await startBot(t, place, version(1), { url: db.url, env: settings() }));
+    const chats = [alice, bob, carol];
+    const times = few(80);
+    await Promise.all(hosts.map(listening));
+    await Promise.all(hosts.flatMap((h, i) => chats.map((chat) => h.sim.send(chat, `/write ${times} ${"ab"[i]}`))));
+    await eventually("they write", async () => (await db.query("SELECT FROM chat_configs WHERE revision > 3")).length === 3);
+    for (const h of hosts) for (const [name, text] of Object.entries(version(2)).reverse()) h.folder.replace(name, text);
+    for (const h of hosts) for (const chat of chats) await says(h, chat, "done");
+    for (const h of hosts) await eventually("the new version", async () => (await ask(h, alice, "/list 2")) === "list 0" && /reload/.test(h.said));
+    for (const chat of chats) for (const h of hosts) await ask(h, chat, `/append ${h.bot}`);
+    for (const chat of chats) {
+      const all = await revisions(db, chat);
+      assert.deepEqual([all.at(-1).config.box.a, all.at(-1).config.box.b], [times, times]);
+      assert.equal(all.at(-1).version, 2);
+      for (const { config, version } of all) assert.equal(config.box.upgraded ?? 0, version - all[0].version);
+    }
   });
 });
