@@ -34,7 +34,7 @@ struct pg_proxied {
     bool marked; /* to be cut when the server has answered */
 };
 
-#define PG_PROXIED_MAX 200
+#define PG_PROXIED_MAX 20 /* at once */
 
 struct pg_proxy {
     struct evconnlistener *listener;
@@ -141,13 +141,17 @@ static inline void pg_proxy_on_accept(struct evconnlistener *listener, int fd,
 {
     struct event_base *base = evconnlistener_get_base(listener);
     struct pg_proxy *proxy = arg;
-    struct pg_proxied *c = &proxy->connections[proxy->accepted];
+    struct pg_proxied *c = proxy->connections;
 
     (void)addr, (void)len;
-    if (proxy->refuse || ++proxy->accepted == PG_PROXIED_MAX) {
+    if (proxy->refuse) {
         evutil_closesocket(fd);
         return;
     }
+    proxy->accepted++;
+    while (c->client)
+        if (++c == proxy->connections + PG_PROXIED_MAX)
+            abort();
     *c = (struct pg_proxied){
         .proxy = proxy,
         .client = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE),
@@ -205,7 +209,7 @@ static inline void pg_proxy_start(struct pg_proxy *proxy, struct loop *loop,
 /* Before the loop is freed. */
 static inline void pg_proxy_stop(struct pg_proxy *proxy)
 {
-    for (int i = 0; i < proxy->accepted; i++)
+    for (int i = 0; i < PG_PROXIED_MAX; i++)
         pg_proxy_close(&proxy->connections[i]);
     evconnlistener_free(proxy->listener);
 }
