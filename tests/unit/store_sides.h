@@ -1,7 +1,8 @@
 /*
  * store_sides.h - for test_store_property.c: stores side by side on the same chats,
- * each with a connection, a listener and a version of its own. Two listeners are
- * real ones; the last store is told by hand, so that what it was told is known.
+ * each with a connection, a listener and a version of its own. Two listeners hear,
+ * one listens to another database, where nothing is told, and has to look; one store
+ * is told by hand, so that what it was told is known.
  */
 #ifndef TESTS_STORE_SIDES_H
 #define TESTS_STORE_SIDES_H
@@ -15,8 +16,9 @@
 #include "config/schema.h"
 
 #define SCHEMA "test_property"
-#define STORES 3
+#define STORES 4
 #define BY_HAND 2 /* the store that is told here */
+#define DEAF 3    /* the one that hears nothing, and looks */
 #define HELD 4    /* configs that tasks hold, of each store */
 
 static struct side {
@@ -166,26 +168,38 @@ static inline struct pg *connection(const char *url, const char *what, int i)
     return pg;
 }
 
-static inline void side_listen(struct side *s, const char *url, int i)
+static inline void side_listen(struct side *s, struct buf *url, int i)
 {
     struct err err = ERR_INIT;
     char name[40];
 
     if (i == BY_HAND) {
-        s->heard = connection(url, "listen ", i);
+        s->heard = connection(url->data, "listen ", i);
         pg_on_notify(s->heard, on_heard, s);
         pg_on_state(s->heard, on_heard_state, s);
         return;
     }
+    if (i == DEAF)
+        buf_adds(url, "&dbname=template1");
     snprintf(name, sizeof(name), "property listen %d", i);
     s->listener =
         config_listener_new(db.loop, s->store, s->pg,
                             &(struct config_listener_options){
-                                .connection = { .url = url,
+                                .connection = { .url = url->data,
                                                 .application_name = name },
-                                .poll_ms = 20 },
+                                .poll_ms = 20,
+                                .test_ms = i == DEAF ? 20 : 0 },
                             &err);
     assert_non_null(s->listener);
+}
+
+/* Will it hear of all that is written from now on? */
+static inline bool is_listening(const struct side *s, int i)
+{
+    if (i == BY_HAND)
+        return pg_is_up(s->heard) && !s->listening;
+    return config_listener_state(s->listener) ==
+           (i == DEAF ? LISTENER_POLLING : LISTENER_LISTENING);
 }
 
 static inline void side_open(struct side *s, int i)
@@ -201,7 +215,7 @@ static inline void side_open(struct side *s, int i)
                                     .history = history,
                                 });
     use_rules(s, rnd(VERSIONS + 1), rnd(2));
-    side_listen(s, url.data, i);
+    side_listen(s, &url, i);
     buf_release(&url);
 }
 

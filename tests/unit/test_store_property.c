@@ -305,9 +305,9 @@ static void end_connections(const char *name)
 
 static void disturb(struct side *s)
 {
-    static const char *const names[] = { "property 0", "property 1",
-                                         "property 2", "property listen %",
-                                         "property %" };
+    static const char *const names[] = { "property listen %", "property 0",
+                                         "property 1",        "property 2",
+                                         "property 3",        "property %" };
 
     switch (rnd(12)) {
     case 0:
@@ -323,7 +323,7 @@ static void disturb(struct side *s)
     case 8: free_some(); break;
     case 9:
         if (!rnd(4))
-            end_connections(history < 10 ? names[3] : names[rnd(5)]);
+            end_connections(names[history < 10 ? 0 : rnd(6)]);
         else if (!rnd(2) && history >= 10)
             cut_a_connection();
         break;
@@ -391,11 +391,7 @@ static void quiet_point(void)
 {
     wait_until(!running && ask_int(&db, &is_busy) == 0);
     for (int i = 0; i < STORES; i++)
-        wait_until(pg_is_up(sides[i].pg) &&
-                   (i == BY_HAND
-                        ? pg_is_up(sides[i].heard) && !sides[i].listening
-                        : config_listener_state(sides[i].listener) ==
-                              LISTENER_LISTENING));
+        wait_until(pg_is_up(sides[i].pg) && is_listening(&sides[i], i));
     memset(was_freed, 0, sizeof(was_freed));
     check_history();
     check_model();
