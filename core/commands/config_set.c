@@ -166,8 +166,11 @@ static bool unset_path(struct config_call *c, struct err *err)
 {
     const char *path = c->args[1];
     struct config *config = NULL;
-    bool stored, ok = fetch(c, &config, err);
+    bool stored, ok;
 
+    if (!*path) /* the whole document: --all says that */
+        return show_no_setting(c->tool.schema, path, err);
+    ok = fetch(c, &config, err);
     if (!ok)
         return false;
     stored = show_stored_path(path, config->text).p;

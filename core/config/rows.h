@@ -68,7 +68,7 @@ struct config_statistics {
     int64_t unreadable;  /* not an object */
     int64_t failures, history;
     bool history_is_estimate;
-    int64_t table_bytes, history_bytes; /* with their indexes */
+    int64_t table_bytes, history_bytes;    /* with their indexes */
     struct config_version_count *versions; /* the highest first */
     size_t nversions;
     struct {

@@ -5,8 +5,8 @@ import { openSync, closeSync } from "node:fs";
 import { userInfo } from "node:os";
 import { describe, test } from "node:test";
 import { config, configOf } from "./lib/config.mjs";
-import { folder, Host, run, startBot, world } from "./lib/host.mjs";
-import { until } from "./lib/program.mjs";
+import { database, folder, Host, run, Server, startBot, world } from "./lib/host.mjs";
+import { atEnd, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
@@ -35,8 +35,8 @@ end)`,
 };
 
 // A folder and a database with its tables; rows are [chat, config, version].
-async function start(t, rows = []) {
-  const db = await place.newDatabase(t);
+async function start(t, rows = [], server = undefined) {
+  const db = await (server ? database(t, server) : place.newDatabase(t));
   const home = folder(t, files);
   await new Host(["migrate", home.dir], { env: { DATABASE_URL: db.url } }).succeeds();
   for (const [chat, document, version] of rows)
@@ -185,7 +185,6 @@ describe("get", { concurrency: 4 }, () => {
     const { db, ok } = await start(t, [[5, { welcome: { text: "a\u009b31m\u001b[1m\u007f" } }, 1]]);
     await db.query("UPDATE chat_configs SET config = config || '{\"x\": 1}', changed_by = E'me\\x1b[2J', revision = 2");
     for (const said of [await ok("get", "5"), await ok("history", "5")]) {
-      // eslint-disable-next-line no-control-regex
       assert.doesNotMatch(said, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
       assert.match(said, /by me\?\[2J/);
     }
@@ -228,6 +227,7 @@ describe("set and unset", { concurrency: 4 }, () => {
     assert.equal(await ok("unset", "5", "antiflood"), "chat 5: antiflood is at its defaults; revision 3\n");
     assert.equal(await ok("unset", "5", "old"), "chat 5: old is gone; revision 4\n");
     await fails(["unset", "5", "old"], /there is no setting "old"/);
+    await fails(["unset", "5", ""], /there is no setting ""/);
     assert.deepEqual((await row(5)).config, { welcome: { text: "x" } });
     assert.equal(await ok("unset", "5", "--all"), "chat 5: all is at its default now; revision 5\n");
     assert.equal(await ok("unset", "5", "--all"), "chat 5: all is at its default; still revision 5\n");
@@ -532,6 +532,23 @@ describe("beside a running bot", () => {
     const history = (await ok("history", String(bob), "--json")).trim().split("\n").map((l) => JSON.parse(l));
     assert.ok(history.some((r) => r.changed_by === who) && history.some((r) => r.changed_by.startsWith("user:")));
   });
+});
+
+test("an import goes on when the server is back", async (t) => {
+  const server = new Server();
+  atEnd(t, () => server.remove());
+  server.start();
+  const { db, home } = await start(t, [], server.url);
+  const input = Array.from({ length: 20000 }, (_, i) => `{"chat_id":${i + 1},"version":1,"config":{"language":"de"}}`).join("\n");
+  const ended = config(["import"], { url: db.url, dir: home.dir, input });
+  await until("some of it is written", async () => (await db.query("SELECT FROM chat_configs LIMIT 1")).length);
+  server.do("restart");
+  const { code, out, err } = await ended;
+  assert.equal(code, 0, err);
+  assert.match(out, /^20000 lines: \d+ chats changed\.\n$/);
+  assert.match(err, /^[^\n]*waiting for PostgreSQL/, "it did not meet the restart");
+  assert.deepEqual(await db.query(`SELECT count(*)::int, max(revision)::int FROM chat_configs WHERE config = '{"language": "de"}'`),
+    [{ count: 20000, max: 1 }]);
 });
 
 test("memory stays flat, however much there is", async (t) => {
