@@ -75,10 +75,14 @@ static bool is_passing(const struct pg_op *query)
 
 int64_t bulk_backoff(struct bulk *b, const struct pg_op *query)
 {
-    struct err err = query->op.err;
+    bool too_slow = strcmp(query->sqlstate, "57014") == 0;
+    struct err err = ERR_INIT;
     int64_t ms = BACKOFF_MIN_MS;
 
-    err.kind = ERR_DATABASE;
+    err_set(&err, ERR_DATABASE, "%s%s", query->op.err.text,
+            too_slow ? " (does another transaction hold a row of these chats? "
+                       "Else DATABASE_TIMEOUT_MS may be too short)"
+                     : "");
     b->pub.try_again = is_passing(query);
     if (!b->pub.try_again || ++b->tries > TRIES_MAX) {
         end(b, &err);
