@@ -451,6 +451,26 @@ static void test_store__free_while_committing(void **state)
     expect_as_stored(fetch(5));
 }
 
+/* Nor what was asked for before it, and is answered after. */
+static void test_store__free_while_committing_and_fetching(void **state)
+{
+    struct config *base = config_ref(fetch(5));
+    struct config_op *reading, *writing;
+
+    (void)state;
+    config_forget(store, 5);
+    reading = config_fetch(store, 5, 0);
+    sleep_ms(&db, 0); /* it is sent */
+    writing = commit_start(base, "a", "1");
+    op_free(&writing->op);
+    wait_configs(&reading, 1);
+    assert_int_equal(reading->config->revision, 0);
+    op_free(&reading->op);
+    assert_null(config_cached(store, 5));
+    expect_as_stored(fetch(5));
+    config_unref(base);
+}
+
 static void test_store__free_the_store_first(void **state)
 {
     struct config_op *op = config_fetch(store, 1, 0);
@@ -486,6 +506,7 @@ int main(void)
         TEST(test_store__too_deep),
         TEST(test_store__a_commit_that_fails),
         TEST(test_store__free_while_committing),
+        TEST(test_store__free_while_committing_and_fetching),
         TEST(test_store__free_the_store_first),
     };
 
