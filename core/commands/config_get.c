@@ -176,17 +176,35 @@ static void show_header(const struct view *v, struct buf *out)
     buf_adds(out, "\n\n");
 }
 
+/* Does path lead into the value of a setting, a map's? */
+static bool is_within_setting(const struct setting *s, const char *path)
+{
+    while (s && s->type == SETTING_SECTION) {
+        size_t n = strcspn(path, ".");
+
+        s = setting_child(s, (struct slice){ path, n });
+        path += n + (path[n] == '.');
+    }
+    return s != NULL;
+}
+
 static void show(const struct view *v, struct buf *out)
 {
+    struct slice document = buf_slice(&v->document);
+
     if (!*v->path)
         show_header(v, out);
-    if (!v->at)
-        show_unknown(v, v->path,
-                     show_stored_path(v->path, buf_slice(&v->document)), out);
-    else if (v->at->type == SETTING_SECTION)
+    if (!v->at && is_within_setting(v->c->tool.schema, v->path)) {
+        buf_addf(out, "* %s = ", v->path);
+        show_cut(out, show_stored_path(v->path, document), 0);
+        buf_addc(out, '\n');
+    } else if (!v->at) {
+        show_unknown(v, v->path, show_stored_path(v->path, document), out);
+    } else if (v->at->type == SETTING_SECTION) {
         show_section(v, v->at, out);
-    else
+    } else {
         show_leaf(v, v->at, out);
+    }
 }
 
 /* --- for programs ------------------------------------------------------------------- */

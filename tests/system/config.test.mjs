@@ -163,6 +163,22 @@ describe("get", { concurrency: 4 }, () => {
       path: "antiflood.max", config: 5, overrides: null });
   });
 
+  test("maps, ids of chats, elements that are checked", async (t) => {
+    const { ok, json, fails, home } = await start(t);
+    home.write("defaults/things.lua", `return { log = option.chat{}, ids = option.list{ default = {}, of = option.integer{ min = 0 } },
+      names = option.map{ default = {}, of = option.string{ max = 5 } } }`);
+    assert.equal(await ok("get", "5", "things"), "  things.ids = []\n  things.log = null\n  things.names = {}\n");
+    await ok("set", "5", "things.log", "-1001234567890");
+    assert.equal((await json("get", "5", "things")).config.log, -1001234567890);
+    assert.match(await ok("set", "5", "things.log", "none"), /things\.log = null \(was -1001234567890\)/);
+    await ok("set", "5", "things.names", '{"a": "b", "c": "d"}');
+    await fails(["set", "5", "things.names", '{"a": "too long"}'], /things\.names\["a"\]: must be text of at most 5 characters/);
+    await fails(["set", "5", "things.ids", "[1, -2]"], /things\.ids\[2\]: must be a whole number/);
+    assert.equal(await ok("get", "5", "things.names.a"), '* things.names.a = "b"\n');
+    await ok("unset", "5", "things.names.a");
+    assert.deepEqual((await json("get", "5", "things.names")).overrides, { c: "d" });
+  });
+
   test("one that can't be upgraded, and what is no config at all", async (t) => {
     const { run: config, ok, fails, db } = await start(t, [[3, { welcome: { text: "bad" } }, 0], [4, [1], 1], [6, null, 1]]);
     const { code, out, err } = await config(["get", "3"]);
