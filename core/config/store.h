@@ -106,7 +106,7 @@ struct config_op {
     struct buf next;
     int tries, conflicts;
     struct op *pause; /* after a conflict */
-    bool in_doubt; /* a write was sent, and its answer lost */
+    bool in_doubt;    /* a write was sent, and its answer lost */
 };
 
 /*
