@@ -79,8 +79,7 @@ static int64_t next_offset(const struct intake *in)
 {
     const struct held *h;
 
-    TAILQ_FOREACH(h, &in->order, link)
-    {
+    TAILQ_FOREACH (h, &in->order, link) {
         if (!h->done)
             return h->id;
     }

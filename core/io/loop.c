@@ -64,8 +64,7 @@ void loop_unqueue(struct op *op)
     struct loop *loop = op->loop;
     struct op *other;
 
-    TAILQ_FOREACH(other, &loop->batch, link)
-    {
+    TAILQ_FOREACH (other, &loop->batch, link) {
         if (other == op) {
             TAILQ_REMOVE(&loop->batch, op, link);
             return;

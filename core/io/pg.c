@@ -70,8 +70,7 @@ void pg_query_repeat(struct pg *pg, struct query *q)
     q->pub.sqlstate[0] = '\0';
     TAILQ_REMOVE(&pg->sent, q, link);
     q->place = QUERY_WAITING;
-    TAILQ_FOREACH(other, &pg->waiting, link)
-    {
+    TAILQ_FOREACH (other, &pg->waiting, link) {
         if (other->number > q->number) {
             TAILQ_INSERT_BEFORE(other, q, link);
             return;
@@ -146,8 +145,7 @@ void pg_deadlines_changed(struct pg *pg)
     struct timeval tv;
     struct query *q;
 
-    TAILQ_FOREACH(q, &pg->by_age, age)
-    {
+    TAILQ_FOREACH (q, &pg->by_age, age) {
         if (deadline_of(pg, q) == NEVER)
             continue; /* a script */
         left = deadline_of(pg, q) - now;

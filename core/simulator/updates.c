@@ -271,8 +271,7 @@ static void say_updates(struct updates *u, struct call *c)
     c->status = 200;
     buf_reset(&c->response);
     buf_adds(&c->response, "{\"ok\":true,\"result\":[");
-    TAILQ_FOREACH(update, &u->queue, link)
-    {
+    TAILQ_FOREACH (update, &u->queue, link) {
         if (limit-- == 0)
             break;
         buf_adds(&c->response, sep);
@@ -379,8 +378,7 @@ static void done_by_webhook(int64_t update_id, void *arg)
     struct updates *u = arg;
     struct update *update;
 
-    TAILQ_FOREACH(update, &u->queue, link)
-    {
+    TAILQ_FOREACH (update, &u->queue, link) {
         if (update->id == update_id) {
             confirm(u, update);
             return;

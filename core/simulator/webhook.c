@@ -183,8 +183,7 @@ static bool may_send(const struct delivery *d)
         return false;
     if (!d->group)
         return true;
-    TAILQ_FOREACH(before, &d->webhook->list, link)
-    {
+    TAILQ_FOREACH (before, &d->webhook->list, link) {
         if (before == d)
             return true;
         if (before->group == d->group && before->id == d->id)
@@ -329,8 +328,7 @@ static void pump(struct webhook *w)
 
     while (w->pulled < PULLED_MAX && pull(w))
         continue;
-    TAILQ_FOREACH(d, &w->list, link)
-    {
+    TAILQ_FOREACH (d, &w->list, link) {
         if (w->sending >= w->max_connections)
             break;
         if (may_send(d))
