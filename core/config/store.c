@@ -62,8 +62,8 @@ void config_store_use(struct config_store *store,
         !slice_eq(buf_slice(&lazy), store->lazy.data)) {
         config_forget_all(store);
         store->epoch++;
-        TAILQ_FOREACH(l, &store->wanted, link)
-        l->sections = UINT32_MAX; /* their bits were those of before */
+        TAILQ_FOREACH (l, &store->wanted, link)
+            l->sections = UINT32_MAX; /* their bits were those of before */
     }
     cache_drop_read_only(store->cache); /* a mended function may do better */
     store->rules = *rules;
@@ -98,7 +98,12 @@ void config_flight_end(struct config_store *store, struct flight *flight)
 void config_keep(struct config_store *store, const struct flight *flight,
                  struct config *config)
 {
-    if (flight->seen <= config->revision)
+    const struct config_rules *rules = &store->rules;
+
+    if (rules->upgrade && config->version < rules->version &&
+        !config->read_only) /* by a task from before a reload */
+        cache_drop(store->cache, config->chat_id);
+    else if (flight->seen <= config->revision)
         cache_put(store->cache, config);
 }
 

@@ -80,7 +80,7 @@ struct writeback {
 struct flight *config_flight(struct config_store *store, int64_t chat_id);
 void config_flight_end(struct config_store *store, struct flight *flight);
 /* Cache a config that was read or written during the flight, unless it is
- * known to be old. */
+ * known to be old, or is still to be upgraded. */
 void config_keep(struct config_store *store, const struct flight *flight,
                  struct config *config);
 

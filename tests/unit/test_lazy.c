@@ -245,11 +245,29 @@ static void test_lazy__a_new_version_meanwhile(void **state)
     op_free(&op->op);
 }
 
+/* A task that began before a reload writes what it knows, at its version. */
+static void test_lazy__written_at_the_version_of_before(void **state)
+{
+    struct config *base = config_ref(fetch(6));
+    struct config_op *op;
+
+    (void)state;
+    use(2);
+    op = commit(base, "welcome.d", "4");
+    assert_string_equal(op->op.err.text, "");
+    assert_int_equal(op->config->version, 1);
+    op_free(&op->op);
+    config_unref(base);
+    assert_null(config_cached(store, 6)); /* it is still to be upgraded */
+    expect_text(fetch(6), "{\"welcome\":{\"d\": 4},\"mark\":1}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_lazy__written_at_the_version_of_before),
         TEST(test_lazy__left_out),
         TEST(test_lazy__asked_for),
         TEST(test_lazy__in_one_turn),
