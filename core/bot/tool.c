@@ -83,6 +83,7 @@ static bool load_folder(struct tool *tool, const struct tool_options *o,
                                    .task_ms = (int64_t)s->task_timeout_s * 1000,
                                });
     tool->gen = generation_new(tool->vm->L, o->dir, 1);
+    tool->gen->settings_only = !o->with_scripts;
     if (!generation_load(tool->gen, err))
         return false;
     tool->schema = tool->gen->schema;

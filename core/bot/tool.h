@@ -33,6 +33,8 @@ struct tool_options {
     const struct settings *settings;
     const char *dir;              /* the bot's folder */
     const char *application_name; /* NULL: no database is needed */
+    bool
+        with_scripts; /* scripts/ must load too; else only what makes configs */
 };
 
 /* ERR_USAGE, ERR_SCRIPT: what to mend; nothing is left open. */

@@ -308,6 +308,8 @@ static int migrate(struct invocation *in)
                        .settings = &in->settings,
                        .dir = o.dir,
                        .application_name = "moonpost migrate",
+                       .with_scripts =
+                           true, /* what won't run changes nothing */
                    },
                    &err))
         return command_failed(&err);

@@ -23,15 +23,16 @@ struct generation {
     int modules_ref;   /* what require() has loaded */
     int functions_ref; /* handlers' functions, by handler number */
     bool loading;
+    bool settings_only; /* set before loading: scripts/ stays unread */
     struct handlers handlers;
     struct setting *schema;
-    int config_version; /* how many upgrade functions there are */
-    int upgrades_ref;   /* they, in order */
-    int move_ref;       /* their second argument: upgrade_move.h */
+    int config_version;            /* how many upgrade functions there are */
+    int upgrades_ref;              /* they, in order */
+    int move_ref;                  /* their second argument: upgrade_move.h */
     const struct slice *upgrading; /* the document, while they run; else NULL */
     struct shared *shared; /* what its configs share, or NULL: shared.h */
-    int files;          /* loaded in all */
-    char file[200];     /* the one being loaded */
+    int files;             /* loaded in all */
+    char file[200];        /* the one being loaded */
 };
 
 struct generation *generation_new(lua_State *L, const char *dir, int number);

@@ -318,7 +318,8 @@ static int load_all(lua_State *L)
     lua_pop(L, 1);
     load_defaults(L, gen);
     load_upgrades(L, gen);
-    load_scripts(L, gen);
+    if (!gen->settings_only)
+        load_scripts(L, gen);
     return 0;
 }
 

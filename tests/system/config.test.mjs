@@ -336,6 +336,15 @@ describe("history and undo", { concurrency: 4 }, () => {
     assert.deepEqual(await row(5), { config: { antiflood: { max: 3 }, welcome: { text: "x" } }, version: 1, revision: 4, changed_by: who });
   });
 
+  // A bot that does not start any more is when an operator needs this.
+  test("a script with a mistake is no hindrance, a declaration with one is", async (t) => {
+    const { home, ok, fails } = await start(t, [[5, { antiflood: { max: 7 } }, 1]]);
+    home.write("scripts/a.lua", "this is no Lua");
+    assert.match(await ok("get", "5", "antiflood.max"), /= 7 messages/);
+    home.write("defaults/antiflood.lua", "return 5");
+    await fails(["get", "5"], /defaults\/antiflood\.lua: must return a table/);
+  });
+
   test("is the way out of a row that can't be read", async (t) => {
     const { db, ok, fails, row, run: config } = await start(t, [[5, { antiflood: { max: 7 } }, 1]]);
     for (const broken of ["5", "null", "[]", `{"a": ${'{"a":'.repeat(100)}1${"}".repeat(100)}}`, `{"welcome": {"text": "bad"}}`]) {

@@ -76,6 +76,15 @@ describe("migrate", { concurrency: 3 }, () => {
     assert.deepEqual(await tables(db).then((list) => list.includes("chat_configs")), false);
   });
 
+  test("a folder that does not load changes nothing", async (t) => {
+    const db = await place.newDatabase(t);
+    const { dir } = folder(t, { "scripts/a.lua": "this is no Lua", "migrations/schema/0001_a.sql": "CREATE TABLE a (b INT)" });
+    const { code, said } = await new Host(["migrate", dir], { env: { DATABASE_URL: db.url } }).end();
+    assert.equal(code, 1);
+    assert.match(said, /scripts\/a\.lua:1: /);
+    assert.deepEqual(await db.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'"), []);
+  });
+
   test("several at once run each file once", async (t) => {
     const db = await place.newDatabase(t);
     const home = folder(t, {
