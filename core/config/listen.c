@@ -124,6 +124,35 @@ static void end_test(struct config_listener *l)
     l->test[0] = '\0';
 }
 
+/* Once, until it listens again. */
+static void say_why(struct config_listener *l, const char *why)
+{
+    if (!l->said_why)
+        log_warn("config",
+                 "others' changes of configs can't be listened for; they are "
+                 "looked up every %d s until that works: %s",
+                 l->poll_ms / 1000, why);
+    l->said_why = l->said_lost = true;
+}
+
+static void send_listen(struct config_listener *l);
+
+static void on_try_again(struct op *op)
+{
+    struct config_listener *l = op->arg;
+
+    end_test(l);
+    if (pg_is_up(l->listen))
+        send_listen(l);
+}
+
+static void try_again_in(struct config_listener *l, int ms)
+{
+    l->test_timer = timer_start(l->loop, ms);
+    l->test_timer->done = on_try_again;
+    l->test_timer->arg = l;
+}
+
 /* Nothing can be listened to here. */
 static void give_up(struct config_listener *l)
 {
@@ -158,14 +187,15 @@ static void on_no_test(struct op *op)
 static void on_test_sent(struct op *op)
 {
     struct config_listener *l = op->arg;
-    bool failed = op->err.kind;
+    struct err err = op->err;
 
     drop_query(&l->testing);
-    if (!failed)
+    if (!err.kind)
         return;
     end_test(l);
-    if (pg_is_up(l->listen))
-        send_test(l);
+    if (pg_is_up(l->pg)) /* else who has that one says so */
+        say_why(l, err.text);
+    try_again_in(l, l->test_ms);
 }
 
 /* Through the other connection: what is sent and received on one proves nothing
@@ -239,47 +269,18 @@ static void on_notify(const char *channel, struct slice payload, void *arg)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
-static void send_listen(struct config_listener *l);
-
-static void on_try_again(struct op *op)
-{
-    struct config_listener *l = op->arg;
-
-    end_test(l);
-    if (pg_is_up(l->listen))
-        send_listen(l);
-}
-
-/* Once, until it listens again. */
-static void say_why(struct config_listener *l, const char *why)
-{
-    if (!l->said_why)
-        log_warn("config",
-                 "others' changes of configs can't be listened for; they are "
-                 "looked up every %d s until that works: %s",
-                 l->poll_ms / 1000, why);
-    l->said_why = l->said_lost = true;
-}
-
-/* A standby refuses it, until it is the primary. */
-static void refused(struct config_listener *l, const char *why)
-{
-    say_why(l, why);
-    l->test_timer = timer_start(l->loop, l->poll_ms);
-    l->test_timer->done = on_try_again;
-    l->test_timer->arg = l;
-}
-
 static void on_listening(struct op *op)
 {
     struct config_listener *l = op->arg;
     struct err err = op->err;
 
     drop_query(&l->listening);
-    if (err.kind)
-        refused(l, err.text);
-    else
+    if (err.kind) { /* a standby refuses it, until it is the primary */
+        say_why(l, err.text);
+        try_again_in(l, l->poll_ms);
+    } else {
         send_test(l);
+    }
 }
 
 static void send_listen(struct config_listener *l)

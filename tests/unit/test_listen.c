@@ -5,6 +5,7 @@
 
 static struct client other; /* somebody else's connection */
 static struct config_listener *listener;
+static int test_ms; /* 0: as usual */
 
 static int group_setup(void **state)
 {
@@ -75,7 +76,7 @@ static void listen_in(const char *database, int poll_ms)
                                                        .application_name =
                                                            "test listener" },
                                        .poll_ms = poll_ms,
-                                       .test_ms = database ? 20 : 0,
+                                       .test_ms = database ? 20 : test_ms,
                                    },
                                    &err);
     assert_string_equal(err.text, "");
@@ -188,6 +189,40 @@ static void test_listen__much_was_missed(void **state)
                    "generate_series(1, 10050) AS n");
     expect_forgotten(5);
     expect_forgotten(-6);
+}
+
+static int64_t tries_to_notify(void)
+{
+    struct pg_op *op =
+        pg_script(other.pg, slice_of("SELECT last_value FROM tries"));
+    int64_t n;
+
+    wait_all(&other, &op, 1);
+    assert_string_equal(op->op.err.text, "");
+    n = pg_int(op, 0, 0);
+    op_free(&op->op);
+    return n;
+}
+
+/* The server says no at once, as a standby does, or one whose queue of
+ * notifications is full: it is asked now and then, not all the time. */
+static void test_listen__a_test_that_is_refused(void **state)
+{
+    (void)state;
+    sql("CREATE SEQUENCE tries; "
+        "CREATE FUNCTION pg_notify(text, text) RETURNS void LANGUAGE plpgsql "
+        "AS $$ BEGIN PERFORM nextval('tries'); RAISE 'no'; END $$; "
+        "SET search_path = test_listen, pg_catalog");
+    test_ms = 100;
+    listen_in(NULL, 3600000);
+    test_ms = 0;
+    wait_until(tries_to_notify() > 0);
+    sleep_ms(&db, 300);
+    assert_in_range(tries_to_notify(), 1, 5);
+    assert_int_equal(config_listener_state(listener), LISTENER_CONNECTING);
+    sql("SET search_path = test_listen; DROP SEQUENCE tries; "
+        "DROP FUNCTION test_listen.pg_notify(text, text)");
+    wait_until(config_listener_state(listener) == LISTENER_LISTENING);
 }
 
 /* --- without notifications -------------------------------------------------------------- */
@@ -373,6 +408,7 @@ int main(void)
         TEST(test_listen__foreign_notifications),
         TEST(test_listen__a_lost_connection),
         TEST(test_listen__much_was_missed),
+        TEST(test_listen__a_test_that_is_refused),
         TEST(test_listen__polling),
         TEST(test_listen__polling_and_another_counter),
         TEST(test_listen__polling_and_a_long_transaction),
