@@ -1,17 +1,23 @@
-/* upgrade_move.c - see upgrade_move.h. */
+/*
+ * upgrade_move.c - see upgrade_move.h. A section goes member by member, so that
+ * what is a default in it stays one; everything else is one value, whatever keys
+ * it has.
+ */
 #include "script/upgrade_move.h"
 
 #include <lauxlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "config/diff.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
+#include "script/shared.h"
 
 #define STEPS_MAX (SETTING_DEPTH_MAX + 1) /* of a path */
 
-/* The function's upvalues. KEPT: path → true, of what has to stay chosen; nil
- * until something has. */
+/* The function's upvalues. KEPT: setting (light userdata) → true, of what has to
+ * stay chosen; nil until something has. */
 enum { GENERATION = 1, CONFIG, KEPT };
 
 /* What is moved in; the indices are good in the function that made it. */
@@ -20,182 +26,212 @@ struct moves {
     int config, kept;
 };
 
-struct path {
-    struct slice steps[STEPS_MAX];
+/* A path, and a member of a section there, and of that … */
+struct place {
+    struct slice steps[2 * STEPS_MAX];
     size_t n;
+    const struct setting *setting; /* that is there; or NULL */
 };
 
-static void read_path(lua_State *L, int arg, struct path *path)
+static void read_place(lua_State *L, int arg, const struct setting *root,
+                       struct place *place)
 {
     const char *p = luaL_checkstring(L, arg);
 
-    path->n = 0;
+    *place = (struct place){ .setting = root };
     for (;;) {
-        size_t len = strcspn(p, ".");
+        struct slice step = { p, strcspn(p, ".") };
 
-        if (len == 0 || path->n == STEPS_MAX)
+        if (step.n == 0 || place->n == STEPS_MAX)
             luaL_error(L, "move: \"%s\" is not the path of a setting",
                        lua_tostring(L, arg));
-        path->steps[path->n++] = (struct slice){ p, len };
-        if (!p[len])
+        place->steps[place->n++] = step;
+        place->setting = setting_child(place->setting, step);
+        if (!p[step.n])
             return;
-        p += len + 1;
+        p += step.n + 1;
     }
 }
 
-/* Push the table that the path's last step is in, or nil. make: as needed. */
+static bool is_section(const struct setting *s)
+{
+    return s && s->type == SETTING_SECTION;
+}
+
+static void push_step(lua_State *L, const struct place *place, size_t i)
+{
+    lua_pushlstring(L, place->steps[i].p, place->steps[i].n);
+}
+
+/* Push the table that the place's last step is in, or nil. make: as needed. */
 static void push_parent(lua_State *L, const struct moves *m,
-                        const struct path *path, bool make)
+                        const struct place *place, bool make)
 {
     lua_pushvalue(L, m->config);
-    for (size_t i = 0; i + 1 < path->n; i++) {
-        lua_pushlstring(L, path->steps[i].p, path->steps[i].n);
-        lua_pushvalue(L, -1);
-        if (lua_rawget(L, -3) != LUA_TTABLE && make) {
+    for (size_t i = 0; i + 1 < place->n && lua_istable(L, -1); i++) {
+        push_step(L, place, i);
+        if (lua_rawget(L, -2) != LUA_TTABLE && make) {
             lua_pop(L, 1);
             lua_newtable(L);
+            push_step(L, place, i);
             lua_pushvalue(L, -2);
-            lua_pushvalue(L, -2);
-            lua_rawset(L, -5);
+            lua_rawset(L, -4);
         }
-        lua_replace(L, -3);
-        lua_pop(L, 1);
-        if (!lua_istable(L, -1)) {
-            lua_pop(L, 1);
-            lua_pushnil(L);
-            return;
-        }
+        lua_remove(L, -2);
     }
+    if (lua_istable(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_pushnil(L);
 }
 
-static void push_last(lua_State *L, const struct path *path)
-{
-    lua_pushlstring(L, path->steps[path->n - 1].p, path->steps[path->n - 1].n);
-}
+/* --- what stays chosen ------------------------------------------------------------- */
 
-/* What the document had there when it was read. */
-static struct slice text_at(const struct moves *m, const struct path *path)
+static void mark(lua_State *L, const struct moves *m, const struct setting *s,
+                 bool kept)
 {
-    struct slice value = m->text;
-    char key[256];
-
-    for (size_t i = 0; value.p && i < path->n; i++) {
-        if (path->steps[i].n >= sizeof(key))
-            return SLICE_NONE;
-        memcpy(key, path->steps[i].p, path->steps[i].n);
-        key[path->steps[i].n] = '\0';
-        value = json_get(value, key);
-    }
-    return value;
-}
-
-static void mark(lua_State *L, const struct moves *m, int path, bool kept)
-{
+    if (!s || is_section(s) || (!kept && lua_isnil(L, m->kept)))
+        return;
     if (lua_isnil(L, m->kept)) {
-        if (!kept)
-            return;
         lua_newtable(L);
         lua_replace(L, m->kept);
     }
-    lua_pushvalue(L, path);
     if (kept)
         lua_pushboolean(L, true);
     else
         lua_pushnil(L);
-    lua_rawset(L, m->kept);
+    lua_rawsetp(L, m->kept, s);
 }
 
-/* Was it chosen: when it was read, or moved here by an earlier step? */
-static bool is_chosen(lua_State *L, const struct moves *m, int path,
-                      struct slice text)
+static bool is_kept(lua_State *L, const struct moves *m,
+                    const struct setting *s)
 {
-    bool was_kept;
+    bool kept;
 
-    if (text.p || lua_isnil(L, m->kept))
-        return text.p;
-    lua_pushvalue(L, path);
-    was_kept = lua_rawget(L, m->kept) != LUA_TNIL;
+    if (lua_isnil(L, m->kept))
+        return false;
+    kept = lua_rawgetp(L, m->kept, s) != LUA_TNIL;
     lua_pop(L, 1);
-    return was_kept;
+    return kept;
 }
 
-static void move_value(lua_State *L, const struct moves *m, int from, int to);
-
-/* An object: each member by itself, so that what was not chosen in it is not. */
-static void move_members(lua_State *L, const struct moves *m, int from, int to,
-                         struct slice text)
+static bool is_in(const struct setting *s, struct slice document)
 {
-    int top = lua_gettop(L);
-    struct json_iter it;
+    return json_get(section_part(s->parent, document), s->name).p;
+}
 
-    luaL_checkstack(L, 8, "a config is nested too deep");
-    json_iter_init(&it, text);
-    while (json_iter_next(&it)) {
-        lua_pushfstring(L, "%s.", lua_tostring(L, from));
-        lua_pushlstring(L, it.key.p, it.key.n);
-        lua_concat(L, 2);
-        lua_pushfstring(L, "%s.", lua_tostring(L, to));
-        lua_pushlstring(L, it.key.p, it.key.n);
-        lua_concat(L, 2);
-        move_value(L, m, top + 1, top + 2);
-        lua_settop(L, top);
+/* Is the value at the top the setting's default? */
+static bool is_default(lua_State *L, const struct setting *s)
+{
+    struct buf *json = json_push_buf(L), *shaped = json_push_buf(L);
+    struct err ignored = ERR_INIT;
+    bool same = false;
+
+    if (json_add_lua(L, -3, NULL, json, &ignored)) {
+        setting_add_shaped(s, buf_slice(json), shaped);
+        same = json_same(buf_slice(shaped), slice_of(s->def));
+    }
+    lua_pop(L, 2);
+    return same;
+}
+
+/*
+ * Was the value at the top chosen: in what was read, moved here, or by a function
+ * that assigned it? Where there is no setting, nothing comes from defaults.
+ */
+static bool is_chosen(lua_State *L, const struct moves *m,
+                      const struct setting *s)
+{
+    return !s || is_section(s) || is_in(s, m->text) || is_kept(L, m, s) ||
+           !is_default(L, s);
+}
+
+/* --- moving -------------------------------------------------------------------------- */
+
+static bool is_object(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || lua_rawlen(L, index) > 0)
+        return false;
+    if (!lua_getmetatable(L, index))
+        return true;
+    lua_pop(L, 1); /* an empty list */
+    return false;
+}
+
+/* The object is a section, or becomes one: it goes member by member. */
+static bool has_members(lua_State *L, int index, const struct setting *from,
+                        const struct place *to)
+{
+    return (is_section(from) || is_section(to->setting)) && is_object(L, index);
+}
+
+static void move_value(lua_State *L, const struct moves *m,
+                       const struct setting *from, const struct place *to);
+
+/* Each member of the table at the top, which is no part of the config any more. */
+static void move_members(lua_State *L, const struct moves *m,
+                         const struct setting *from, const struct place *to)
+{
+    int table = lua_gettop(L);
+
+    luaL_checkstack(L, 12, "a config is nested too deep");
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        struct place inner = *to;
+        struct slice key;
+
+        if (lua_type(L, table + 1) != LUA_TSTRING)
+            luaL_error(L, "move: a key is not a text: [%s]",
+                       luaL_tolstring(L, table + 1, NULL));
+        key.p = lua_tolstring(L, table + 1, &key.n);
+        inner.steps[inner.n++] = key;
+        inner.setting = setting_child(to->setting, key);
+        move_value(L, m, setting_child(from, key), &inner);
+        lua_settop(L, table + 1);
     }
 }
 
-/* Stack: from's parent, from's key, value. */
-static void put(lua_State *L, const struct moves *m, int to,
-                const struct path *target)
+/* The value at the top, which was at the setting `from`, or at none. */
+static void move_value(lua_State *L, const struct moves *m,
+                       const struct setting *from, const struct place *to)
 {
-    push_parent(L, m, target, true);
-    if (lua_isnil(L, -1))
-        luaL_error(L, "move: there is no section for \"%s\"",
-                   lua_tostring(L, to));
-    push_last(L, target);
-    lua_pushvalue(L, -3);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
-    mark(L, m, to, true);
-}
+    int value = lua_gettop(L);
+    bool chosen;
 
-/* from and to: indices of the paths. */
-static void move_value(lua_State *L, const struct moves *m, int from, int to)
-{
-    int top = lua_gettop(L);
-    struct path source, target;
-    struct slice text;
-    bool is_object;
-
-    read_path(L, from, &source);
-    read_path(L, to, &target);
-    text = text_at(m, &source);
-    push_parent(L, m, &source, false);
-    if (lua_isnil(L, -1)) {
-        lua_settop(L, top);
+    if (has_members(L, value, from, to)) {
+        move_members(L, m, from, to);
         return;
     }
-    push_last(L, &source);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3); /* parent, key, value */
-    is_object = lua_istable(L, -1) && lua_rawlen(L, -1) == 0 &&
-                json_kind(text) == JSON_OBJECT;
-    if (is_object)
-        move_members(L, m, from, to, text);
-    else if (!lua_isnil(L, -1) && is_chosen(L, m, from, text))
-        put(L, m, to, &target);
-    lua_pop(L, 1);
-    lua_pushnil(L);
-    lua_rawset(L, -3);
+    chosen = is_chosen(L, m, from);
     mark(L, m, from, false);
-    lua_settop(L, top);
+    if (!chosen)
+        return;
+    push_parent(L, m, to, true);
+    push_step(L, to, to->n - 1);
+    lua_pushvalue(L, value);
+    lua_rawset(L, -3);
+    lua_settop(L, value);
+    mark(L, m, to->setting, true);
 }
 
-/* move(from, to): what the chat has set there; if nothing, nothing. */
+/* Is a the same place as b, or in it? */
+static bool is_within(const struct place *a, const struct place *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (i == a->n || a->steps[i].n != b->steps[i].n ||
+            memcmp(a->steps[i].p, b->steps[i].p, b->steps[i].n) != 0)
+            return false;
+    return true;
+}
+
+/* move(from, to): what the chat has chosen there; if nothing, nothing. */
 static int l_move(lua_State *L)
 {
     const struct generation *gen =
         lua_touserdata(L, lua_upvalueindex(GENERATION));
     struct moves m = { .config = lua_upvalueindex(CONFIG),
                        .kept = lua_upvalueindex(KEPT) };
+    struct place from, to;
 
     luaL_checkstring(L, 1);
     luaL_checkstring(L, 2);
@@ -203,7 +239,23 @@ static int l_move(lua_State *L)
         return luaL_error(L, "move: only while an upgrade runs");
     m.text = *gen->upgrading;
     lua_settop(L, 2);
-    move_value(L, &m, 1, 2);
+    read_place(L, 1, gen->schema, &from);
+    read_place(L, 2, gen->schema, &to);
+    push_parent(L, &m, &from, false);
+    if (lua_isnil(L, -1))
+        return 0;
+    push_step(L, &from, from.n - 1);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    lua_insert(L, 3); /* value, parent, key */
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_settop(L, 3);
+    if (is_within(&to, &from) && has_members(L, 3, from.setting, &to))
+        return luaL_error(L, "move: the section \"%s\" can't go into itself",
+                          lua_tostring(L, 1));
+    if (!lua_isnil(L, 3))
+        move_value(L, &m, from.setting, &to);
     return 0;
 }
 
@@ -230,31 +282,46 @@ void moves_end(struct generation *gen)
     gen->upgrading = NULL;
 }
 
-/* The value of a path that was moved to. */
-static void add_kept(lua_State *L, int path, const struct moves *m,
-                     struct buf *out, size_t start)
+/* --- after the functions --------------------------------------------------------------- */
+
+/* The steps of a setting's path; how many. */
+static size_t steps_of(const struct setting *s, struct slice *steps)
+{
+    size_t n = s->parent->parent ? steps_of(s->parent, steps) : 0;
+
+    steps[n] = slice_of(s->name);
+    return n + 1;
+}
+
+/* Has the config a value there? */
+static bool has_value(lua_State *L, const struct moves *m,
+                      const struct place *place)
+{
+    int top = lua_gettop(L);
+    bool has = false;
+
+    push_parent(L, m, place, false);
+    if (lua_istable(L, -1)) {
+        push_step(L, place, place->n - 1);
+        has = lua_rawget(L, -2) != LUA_TNIL;
+    }
+    lua_settop(L, top);
+    return has;
+}
+
+/* What is not in the document is as the default. */
+static void add_kept(lua_State *L, const struct moves *m,
+                     const struct setting *s, struct buf *out, size_t start)
 {
     struct slice document = { out->data + start, out->len - start };
-    struct moves now = { .text = document, .config = m->config };
-    struct buf *json, *next;
-    struct err err = ERR_INIT;
-    struct path p;
+    struct place place = { .setting = s };
+    struct buf *next;
 
-    read_path(L, path, &p);
-    if (text_at(&now, &p).p)
+    place.n = steps_of(s, place.steps);
+    if (is_in(s, document) || !has_value(L, m, &place))
         return;
-    push_parent(L, m, &p, false);
-    if (lua_isnil(L, -1))
-        return;
-    push_last(L, &p);
-    if (lua_rawget(L, -2) == LUA_TNIL)
-        return;
-    json = json_push_buf(L);
     next = json_push_buf(L);
-    if (!json_add_lua(L, -3, NULL, json, &err))
-        luaL_error(L, "%s in what was moved to \"%s\"", err.text,
-                   lua_tostring(L, path));
-    json_add_changed(next, document, p.steps, p.n, buf_slice(json));
+    json_add_changed(next, document, place.steps, place.n, slice_of(s->def));
     out->len = start;
     buf_add_slice(out, buf_slice(next));
 }
@@ -269,7 +336,7 @@ void moves_add(lua_State *L, int move, int config, struct buf *out,
     if (lua_istable(L, -1)) {
         lua_pushnil(L);
         while (lua_next(L, top + 1)) {
-            add_kept(L, top + 2, &m, out, start);
+            add_kept(L, &m, lua_touserdata(L, top + 2), out, start);
             lua_settop(L, top + 2);
         }
     }

@@ -1,8 +1,9 @@
 /*
  * upgrade_move.h - move(from, to), the second argument of upgrade functions:
- * what a chat has chosen goes to another name and stays chosen, also when it is
- * what the default there is. An assignment can't say that: it looks like nothing
- * has changed.
+ * what a chat has chosen, or a function before has assigned, goes to another name
+ * and stays chosen, also when it is what the default there is. An assignment can't
+ * say that: it looks like nothing has changed. A section (before or after) goes
+ * member by member, anything else as one value.
  */
 #ifndef SCRIPT_UPGRADE_MOVE_H
 #define SCRIPT_UPGRADE_MOVE_H
