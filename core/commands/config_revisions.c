@@ -206,27 +206,51 @@ static void say_misfit(const struct err *why, void *arg)
             why->text);
 }
 
+/* revision: the present one now. */
+static void say_undone_json(const struct undo *u, int64_t revision, int version,
+                            struct slice now, struct buf *out)
+{
+    buf_addf(out,
+             "{\"chat_id\":%lld,\"revision\":%lld,\"version\":%d,"
+             "\"from\":%lld,\"changes\":",
+             (long long)u->c->chat, (long long)revision, version,
+             (long long)u->target.revision);
+    config_diff_json(out, buf_slice(&u->present_document), now);
+    buf_adds(out, "}\n");
+}
+
 static void say_undone(const struct undo *u, const struct config *now)
 {
-    struct slice before = buf_slice(&u->present_document);
     struct buf out = BUF_INIT;
 
     if (u->c->json) {
-        buf_addf(&out,
-                 "{\"chat_id\":%lld,\"revision\":%lld,\"version\":%d,"
-                 "\"from\":%lld,\"changes\":",
-                 (long long)now->chat_id, (long long)now->revision,
-                 now->version, (long long)u->target.revision);
-        config_diff_json(&out, before, now->text);
-        buf_adds(&out, "}\n");
+        say_undone_json(u, now->revision, now->version, now->text, &out);
     } else {
         buf_addf(&out,
                  "chat %lld: as in revision %lld again, now revision "
                  "%lld\n",
                  (long long)now->chat_id, (long long)u->target.revision,
                  (long long)now->revision);
-        config_diff_show(&out, before, now->text, "    ", value_room());
+        config_diff_show(&out, buf_slice(&u->present_document), now->text,
+                         "    ", value_room());
     }
+    config_print(&out);
+    buf_release(&out);
+}
+
+/* Of a revision that was named: there is nothing to do. */
+static void say_is_as_now(const struct undo *u)
+{
+    struct buf out = BUF_INIT;
+
+    if (u->c->json)
+        say_undone_json(u, u->present.revision, u->present.version,
+                        buf_slice(&u->present_document), &out);
+    else
+        buf_addf(&out,
+                 "chat %lld: has the settings of revision %lld; nothing was "
+                 "written\n",
+                 (long long)u->c->chat, (long long)u->target.revision);
     config_print(&out);
     buf_release(&out);
 }
@@ -262,10 +286,8 @@ bool config_undo(struct config_call *c, struct err *err)
         ok = c->nargs > 1 ? find_revision(&u, c->args[1], err)
                           : find_previous(&u, err);
     }
-    if (ok && is_as_now(&u)) /* of a revision that was named */
-        printf("chat %lld: has the settings of revision %lld; nothing was "
-               "written\n",
-               (long long)c->chat, (long long)u.target.revision);
+    if (ok && is_as_now(&u))
+        say_is_as_now(&u);
     else if (ok)
         ok = write_target(&u, err);
     buf_release(&u.document);

@@ -1,27 +1,14 @@
 /* config_stats.c - moonpost config stats: how many, how large, how old. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "config/rows.h"
 #include "config_command.h"
-
-/* 1234567 as 1,234,567. */
-static void add_count(struct buf *out, int64_t n)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%" PRId64, n);
-
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0)
-            buf_addc(out, ',');
-        buf_addc(out, digits[i]);
-    }
-}
+#include "progress.h"
 
 static void add_line(struct buf *out, const char *name, int64_t n)
 {
     buf_addf(out, "%-22s", name);
-    add_count(out, n);
+    add_number(out, n);
 }
 
 static void add_bytes(struct buf *out, int64_t n)
@@ -65,7 +52,7 @@ static void show_sizes(const struct config_statistics *s, struct buf *out)
                  (long long)(s->bytes / s->rows));
     for (size_t i = 0; i < s->nlargest; i++) {
         buf_addf(out, "\n%-22s", i ? "" : "the largest");
-        add_count(out, s->largest[i].bytes);
+        add_number(out, s->largest[i].bytes);
         buf_addf(out, " bytes, chat %lld", (long long)s->largest[i].chat_id);
     }
     buf_addf(out, "\n%-22s", "tables on disk");
@@ -96,7 +83,7 @@ static void show(const struct config_statistics *s, int current,
     }
     buf_addf(out, "%-22s%s", "revisions in history",
              s->history_is_estimate ? "about " : "");
-    add_count(out, s->history);
+    add_number(out, s->history);
     buf_addc(out, '\n');
     if (s->rows)
         show_sizes(s, out);

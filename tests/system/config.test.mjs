@@ -317,6 +317,7 @@ describe("history and undo", { concurrency: 4 }, () => {
     assert.match(await ok("undo", "5"), /as in revision 3 again, now revision 5\n {4}welcome\.text: default → "x"\n/);
     assert.match(await ok("undo", "5", "1"), /as in revision 1 again, now revision 6\n {4}antiflood\.max: 8 → 7\n {4}welcome\.text: "x" → default\n/);
     assert.equal(await ok("undo", "5", "1"), "chat 5: has the settings of revision 1; nothing was written\n");
+    assert.deepEqual(await json("undo", "5", "1"), { chat_id: 5, revision: 6, version: 1, from: 1, changes: [] });
     await fails(["undo", "5", "99"], /chat 5 has no revision 99; kept are 1 to 6/);
     const undone = await json("undo", "5");
     assert.deepEqual(undone, { chat_id: 5, revision: 7, version: 1, from: 5,
