@@ -153,9 +153,6 @@ bool setting_fits(const struct setting *s, struct slice value);
 struct slice setting_value(const struct setting *s, struct slice overrides,
                            bool *set);
 
-/* The type only: what a stored value must have to be read at all. */
-bool setting_fits(const struct setting *s, struct slice value);
-
 /*
  * Call fn (may be NULL) with why, for each value of a document (overrides: valid
  * JSON) that does not fit its setting. Keys that no setting has are no misfits.

@@ -129,7 +129,7 @@ static int loaded(lua_State *L, int status, lua_KContext ctx)
 {
     struct view *v = (struct view *)ctx;
     const struct config_op *op = (struct config_op *)task_finished(L);
-    struct config *old = v->config;
+    int64_t before = v->config->revision;
     struct err err = op->op.err;
 
     (void)status;
@@ -137,10 +137,10 @@ static int loaded(lua_State *L, int status, lua_KContext ctx)
         err_set(&err, ERR_DATABASE, "a lazy section was not read");
     if (err.kind)
         return raise_err(L, &err);
+    config_unref(v->config);
     v->config = config_ref(op->config);
-    if (v->config->revision != old->revision)
+    if (v->config->revision != before)
         view_refill(L, v); /* somebody has written it meanwhile */
-    config_unref(old);
     return v->k(L, LUA_OK, v->ctx);
 }
 
