@@ -284,8 +284,8 @@ static void foreign_delete(void)
     struct asked *a;
     int writers = 0;
 
-    TAILQ_FOREACH(a, &asked_for, link)
-    writers += a->write >= 0 && a->chat == chat;
+    TAILQ_FOREACH (a, &asked_for, link)
+        writers += a->write >= 0 && a->chat == chat;
     if (writers > 1 || was_freed[chat - FIRST_CHAT])
         return;
     snprintf(text, sizeof(text),

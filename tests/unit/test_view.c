@@ -556,14 +556,18 @@ static void test_view__derived_of_many_chats(void **state)
         snprintf(update, sizeof(update),
                  "{\"update_id\":%d,\"message\":{\"message_id\":5,\"chat\":{"
                  "\"id\":%d,\"type\":\"private\"},\"date\":1,\"text\":\"x\"}}",
-                 i, i > DERIVED_CHATS_MAX ? i : i == 1000 ? 1 : i);
+                 i,
+                 i > DERIVED_CHATS_MAX ? i
+                 : i == 1000           ? 1
+                                       : i);
         assert_int_equal(run_update(update), TASK_OK);
     }
     assert_int_equal(t.gen->shared->nderived, DERIVED_CHATS_MAX);
     config = config_cached(t.services.store, 1); /* it was used again */
     assert_non_null(config->attached);
-    run_update("{\"update_id\":1,\"message\":{\"message_id\":5,\"chat\":{\"id\":"
-               "2,\"type\":\"private\"},\"date\":1,\"text\":\"x\"}}");
+    run_update(
+        "{\"update_id\":1,\"message\":{\"message_id\":5,\"chat\":{\"id\":"
+        "2,\"type\":\"private\"},\"date\":1,\"text\":\"x\"}}");
     assert_int_equal(t.gen->shared->nderived, DERIVED_CHATS_MAX);
 }
 
