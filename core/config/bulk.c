@@ -333,6 +333,12 @@ static void send_read(struct bulk *b)
     ask(b, bulk_send_read(b), on_read);
 }
 
+/* May what was written be gone? See config_bulk_write_statement. */
+static bool is_in_doubt(const struct bulk *b)
+{
+    return b->connection != pg_connections(b->store->pg);
+}
+
 static void on_end(struct op *op)
 {
     struct bulk *b = op->arg;
@@ -340,13 +346,18 @@ static void on_end(struct op *op)
     if (!answered(b, b->query, bulk_go_on))
         return;
     op_free(op);
-    end(b, NULL);
+    if (is_in_doubt(b))
+        bulk_go_on(b);
+    else
+        end(b, NULL);
 }
 
 static void pass_over(struct bulk *b)
 {
     struct err err = ERR_INIT;
 
+    if (!b->o.dry_run && is_in_doubt(b))
+        b->another_pass = true;
     if (b->another_pass && b->pub.counts.passes < PASSES_MAX) {
         begin_pass(b);
     } else if (b->another_pass) {
@@ -381,6 +392,7 @@ static void begin_pass(struct bulk *b)
     b->pub.counts.passes++;
     b->all_read = false;
     b->another_pass = false;
+    b->connection = pg_connections(b->store->pg);
     b->at_version = INT32_MIN;
     b->at_chat = INT64_MIN;
     send_read(b);

@@ -39,6 +39,7 @@ struct bulk {
     int at_version;
     bool all_read;
     bool another_pass;   /* somebody else wrote */
+    unsigned connection; /* its number when the pass began */
     struct pg_op *query; /* on its way: everything but posts */
     struct op *timer;    /* a pause, or before another try */
     void (*then)(struct bulk *bulk);

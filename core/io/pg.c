@@ -507,3 +507,8 @@ bool pg_is_up(const struct pg *pg)
 {
     return pg->phase == PG_UP;
 }
+
+unsigned pg_connections(const struct pg *pg)
+{
+    return pg->connections;
+}

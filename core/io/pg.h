@@ -77,6 +77,9 @@ void pg_free(struct pg *pg); /* after all its ops; closes the connection */
 typedef void (*pg_state_fn)(bool up, const char *reason, void *arg);
 void pg_on_state(struct pg *pg, pg_state_fn fn, void *arg);
 bool pg_is_up(const struct pg *pg);
+/* How often it came up. Another number than before: the server may have crashed,
+ * and lost commits that did not wait for the disk. */
+unsigned pg_connections(const struct pg *pg);
 
 /*
  * What others send with NOTIFY to the channels this connection listens to

@@ -316,6 +316,7 @@ static void come_up(struct pg *pg)
     }
     evtimer_del(pg->timer);
     pg->phase = PG_UP;
+    pg->connections++;
     pg->up_ms = loop_now_ms();
     pg->reason[0] = pg->fatal[0] = '\0';
     pg_deadlines_changed(pg);

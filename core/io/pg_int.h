@@ -120,6 +120,7 @@ struct pg {
     struct evdns_base *dns;
     struct pg_lookup *lookup;
     int tries;              /* that failed in a row */
+    unsigned connections;   /* that came up */
     bool renew;             /* once nothing is on its way */
     int64_t renewed_ms;     /* when that was last asked for; 0: never */
     int64_t renew_pause_ms; /* before it is again */

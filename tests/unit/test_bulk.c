@@ -530,7 +530,7 @@ static void test_bulk__the_connection_breaks(void **state)
                          "pg_stat_activity WHERE application_name = 'test_pg'";
     insert_many(30);
     insert(31, "'{\"bad\": 1}'", 0);
-    expect_counts(run(), 30, 0, 1, 0, 1);
+    expect_counts(run(), 30, 0, 1, 0, 2); /* a look whether they are there */
     expect(done, "30");
     expect("SELECT count(*) FROM config_history", "30");
 }
@@ -579,7 +579,7 @@ static void test_bulk__no_answer(void **state)
     for (size_t i = 0; i < ARRAY_LEN(hows); i++) {
         sql("DELETE FROM chat_configs; TRUNCATE config_history");
         insert_many(30);
-        expect_counts(run_cut(hows[i], 2), 30, 0, 0, 0, 1);
+        expect_counts(run_cut(hows[i], 2), 30, 0, 0, 0, 2);
         expect(done, "30");
         expect("SELECT count(*) FROM config_history", "30");
     }
@@ -614,7 +614,8 @@ static void test_bulk__errors_that_pass(void **state)
             "DROP FUNCTION IF EXISTS refuse CASCADE");
         insert_many(10);
         refuse(states[i], 1);
-        expect_counts(run(), 10, 0, 0, 0, 1);
+        /* it connects anew where the server is read-only */
+        expect_counts(run(), 10, 0, 0, 0, strcmp(states[i], "25006") ? 1 : 2);
         expect(done, "10");
     }
 }
