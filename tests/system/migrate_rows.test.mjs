@@ -79,7 +79,7 @@ const bad = {
   2004: ["true", /a boolean, not an object/],
   2005: [`{"warn_limit": 13}`, /migrations\/config\/0002_warn\.lua:2: unlucky/],
   2006: [`{"warn_limit": 14}`, /too long/],
-  2007: [`{"warn_limit": 15}`, /upgrade 2 returned a string/],
+  2007: [`{"warn_limit": 15}`, /0002_warn\.lua: returned a string/],
   2008: [`{"t": "${"x".repeat(5e6)}"}`, /bytes, more than 16 times CONFIG_MAX_KB/],
   2009: [`{"t": ${"[".repeat(3000)}${"]".repeat(3000)}}`, /deep/],
 };
