@@ -27,6 +27,7 @@ struct upgrade {
     struct generation *gen;
     struct slice text;
     int version;
+    int step; /* the function that runs, or ran last; 0: none yet */
     size_t depth;
     struct buf *out; /* what is written; not whole after an error */
     struct buf json; /* one value of it */
@@ -430,20 +431,37 @@ static enum outcome write_object(lua_State *L, struct upgrade *u,
 
 /* --- running them ----------------------------------------------------------------------- */
 
-static void run_steps(lua_State *L, const struct upgrade *u, int config,
-                      int move)
+/* The file of the step, for an error. ar keeps the text. */
+static const char *step_file(lua_State *L, const struct upgrade *u,
+                             lua_Debug *ar)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, u->gen->upgrades_ref);
+    lua_rawgeti(L, -1, u->step);
+    lua_remove(L, -2);
+    if (!lua_isfunction(L, -1)) {
+        lua_pop(L, 1);
+        return "the upgrade";
+    }
+    lua_getinfo(L, ">S", ar);
+    return ar->short_src;
+}
+
+static void run_steps(lua_State *L, struct upgrade *u, int config, int move)
+{
+    lua_Debug ar;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, u->gen->upgrades_ref);
     for (int i = u->version + 1; i <= u->gen->config_version; i++) {
+        u->step = i;
         lua_rawgeti(L, -1, i);
         lua_pushvalue(L, config);
         lua_pushvalue(L, move);
         lua_call(L, 2, 1);
         if (!lua_isnil(L, -1) && !lua_rawequal(L, -1, config))
             luaL_error(L,
-                       "upgrade %d returned a %s; it should change the "
-                       "config that it is given",
-                       i, luaL_typename(L, -1));
+                       "%s: returned a %s; it should change the config that "
+                       "it is given",
+                       step_file(L, u, &ar), luaL_typename(L, -1));
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -473,6 +491,22 @@ static int run(lua_State *L)
     return 0;
 }
 
+/* The error at the top says where, if it is a text. */
+static void add_error(lua_State *L, const struct upgrade *u, bool overran,
+                      struct buf *why)
+{
+    int type = lua_type(L, -1);
+    lua_Debug ar;
+
+    if (overran)
+        buf_addf(why, "%s: it computes for too long", step_file(L, u, &ar));
+    else if (type == LUA_TSTRING || has_metatable(L, -1))
+        vm_add_error(L, -1, why);
+    else
+        buf_addf(why, "%s: raised a %s, not a text", step_file(L, u, &ar),
+                 lua_typename(L, type));
+}
+
 bool upgrade_config(int64_t chat_id, struct slice text, int version,
                     struct buf *out, struct err *err, void *arg)
 {
@@ -499,10 +533,7 @@ bool upgrade_config(int64_t chat_id, struct slice text, int version,
     moves_end(gen);
     if (!ok) {
         cut(out, start);
-        if (overran)
-            buf_adds(&why, "an upgrade computed for too long");
-        else
-            vm_add_error(L, -1, &why);
+        add_error(L, &u, overran, &why);
         err_set(err, ERR_SCRIPT, "%s", why.data);
     }
     lua_settop(L, top);
