@@ -151,14 +151,14 @@ static void add_members(const struct setting *s, struct slice value,
 void setting_add_shaped(const struct setting *s, struct slice value,
                         struct buf *out)
 {
+    bool list = s->type == SETTING_LIST;
     enum json_kind kind = json_kind(value);
 
-    if (!is_container(s) || (kind != JSON_ARRAY && kind != JSON_OBJECT))
-        buf_add_slice(out, value);
-    else if (is_empty(value))
-        buf_adds(out, s->type == SETTING_LIST ? "[]" : "{}");
-    else if (s->element && is_container(s->element) &&
-             (kind == JSON_ARRAY) == (s->type == SETTING_LIST))
+    if (is_container(s) && (kind == JSON_ARRAY || kind == JSON_OBJECT) &&
+        is_empty(value))
+        buf_adds(out, list ? "[]" : "{}");
+    else if (is_container(s) && s->element && is_container(s->element) &&
+             kind == (list ? JSON_ARRAY : JSON_OBJECT))
         add_members(s, value, out);
     else
         buf_add_slice(out, value);

@@ -1,7 +1,8 @@
 /* statements_bulk.c - the SQL of bulk upgrades. See bulk_int.h. */
 #include "config/bulk_int.h"
 
-/* In text, a batch is at most this much and one document. */
+/* As the table has them (large ones are compressed there), a batch's documents are
+ * at most this much and one more. */
 #define BATCH_BYTES (1 << 20)
 
 /* The time, in a form that every session reads the same; how many rows. */
