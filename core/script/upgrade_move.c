@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "config/diff.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/shared.h"
+#include "script/upgrade_same.h"
 
 #define STEPS_MAX (SETTING_DEPTH_MAX + 1) /* of a path */
 
@@ -120,21 +120,6 @@ static bool is_in(const struct setting *s, struct slice document)
     return json_get(section_part(s->parent, document), s->name).p;
 }
 
-/* Is the value at the top the setting's default? */
-static bool is_default(lua_State *L, const struct setting *s)
-{
-    struct buf *json = json_push_buf(L), *shaped = json_push_buf(L);
-    struct err ignored = ERR_INIT;
-    bool same = false;
-
-    if (json_add_lua(L, -3, NULL, json, &ignored)) {
-        setting_add_shaped(s, buf_slice(json), shaped);
-        same = json_same(buf_slice(shaped), slice_of(s->def));
-    }
-    lua_pop(L, 2);
-    return same;
-}
-
 /*
  * Was the value at the top chosen: in what was read, moved here, or by a function
  * that assigned it? Where there is no setting, nothing comes from defaults.
@@ -143,26 +128,17 @@ static bool is_chosen(lua_State *L, const struct moves *m,
                       const struct setting *s)
 {
     return !s || is_section(s) || is_in(s, m->text) || is_kept(L, m, s) ||
-           !is_default(L, s);
+           !upgrade_same(L, lua_gettop(L), s, slice_of(s->def));
 }
 
 /* --- moving -------------------------------------------------------------------------- */
-
-static bool is_object(lua_State *L, int index)
-{
-    if (!lua_istable(L, index) || lua_rawlen(L, index) > 0)
-        return false;
-    if (!lua_getmetatable(L, index))
-        return true;
-    lua_pop(L, 1); /* an empty list */
-    return false;
-}
 
 /* The object is a section, or becomes one: it goes member by member. */
 static bool has_members(lua_State *L, int index, const struct setting *from,
                         const struct place *to)
 {
-    return (is_section(from) || is_section(to->setting)) && is_object(L, index);
+    return (is_section(from) || is_section(to->setting)) &&
+           upgrade_is_object(L, index);
 }
 
 static void move_value(lua_State *L, const struct moves *m,

@@ -147,7 +147,7 @@ struct buf *view_push_json(lua_State *L, const struct setting *node, int index)
 
     if (!json_add_lua(L, index, &options, json, &err))
         luaL_error(L, "%s: %s", view_push_path(L, node), err.text);
-    if (!memchr("{[", *json->data, 2))
+    if (*json->data != '{' && *json->data != '[')
         return json;
     shaped = json_push_buf(L); /* {} is how Lua writes an empty list too */
     setting_add_shaped(node, buf_slice(json), shaped);
