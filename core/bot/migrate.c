@@ -166,7 +166,8 @@ static bool is_passing(const struct err *err, const char *sqlstate)
 static void fail(struct migrate *m, const struct migration *file,
                  const char *sqlstate, const struct err *why)
 {
-    static const char ours[] = "script: "; /* pg.h's name for a script */
+    static const char ours[] = "script: ";      /* pg.h's name for a script */
+    static const char away[] = "no connection"; /* no file is to blame */
     const char *hint = "", *text = why->text;
 
     if (strncmp(text, ours, sizeof(ours) - 1) == 0)
@@ -174,10 +175,13 @@ static void fail(struct migrate *m, const struct migration *file,
     if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
         hint = "; GRANT CREATE ON SCHEMA public to this role, or run "
                "`moonpost migrate` as the owner of the tables";
-    err_set(&m->pub.op.err, why->kind, "%s%s%s%s%s",
-            file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/" : "",
-            file ? file->name : "the table schema_migrations", ": ", text,
-            hint);
+    if (strncmp(text, away, sizeof(away) - 1) == 0)
+        err_set(&m->pub.op.err, why->kind, "%s", text);
+    else
+        err_set(&m->pub.op.err, why->kind, "%s%s: %s%s",
+                file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/"
+                                                        : "",
+                file ? file->name : "the table schema_migrations", text, hint);
     m->pub.try_again = is_passing(why, sqlstate);
     op_complete_here(&m->pub.op);
 }

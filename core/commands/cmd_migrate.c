@@ -221,7 +221,7 @@ static void say_troubles(const struct migrate_run *run)
 {
     say_rows(&run->misfits, run->nmisfits, MISFITS_SHOWN,
              "Upgraded, with values that don't fit their settings: they are "
-             "kept, and read as the default:",
+             "kept; one of a wrong type is read as the default:",
              "");
     say_rows(&run->failures, run->nfailures, FAILURES_SHOWN,
              run->o->dry_run

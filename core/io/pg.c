@@ -160,8 +160,7 @@ void pg_deadlines_changed(struct pg *pg)
 static void fail_waiting(struct pg *pg, struct query *q)
 {
     if (pg->phase != PG_UP)
-        err_set(&q->pub.op.err, ERR_DATABASE,
-                "%s: no connection to PostgreSQL: %s", pg_query_name(q),
+        err_set(&q->pub.op.err, ERR_DATABASE, "no connection to PostgreSQL: %s",
                 *pg->reason ? pg->reason : "no answer yet");
     else
         err_set(&q->pub.op.err, ERR_TIMEOUT,

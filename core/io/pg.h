@@ -18,8 +18,9 @@
  * another server may have its name. If that goes on, seldom (1 s doubling to
  * 60 s); in between, reading works.
  *
- * Errors of an op: ERR_DATABASE, or ERR_TIMEOUT; the text begins with the
- * statement's name and is one line without the values of parameters.
+ * Errors of an op: ERR_DATABASE, or ERR_TIMEOUT; the text is one line without the
+ * values of parameters. It begins with the statement's name, unless there was no
+ * connection to send it on.
  */
 #ifndef IO_PG_H
 #define IO_PG_H

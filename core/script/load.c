@@ -246,13 +246,12 @@ static void load_defaults(lua_State *L, struct generation *gen)
     lua_settop(L, files - 2);
 }
 
-/* "0003_split.lua" → 3; 0 when it has no number. */
+/* "0003_split.lua" → 3; -1 when it has no number. */
 static long migration_number(const char *file)
 {
-    char *end;
-    long n = strtol(file, &end, 10);
+    bool has_number = strspn(file, "0123456789") == 4 && file[4] == '_';
 
-    return end - file == 4 && *end == '_' ? n : 0;
+    return has_number ? strtol(file, NULL, 10) : -1;
 }
 
 static void load_upgrade(lua_State *L, struct generation *gen, const char *file)
@@ -260,7 +259,7 @@ static void load_upgrade(lua_State *L, struct generation *gen, const char *file)
     long number = migration_number(file);
     const char *path = lua_pushfstring(L, "migrations/config/%s", file);
 
-    if (number < 1)
+    if (number < 0)
         luaL_error(L,
                    "%s: the name must begin with four digits and _, like "
                    "0001_first.lua",

@@ -104,7 +104,7 @@ describe("the command line", { concurrency: 4 }, () => {
     await db.query("CREATE TABLE chat_configs (chat_id BIGINT PRIMARY KEY, config JSONB)");
     await fails(["get", "5"], /run `moonpost migrate` first/);
     await fails(["get", "5"], /DATABASE_URL is not set/, 1, { url: "" });
-    await fails(["stats"], /no connection to PostgreSQL/, 1,
+    await fails(["stats"], /^moonpost: no connection to PostgreSQL/m, 1,
       { url: "postgres://u@127.0.0.1:1/d", env: { DATABASE_TIMEOUT_MS: "300" } });
     home.write("defaults/x.lua", "return 5");
     await fails(["get", "5"], /defaults\/x\.lua: must return/);

@@ -93,6 +93,9 @@ static const struct {
       "migrations/config/0002_x.lua: number 1 is expected here; numbers go up "
       "from "
       "1 without gaps or doubles" },
+    { "migrations/config/0000_x.lua", "return function() end",
+      "migrations/config/0000_x.lua: number 1 is expected here; numbers go up "
+      "from 1 without gaps or doubles" },
     { "migrations/config/1_x.lua", "return function() end",
       "migrations/config/1_x.lua: the name must begin with four digits and _, "
       "like "
