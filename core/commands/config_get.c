@@ -52,7 +52,8 @@ static bool view_read(struct view *v, struct err *err)
     fprintf(stderr, "moonpost: the config of chat %lld is read-only: it %s\n",
             (long long)c->chat, v->why.text);
     buf_reset(&v->document);
-    buf_add_slice(&v->document, v->row.config);
+    buf_add_slice(&v->document,
+                  v->row.config.p ? v->row.config : slice_of("{}"));
     return true;
 }
 

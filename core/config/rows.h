@@ -64,7 +64,7 @@ struct config_version_count {
 
 struct config_statistics {
     int64_t rows, bytes; /* bytes: of the documents as JSON */
-    int64_t empty;       /* {} */
+    int64_t empty;       /* {}, or NULL */
     int64_t unreadable;  /* not an object */
     int64_t failures, history;
     bool history_is_estimate;

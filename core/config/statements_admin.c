@@ -96,8 +96,8 @@ const struct pg_statement config_versions_statement = {
 const struct pg_statement config_sizes_statement = {
     "config_sizes",
     "SELECT count(*), sum(octet_length(config::text)), "
-    "count(*) FILTER (WHERE config = '{}'), "
-    "count(*) FILTER (WHERE jsonb_typeof(config) IS DISTINCT FROM 'object') "
+    "count(*) FILTER (WHERE coalesce(config, '{}') = '{}'), "
+    "count(*) FILTER (WHERE jsonb_typeof(config) <> 'object') "
     "FROM chat_configs",
     0,
 };

@@ -411,8 +411,10 @@ static void test_statistics(void **state)
     struct config_statistics s;
 
     (void)state;
-    sql("INSERT INTO chat_configs (chat_id, config, version) VALUES "
-        "(1, '{}', 2), (2, '{\"a\": 1}', 1), (3, '[]', 1), (4, '5', 9); "
+    sql("ALTER TABLE chat_configs ALTER config DROP NOT NULL; "
+        "INSERT INTO chat_configs (chat_id, config, version) VALUES "
+        "(1, '{}', 2), (6, NULL, 2), (2, '{\"a\": 1}', 1), (3, '[]', 1), (4, "
+        "'5', 9); "
         "INSERT INTO config_failures (chat_id, version, error) "
         "VALUES (3, 1, 'x'); UPDATE chat_configs SET config = '6' "
         "WHERE chat_id = 4");
@@ -421,8 +423,8 @@ static void test_statistics(void **state)
     for (int i = 0; i < CONFIG_STATISTICS_OPS; i++)
         assert_string_equal(ops[i]->op.err.text, "");
     config_statistics_read(ops, &s);
-    assert_int_equal(s.rows, 4);
-    assert_int_equal(s.empty, 1);
+    assert_int_equal(s.rows, 5);
+    assert_int_equal(s.empty, 2); /* NULL is read as {} */
     assert_int_equal(s.unreadable, 2);
     assert_int_equal(s.failures, 1);
     assert_int_equal(s.history, 1);
@@ -438,6 +440,8 @@ static void test_statistics(void **state)
     assert_int_equal(s.largest[0].bytes, 8);
     config_statistics_release(&s);
     free_all(ops, CONFIG_STATISTICS_OPS);
+    sql("DELETE FROM chat_configs; "
+        "ALTER TABLE chat_configs ALTER config SET NOT NULL");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
