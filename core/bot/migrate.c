@@ -151,17 +151,6 @@ static bool list_files(struct migrate *m, const char *dir, struct err *err)
 
 static void look_at_next(struct migrate *m);
 
-/* The server did not say no to this, or only for now. */
-static bool is_passing(const struct err *err, const char *sqlstate)
-{
-    return err->kind != ERR_SCRIPT &&
-           (!*sqlstate || strncmp(sqlstate, "08", 2) == 0 || /* connection */
-            strncmp(sqlstate, "40", 2) == 0 ||               /* deadlock */
-            strncmp(sqlstate, "53", 2) == 0 ||               /* resources */
-            strcmp(sqlstate, "25006") == 0 ||  /* read-only: a failover */
-            strncmp(sqlstate, "57P", 3) == 0); /* shutdown */
-}
-
 /* file: NULL before the first. sqlstate: "" if the server did not say no. */
 static void fail(struct migrate *m, const struct migration *file,
                  const char *sqlstate, const struct err *why)
@@ -173,8 +162,8 @@ static void fail(struct migrate *m, const struct migration *file,
     if (strncmp(text, ours, sizeof(ours) - 1) == 0)
         text += sizeof(ours) - 1;
     if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
-        hint = "; GRANT CREATE ON SCHEMA public to this role, or run "
-               "`moonpost migrate` as the owner of the tables";
+        hint = "; run `moonpost migrate` as the owner of the tables, or, if "
+               "there are none yet, GRANT CREATE ON SCHEMA public to this role";
     if (strncmp(text, away, sizeof(away) - 1) == 0)
         err_set(&m->pub.op.err, why->kind, "%s", text);
     else
@@ -182,7 +171,7 @@ static void fail(struct migrate *m, const struct migration *file,
                 file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/"
                                                         : "",
                 file ? file->name : "the table schema_migrations", text, hint);
-    m->pub.try_again = is_passing(why, sqlstate);
+    m->pub.try_again = why->kind != ERR_SCRIPT && pg_may_pass(sqlstate);
     op_complete_here(&m->pub.op);
 }
 

@@ -279,12 +279,6 @@ static bool check_input(struct import *im, struct err *err)
 
 /* --- writing ------------------------------------------------------------------------ */
 
-static bool passes(const struct pg_op *query)
-{
-    return !query->sqlstate[0] || strncmp(query->sqlstate, "40", 2) == 0 ||
-           strncmp(query->sqlstate, "57P", 3) == 0;
-}
-
 /* Sending a batch again does no harm: what is equal is not written. */
 static bool send_batch(struct import *im, struct slice batch, struct err *err)
 {
@@ -299,8 +293,8 @@ static bool send_batch(struct import *im, struct slice batch, struct err *err)
         struct err why = ERR_INIT;
 
         ok = tool_wait(&im->c->tool, &query->op, &why);
-        again =
-            !ok && why.kind != ERR_SYSTEM && passes(query) && ++tries < TRIES;
+        again = !ok && why.kind != ERR_SYSTEM && pg_may_pass(query->sqlstate) &&
+                ++tries < TRIES;
         if (ok)
             im->changed += config_import_changed(query);
         else if (!again)

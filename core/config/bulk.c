@@ -56,23 +56,6 @@ static void end(struct bulk *b, const struct err *err)
     op_complete_here(&b->pub.op);
 }
 
-/* May the same statement go well later? */
-static bool is_passing(const struct pg_op *query)
-{
-    static const char *const states[] = {
-        "08",    "40",    "53",
-        "57",    "58",    /* connection … resources, shutdown */
-        "55P03", "25006", /* locked; a standby, read-only */
-    };
-
-    if (!*query->sqlstate)
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        if (strncmp(query->sqlstate, states[i], strlen(states[i])) == 0)
-            return true;
-    return false;
-}
-
 int64_t bulk_backoff(struct bulk *b, const struct pg_op *query)
 {
     bool too_slow = strcmp(query->sqlstate, "57014") == 0;
@@ -83,7 +66,7 @@ int64_t bulk_backoff(struct bulk *b, const struct pg_op *query)
             too_slow ? " (does another transaction hold a row of these chats? "
                        "Else DATABASE_TIMEOUT_MS may be too short)"
                      : "");
-    b->pub.try_again = is_passing(query);
+    b->pub.try_again = pg_may_pass(query->sqlstate);
     if (!b->pub.try_again || ++b->tries > TRIES_MAX) {
         end(b, &err);
         return -1;

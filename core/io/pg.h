@@ -110,6 +110,13 @@ struct slice pg_value(const struct pg_op *op, int row, int column);
 int64_t pg_int(const struct pg_op *op, int row,
                int column); /* 0 if no integer */
 
+/*
+ * May the same statement go well later, after an error with this sqlstate ("":
+ * there was no answer)? The connection, a deadlock, resources, a time-out, a
+ * shutdown, a standby.
+ */
+bool pg_may_pass(const char *sqlstate);
+
 /* A parameter from an integer; storage must outlive the pg_query() call. */
 struct slice pg_int_param(char storage[24], int64_t n);
 

@@ -240,6 +240,19 @@ void pg_read_answers(struct pg *pg)
         event_active(pg->pump, EV_TIMEOUT, 1);
 }
 
+bool pg_may_pass(const char *sqlstate)
+{
+    static const char *const states[] = {
+        "08",    "40",    "53",    "57", /* connection … resources, shutdown */
+        "55P03", "25006", "58030",       /* locked; read-only; the disk */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(states); i++)
+        if (strncmp(sqlstate, states[i], strlen(states[i])) == 0)
+            return true;
+    return !*sqlstate;
+}
+
 /* --- what the owner of a finished query reads ------------------------------ */
 
 int pg_rows(const struct pg_op *op)
