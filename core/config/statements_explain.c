@@ -18,8 +18,10 @@
 #define DOCUMENT OF_ROW("coalesce(config, '{}')", "{}")
 #define REVISION OF_ROW("revision", "1")
 #define VERSION OF_ROW("version", "0")
+/* Telegram's ids have 52 bits; a table that others made may hold any. */
 #define NEW_CHAT                                                               \
-    "(coalesce((SELECT max(chat_id) FROM chat_configs), 0) + 1)::text"
+    "(coalesce((SELECT max(chat_id) FROM chat_configs "                        \
+    "WHERE chat_id < 1::bigint << 62), 0) + 1)::text"
 
 /* An array of some rows' values. */
 #define OF_ROWS(what, none)                                                    \

@@ -96,6 +96,9 @@ describe("moonpost explain", { concurrency: 2 }, () => {
     const empty = await db.explain("--json").succeeds();
     assert.deepEqual(names(empty), []);
     assert.equal((await contents(db)).configs, null);
+    await db.query(`INSERT INTO chat_configs (chat_id, config, version)
+      VALUES (-1 - ((1::bigint << 62) - 1) * 2 - 1, '[1]', 0), (0, '"text"', 0), ((1::bigint << 62) - 1 + (1::bigint << 62), 'null', 0)`);
+    await db.explain().succeeds();
     await db.query("DROP TABLE chat_configs");
     assert.match(await db.explain().fails(), /^moonpost: relation "chat_configs" does not exist; `moonpost migrate` makes the tables$/m);
     assert.match(await db.explain("--nonsense").fails(2), /unexpected argument "--nonsense"/);
