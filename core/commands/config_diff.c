@@ -24,7 +24,7 @@ static size_t where_to_begin(const struct shown *s, struct slice a,
         return 0;
     while (i < n && a.p[i] == b.p[i])
         i++;
-    if (i + CONTEXT < s->max)
+    if (i < CONTEXT || i + CONTEXT < s->max)
         return 0;
     i = i > n - CONTEXT ? n - CONTEXT : i - CONTEXT;
     while (i > 0 && ((unsigned char)a.p[i] & 0xC0) == 0x80)
