@@ -122,6 +122,8 @@ struct json_iter {
 /* Over an array's or object's members; over anything else: none. */
 void json_iter_init(struct json_iter *it, struct slice value);
 bool json_iter_next(struct json_iter *it);
+/* Is it none of these, or one with nothing in it? */
+bool json_is_empty(struct slice value);
 
 /* --- writing --------------------------------------------------------------- */
 

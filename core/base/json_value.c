@@ -354,6 +354,14 @@ bool json_iter_next(struct json_iter *it)
     return take_value(it, &it->value);
 }
 
+bool json_is_empty(struct slice value)
+{
+    struct json_iter it;
+
+    json_iter_init(&it, value);
+    return !json_iter_next(&it);
+}
+
 struct slice json_get(struct slice object, const char *key)
 {
     struct slice wanted = slice_of(key), found = SLICE_NONE;

@@ -102,19 +102,11 @@ static bool is_object_or_none(struct slice value)
     return !value.p || json_kind(value) == JSON_OBJECT;
 }
 
-static bool has_members(struct slice object)
-{
-    struct json_iter it;
-
-    json_iter_init(&it, object);
-    return json_iter_next(&it);
-}
-
 /* Objects by what is in them, also where there is nothing on the other side. */
 static void compare(struct diff *d, struct slice before, struct slice after)
 {
     if (is_object_or_none(before) && is_object_or_none(after) &&
-        (has_members(before) || has_members(after))) {
+        !(json_is_empty(before) && json_is_empty(after))) {
         compare_objects(d, before, after);
     } else if (!before.p || !after.p || !json_same(before, after)) {
         d->n++;

@@ -116,14 +116,6 @@ static bool has_pieces(const struct setting *s, struct slice text)
 
 /* --- what Lua wrote ------------------------------------------------------------------- */
 
-static bool is_empty(struct slice value)
-{
-    struct json_iter it;
-
-    json_iter_init(&it, value);
-    return !json_iter_next(&it);
-}
-
 static bool is_container(const struct setting *s)
 {
     return s->type == SETTING_LIST || s->type == SETTING_MAP;
@@ -155,7 +147,7 @@ void setting_add_shaped(const struct setting *s, struct slice value,
     enum json_kind kind = json_kind(value);
 
     if (is_container(s) && (kind == JSON_ARRAY || kind == JSON_OBJECT) &&
-        is_empty(value))
+        json_is_empty(value))
         buf_adds(out, list ? "[]" : "{}");
     else if (is_container(s) && s->element && is_container(s->element) &&
              kind == (list ? JSON_ARRAY : JSON_OBJECT))

@@ -16,8 +16,8 @@ const struct pg_statement config_notify_statement = {
 /*
  * First the oldest transaction that may still be running ("since", the next
  * time), then the chats whose rows were written by transactions from $1 on, and
- * those deleted (revision 0). $1 = NULL: none. Rows from another cluster's past or future (a restored dump) are
- * above xmax, or below $1.
+ * those deleted (revision 0). $1 = NULL: none. Rows from another cluster's past
+ * or future (a restored dump) are above xmax, or below $1.
  */
 const struct pg_statement config_changes_statement = {
     "config_changes",

@@ -112,10 +112,7 @@ static bool same_json(lua_State *L, int index, struct slice value)
 /* Is it empty, as a list or map that the setting is? */
 static bool is_empty(const struct setting *s, struct slice value)
 {
-    struct json_iter it;
-
-    json_iter_init(&it, value);
-    if (json_iter_next(&it))
+    if (!json_is_empty(value))
         return false;
     return s->type == SETTING_LIST
                ? json_kind(value) == JSON_ARRAY

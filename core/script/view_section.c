@@ -26,14 +26,6 @@ static bool is_plain(const struct setting *node)
     return !has_tables(node);
 }
 
-static bool has_members(struct slice part)
-{
-    struct json_iter it;
-
-    json_iter_init(&it, part);
-    return json_iter_next(&it);
-}
-
 /* The value of a leaf that a section's part of a document gives. */
 static struct slice value_in(const struct setting *leaf, struct slice part)
 {
@@ -204,7 +196,7 @@ void view_push_section(lua_State *L, int view, const struct setting *node)
 {
     struct view *v = lua_touserdata(L, view);
     struct slice part = section_part(node, v->config->text);
-    bool shared = is_plain(node) && !has_members(part);
+    bool shared = is_plain(node) && json_is_empty(part);
     int mt;
 
     luaL_checkstack(L, 14, "a config is nested too deep");
@@ -240,7 +232,7 @@ void view_refill_section(lua_State *L, int view, int mt, struct slice document)
     struct slice part = section_part(node, document);
     int values;
 
-    if (lua_rawgeti(L, mt, SHARED) == LUA_TBOOLEAN && !has_members(part)) {
+    if (lua_rawgeti(L, mt, SHARED) == LUA_TBOOLEAN && json_is_empty(part)) {
         lua_pop(L, 1);
         return;
     }
