@@ -2,6 +2,7 @@
  * pg_int.h - what the files of pg share.
  *
  *     pg.c          queries: waiting, sending, time-outs; the interface
+ *     pg_deadline.c those that wait too long
  *     pg_answer.c   results: reading, errors, repeating
  *     pg_connect.c  the connection: making it, losing it, making it again
  *     pg_url.c      what the url says, and what libpq is given
@@ -141,7 +142,10 @@ struct prepared *pg_find_prepared(struct pg *pg,
                                   const struct pg_statement *statement);
 /* The connection is gone: what was on its way fails; the others wait. */
 void pg_sent_lost(struct pg *pg);
-void pg_deadlines_changed(struct pg *pg);
+
+/* pg_deadline.c */
+void pg_deadlines_init(struct pg *pg);
+void pg_deadlines_changed(struct pg *pg); /* or the connection's state */
 
 /* pg_answer.c */
 void pg_read_answers(struct pg *pg); /* may lose the connection */
