@@ -93,6 +93,7 @@ void config_changed(struct config_store *store, int64_t chat_id,
 struct config_op {
     struct op op;
     struct config *config; /* of a success; the op's reference */
+    int conflicts;         /* of a commit: so often somebody else had written */
     /* private */
     struct config_store *store;
     int64_t chat_id;
@@ -104,7 +105,7 @@ struct config_op {
     struct config_patch patch;
     char *who;
     struct buf next;
-    int tries, conflicts;
+    int tries;
     struct op *pause; /* after a conflict */
     bool in_doubt;    /* a write was sent, and its answer lost */
 };

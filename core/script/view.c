@@ -299,13 +299,14 @@ void view_reset(lua_State *L, struct view *v)
     view_refill(L, v);
 }
 
-void view_committed(lua_State *L, struct view *v, struct config *config)
+void view_committed(lua_State *L, struct view *v, const struct config_op *op)
 {
-    bool only_ours = config->revision == v->config->revision + 1;
-    struct config *old = v->config;
+    /* after a row that was deleted, the next one goes on counting */
+    bool only_ours =
+        op->config->revision == v->config->revision + 1 && op->conflicts == 0;
 
-    v->config = config_ref(config);
-    config_unref(old);
+    config_unref(v->config);
+    v->config = config_ref(op->config);
     config_patch_release(&v->patch);
     if (!only_ours)
         view_refill(L, v); /* somebody else wrote too: read all of it anew */

@@ -107,7 +107,7 @@ static void take_part(lua_State *L, const struct task *t, struct part *part,
     struct err failed = part->op->op.err;
 
     if (!failed.kind) {
-        view_committed(L, part->view, part->op->config);
+        view_committed(L, part->view, part->op);
         return;
     }
     view_reset(L, part->view);

@@ -67,8 +67,9 @@ void view_collect(lua_State *L, struct view *view);
 bool view_ready(lua_State *L, struct view *view, struct err *err);
 /* Forget what changed, and read anew from the config as it is stored. */
 void view_reset(lua_State *L, struct view *view);
-/* What changed is stored now, in this config. */
-void view_committed(lua_State *L, struct view *view, struct config *config);
+/* What changed is stored now, in the commit's config. */
+void view_committed(lua_State *L, struct view *view,
+                    const struct config_op *op);
 
 /* --- view_proxy.c: what sections, lists and maps share ---------------------- */
 

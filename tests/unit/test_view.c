@@ -186,6 +186,20 @@ static void test_view__committed_where_it_can_wait(void **state)
                "1");
 }
 
+/* The row that is inserted then goes on counting where the other one ended. */
+static void test_view__deleted_meanwhile(void **state)
+{
+    (void)state;
+    store_row("{\"welcome\": {\"text\": \"x\"}}");
+    t.sql_on_write = "DELETE FROM chat_configs";
+    body("assert(c.welcome.text == 'x') bot.api.write{} c.max = 9\n"
+         "ctx:reply('saved')\n"
+         "ctx:reply(c.max .. ' ' .. tostring(c.welcome.text == 'x'))");
+    say_ok("/a");
+    expect_replies("saved\n9 false\n");
+    expect_row("{\"max\": 9}");
+}
+
 static void test_view__a_failed_handler_keeps_nothing(void **state)
 {
     (void)state;
@@ -729,6 +743,7 @@ int main(void)
         TEST(test_view__bad_ids),
         TEST(test_view__one_of_two_fails),
         TEST(test_view__committed_where_it_can_wait),
+        TEST(test_view__deleted_meanwhile),
         TEST(test_view__a_failed_handler_keeps_nothing),
         TEST(test_view__after_its_task),
         TEST(test_view__sections_of_others),
