@@ -326,9 +326,10 @@ const struct command cmd_migrate = {
     .summary = "bring the database up to date: its tables, every chat's config",
     .usage =
         "migrate [DIR] [--dry-run] [--only-schema] [--allow-failures]\n\n"
-        "  DIR               the bot's folder (default: .): its "
-        "migrations/schema/*.sql are applied after the host's own tables, "
-        "then its migrations/config/*.lua to every chat's config\n"
+        "  DIR               the bot's folder (default: .): after the host's "
+        "own tables its\n"
+        "                    migrations/schema/*.sql are applied, then its\n"
+        "                    migrations/config/*.lua to every chat's config\n"
         "  --dry-run         say what would be done, with some of the "
         "changes, and write nothing\n"
         "  --only-schema     the tables only\n"

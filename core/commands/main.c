@@ -30,8 +30,12 @@ static void print_overview(FILE *out)
 static void print_help(const struct command *c)
 {
     struct buf settings = BUF_INIT;
+    int line = (int)strcspn(c->usage, "\n");
 
-    printf("Usage: moonpost %s\n\n%s\n", c->usage, c->summary);
+    printf("Usage: moonpost %.*s\n\n%c%s.\n", line, c->usage,
+           c->summary[0] - 'a' + 'A', c->summary + 1);
+    if (c->usage[line])
+        printf("%s\n", c->usage + line + 1);
     if (c->shows_settings) {
         settings_help(&settings);
         printf("\nSettings from the environment:\n%s", settings.data);

@@ -40,6 +40,7 @@ for (const name of commands) {
 
   test(`${name} --help`, async () => {
     const { code, said } = await run([name, "--help"], { PORT: "nonsense" });
+    assert.match(said, /^Usage: moonpost [^\n]+\n\n[A-Z][^\n]+\.\n(\n|$)/); // what it does comes first
     assert.equal(code, 0, said);
     assert.match(said, new RegExp(`^Usage: moonpost ${name}`));
     assert.equal((await run([name, "-h"])).said, said);
