@@ -42,6 +42,20 @@ static void push_error(lua_State *L, enum err_kind kind, const char *message)
     lua_setmetatable(L, -2);
 }
 
+void raise_push_where(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
 int raise_err(lua_State *L, const struct err *err)
 {
     push_error(L, err->kind, err->text);

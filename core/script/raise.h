@@ -16,6 +16,10 @@
 int raise_err(lua_State *L, const struct err *err);
 int raise_tg(lua_State *L, const struct tg_op *op, const char *method);
 
+/* Push the place of the nearest Lua code, as luaL_where(): also where a function
+ * of C, such as table.insert(), is in between. "" if there is none. */
+void raise_push_where(lua_State *L);
+
 /* End the task without an error: everything has been said. */
 int raise_stop(lua_State *L);
 bool raise_is_stop(lua_State *L, int index);

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "script/raise.h"
 #include "script/view_int.h"
 
 /* Is the table a list, whatever it holds? Its values have the array metatable then. */
@@ -131,8 +132,12 @@ static struct buf *push_element(lua_State *L, const struct setting *node)
         view_push_json(L, node->element ? node->element : node, 3);
     struct err err = ERR_INIT;
 
-    if (!setting_check_element(node, buf_slice(json), &err))
-        luaL_error(L, "config.%s", err.text);
+    if (!setting_check_element(node, buf_slice(json), &err)) {
+        raise_push_where(L);
+        lua_pushfstring(L, "config.%s", err.text);
+        lua_concat(L, 2);
+        lua_error(L);
+    }
     return json;
 }
 
