@@ -154,7 +154,7 @@ static void add_count(struct buf *out, int64_t n, const char *what)
     if (n == 0)
         return;
     buf_adds(out, "; ");
-    add_number(out, n);
+    show_number(out, n);
     buf_addf(out, " %s", what);
 }
 
@@ -164,17 +164,17 @@ static void add_summary(const struct migrate_run *run, struct buf *out)
     const struct config_bulk_counts *c = &run->counts;
     bool dry_run = run->o->dry_run;
 
-    add_number(out, c->upgraded);
+    show_number(out, c->upgraded);
     buf_addf(out, " chat%s %s to version %d", plural(c->upgraded),
              dry_run ? "would be upgraded" : "upgraded",
              run->tool.config_version);
     if (!dry_run && c->upgraded) {
         buf_adds(out, " in ");
-        add_duration(out, run->ms);
+        show_duration(out, run->ms);
         if (run->ms > 0) {
             buf_adds(out, " (");
-            add_number(out,
-                       (int64_t)((double)c->upgraded * 1000 / (double)run->ms));
+            show_number(out, (int64_t)((double)c->upgraded * 1000 /
+                                       (double)run->ms));
             buf_adds(out, "/s)");
         }
     }
@@ -239,10 +239,10 @@ static int say_failure(const struct migrate_run *run, const struct err *err)
     int status = command_failed(err);
 
     if (run->counts.upgraded && !run->o->dry_run) {
-        add_number(&line, run->counts.upgraded);
+        show_number(&line, run->counts.upgraded);
         if (run->counts.total > 0) {
             buf_adds(&line, " of ");
-            add_number(&line, run->counts.total);
+            show_number(&line, run->counts.total);
         }
         fprintf(stderr,
                 "%s chats are upgraded; another `moonpost migrate` goes on "

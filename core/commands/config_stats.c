@@ -8,7 +8,7 @@
 static void add_line(struct buf *out, const char *name, int64_t n)
 {
     buf_addf(out, "%-22s", name);
-    add_number(out, n);
+    show_number(out, n);
 }
 
 static void add_bytes(struct buf *out, int64_t n)
@@ -52,7 +52,7 @@ static void show_sizes(const struct config_statistics *s, struct buf *out)
                  (long long)(s->bytes / s->rows));
     for (size_t i = 0; i < s->nlargest; i++) {
         buf_addf(out, "\n%-22s", i ? "" : "the largest");
-        add_number(out, s->largest[i].bytes);
+        show_number(out, s->largest[i].bytes);
         buf_addf(out, " bytes, chat %lld", (long long)s->largest[i].chat_id);
     }
     buf_addf(out, "\n%-22s", "tables on disk");
@@ -83,7 +83,7 @@ static void show(const struct config_statistics *s, int current,
     }
     buf_addf(out, "%-22s%s", "revisions in history",
              s->history_is_estimate ? "about " : "");
-    add_number(out, s->history);
+    show_number(out, s->history);
     buf_addc(out, '\n');
     if (s->rows)
         show_sizes(s, out);

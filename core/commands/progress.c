@@ -15,7 +15,7 @@
 
 /* --- numbers ------------------------------------------------------------------ */
 
-void add_number(struct buf *out, int64_t n)
+void show_number(struct buf *out, int64_t n)
 {
     char digits[24];
     int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
@@ -27,7 +27,7 @@ void add_number(struct buf *out, int64_t n)
     }
 }
 
-void add_duration(struct buf *out, int64_t ms)
+void show_duration(struct buf *out, int64_t ms)
 {
     long long s = ms / 1000;
 
@@ -53,12 +53,12 @@ static void add_rate(struct buf *out, int64_t done, int64_t total, int64_t ms)
 {
     if (ms <= 0 || done <= 0)
         return;
-    add_number(out, (int64_t)((double)done * 1000 / (double)ms));
+    show_number(out, (int64_t)((double)done * 1000 / (double)ms));
     buf_adds(out, "/s");
     if (total > done) {
         buf_adds(out, ", ");
-        add_duration(out, (int64_t)((double)ms * (double)(total - done) /
-                                    (double)done));
+        show_duration(out, (int64_t)((double)ms * (double)(total - done) /
+                                     (double)done));
         buf_adds(out, " left");
     }
 }
@@ -77,10 +77,10 @@ static void add_bar(struct buf *out, int width, int percent)
 static void add_counts(struct buf *out, const char *what, int64_t done,
                        int64_t total)
 {
-    add_number(out, done);
+    show_number(out, done);
     if (total >= 0) {
         buf_adds(out, " of ");
-        add_number(out, total);
+        show_number(out, total);
     }
     buf_addf(out, " %s", what);
 }

@@ -24,9 +24,9 @@ void progress_end(struct progress *p);
 int64_t progress_elapsed_ms(const struct progress *p);
 
 /* "1,000,000" */
-void add_number(struct buf *out, int64_t n);
+void show_number(struct buf *out, int64_t n);
 /* "12.3 s", "2 min 5 s", "1 h 3 min" */
-void add_duration(struct buf *out, int64_t ms);
+void show_duration(struct buf *out, int64_t ms);
 
 /*
  * The bar: at most width columns, what matters most is kept. ms: since the

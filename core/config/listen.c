@@ -263,6 +263,8 @@ static void on_notify(const char *channel, struct slice payload, void *arg)
         return;
     if (l->test[0] && slice_eq(payload, l->test))
         test_came(l);
+    else if (slice_eq(payload, "all")) /* of a TRUNCATE */
+        config_forget_all(l->store);
     else if (payload.n < 5 || memcmp(payload.p, "test:", 5) != 0)
         read_changes(l, payload);
 }

@@ -105,11 +105,15 @@ const struct pg_statement config_bulk_dry_read_statement = {
     "config_bulk_dry_read",
     "SELECT chat_id, CASE WHEN version < $2::int "
     "AND octet_length(text) <= $4::int THEN text END, version, 0, "
-    "octet_length(text) FROM (SELECT chat_id, config::text AS text, "
-    "coalesce((to_jsonb(c) ->> 'version')::int, 0) AS version "
+    "octet_length(text) FROM (SELECT chat_id, config::text AS text, version "
+    "FROM (SELECT *, sum(size) OVER (ORDER BY chat_id) - size AS before "
+    "FROM (SELECT chat_id, config, "
+    "coalesce((to_jsonb(c) ->> 'version')::int, 0) AS version, "
+    "coalesce(pg_column_size(config), 0) AS size "
     "FROM chat_configs AS c WHERE chat_id > $1::bigint "
-    "ORDER BY chat_id LIMIT $3::int) AS page ORDER BY chat_id",
-    4,
+    "ORDER BY chat_id LIMIT $3::int) AS page) AS sized "
+    "WHERE before < $5::int OFFSET 0) AS rows ORDER BY chat_id",
+    5,
 };
 
 static struct pg_op *send(struct bulk *b, const struct pg_statement *statement,
@@ -142,12 +146,13 @@ static int64_t text_max(const struct bulk *b)
 
 static struct pg_op *send_dry_read(struct bulk *b)
 {
-    char chat[24], version[24], batch[24], max[24];
-    struct slice params[4] = {
+    char chat[24], version[24], batch[24], max[24], bytes[24];
+    struct slice params[5] = {
         pg_int_param(chat, b->at_chat),
         pg_int_param(version, b->store->rules.version),
         pg_int_param(batch, b->o.batch),
         pg_int_param(max, text_max(b)),
+        pg_int_param(bytes, BATCH_BYTES),
     };
 
     return send(b, &config_bulk_dry_read_statement, params);

@@ -120,7 +120,7 @@ const struct config_explained config_explained[] = {
     { &config_bulk_end_statement, "", { NULL } },
     { &config_bulk_dry_begin_statement, NEXT_VERSION ", 't'", { NULL } },
     { &config_bulk_dry_read_statement,
-      CHAT ", " NEXT_VERSION ", '500', '1048576'",
+      CHAT ", " NEXT_VERSION ", '500', '1048576', '1048576'",
       { INDEX(BY_CHAT) } },
     { NULL, NULL, { NULL } },
 };

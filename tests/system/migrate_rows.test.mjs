@@ -307,8 +307,7 @@ test("a bar on a terminal, also on a narrow one", async (t) => {
   const db = await pythonTable(t, many);
   const home = folder(t, { ...files, "migrations/config/0002_warn.lua": "return function() for _ = 1, 2000 do end end" });
   const onTerminal = async (columns) => {
-    await db.query("DROP TABLE IF EXISTS chat_configs, config_history, config_failures, schema_migrations");
-    await db.query("DROP FUNCTION IF EXISTS moonpost_config_stamp, moonpost_config_count, moonpost_config_inserted, moonpost_config_updated, moonpost_config_deleted");
+    await db.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     await db.query(python);
     await db.query(`INSERT INTO chat_configs SELECT n, '{}' FROM generate_series(1, ${many}) AS n`);
     const command = `stty cols ${columns}; exec '${moonpost}' migrate '${home.dir}'`;

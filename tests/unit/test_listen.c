@@ -117,6 +117,17 @@ static void test_listen__writes_of_others(void **state)
     assert_int_equal(config_store_stats(store).invalidations, 3);
 }
 
+static void test_listen__a_truncate(void **state)
+{
+    (void)state;
+    sql("INSERT INTO chat_configs VALUES (5, '{\"a\": 1}', 0)");
+    start_listening();
+    expect_text(fetch(5), "{\"a\": 1}");
+    write_as_other("TRUNCATE chat_configs");
+    expect_forgotten(5);
+    expect_text(fetch(5), "{}");
+}
+
 /* One notification holds many chats; two hold more. */
 static void test_listen__many_at_once(void **state)
 {
@@ -403,6 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_listen__writes_of_others),
+        TEST(test_listen__a_truncate),
         TEST(test_listen__many_at_once),
         TEST(test_listen__own_writes_stay_cached),
         TEST(test_listen__foreign_notifications),

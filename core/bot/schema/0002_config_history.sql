@@ -108,6 +108,12 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION moonpost_config_truncated() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('moonpost_config', 'all');
+  RETURN NULL;
+END $$;
+
 CREATE TRIGGER moonpost_config_inserted AFTER INSERT ON chat_configs
   REFERENCING NEW TABLE AS new_rows
   FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_inserted();
@@ -117,3 +123,5 @@ CREATE TRIGGER moonpost_config_updated AFTER UPDATE ON chat_configs
 CREATE TRIGGER moonpost_config_deleted AFTER DELETE ON chat_configs
   REFERENCING OLD TABLE AS old_rows
   FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_deleted();
+CREATE TRIGGER moonpost_config_truncated AFTER TRUNCATE ON chat_configs
+  FOR EACH STATEMENT EXECUTE FUNCTION moonpost_config_truncated();
