@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "script/view_int.h"
+#include "script/vm.h"
 
 struct derived {
     struct config_attachment attachment;
@@ -86,15 +87,15 @@ static void push_kept(lua_State *L, struct shared *shared,
 static void compute(lua_State *L, struct view *v, const struct setting *section,
                     struct slice part)
 {
+    struct buf *why;
+
     lua_rawgeti(L, LUA_REGISTRYINDEX, section->derive);
     shared_push_section(L, v->gen, section, part);
     if (lua_pcall(L, 1, 1, 0) == LUA_OK)
         return;
-    luaL_where(L, 1);
-    lua_pushfstring(L, "ctx.derived.%s: ", section->name);
-    luaL_tolstring(L, -3, NULL);
-    lua_concat(L, 3);
-    lua_error(L);
+    why = json_push_buf(L);
+    vm_add_error(L, -2, why);
+    luaL_error(L, "ctx.derived.%s: %s", section->name, why->data);
 }
 
 /* Push the value out of the table at the top, made if it is not there. */

@@ -202,12 +202,28 @@ static int protected_tolstring(lua_State *L)
     return 1;
 }
 
+/* Would it be told by its address, or as "nil"? */
+static bool is_no_text(lua_State *L, int index)
+{
+    int type = lua_type(L, index);
+
+    if (type == LUA_TTABLE && lua_getmetatable(L, index)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TNIL;
+}
+
 void vm_add_error(lua_State *L, int index, struct buf *out)
 {
     const char *text;
     size_t n;
 
     index = lua_absindex(L, index);
+    if (is_no_text(L, index)) {
+        buf_addf(out, "raised a %s, not a text", luaL_typename(L, index));
+        return;
+    }
     lua_pushcfunction(L, protected_tolstring);
     lua_pushvalue(L, index);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK)

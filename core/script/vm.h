@@ -53,8 +53,8 @@ struct vm *vm_of(lua_State *L);
 /* A new table of globals: the allow-listed ones.                  [-0, +1, m] */
 void vm_push_globals(lua_State *L);
 
-/* What an error value says; for tables through __tostring. Never raises but on
- * memory. [-0, +0, m] */
+/* What an error value says, for tables through __tostring; or that it was no
+ * text. Never raises but on memory. [-0, +0, m] */
 void vm_add_error(lua_State *L, int index, struct buf *out);
 
 /* The calls of scripts on a thread's stack, one line each, from level on. Takes no

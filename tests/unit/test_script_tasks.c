@@ -36,13 +36,13 @@ static void test_task__an_error_is_logged(void **state)
     expect_log("scripts/a.lua:5: attempt to index a nil value (field 'x')");
     body("error({ code = 5 })");
     assert_int_equal(say("/a"), TASK_FAILED);
-    expect_log("handler failed: table: 0x");
+    expect_log("handler failed: raised a table, not a text");
     body("error(setmetatable({}, { __tostring = function() error('x') end }))");
     assert_int_equal(say("/a"), TASK_FAILED);
     expect_log("whose __tostring raises");
     body("error()");
     assert_int_equal(say("/a"), TASK_FAILED);
-    expect_log("handler failed: nil");
+    expect_log("handler failed: raised a nil, not a text");
 }
 
 static void test_task__catch(void **state)
