@@ -131,8 +131,8 @@ static bool is_object(struct slice text, struct err *err)
 
     return kind == JSON_OBJECT ||
            err_set(err, ERR_CONFIG,
-                   "the stored config is %s, not an object: replace it with "
-                   "`moonpost config import` or an UPDATE, or delete the row",
+                   "the stored config is %s, not an object: mend it with an "
+                   "UPDATE, or `moonpost config unset CHAT --all`",
                    names[kind]);
 }
 

@@ -72,7 +72,7 @@ const good = {
   "-9007199254740993": [`{"kept": ${kept}}`, { warn: { times: 1 } }],
 };
 const bad = {
-  [carol]: ["[1, 2]", /an array, not an object: replace it with `moonpost config import` or an UPDATE/],
+  [carol]: ["[1, 2]", /an array, not an object: mend it with an UPDATE, or `moonpost config unset CHAT --all`/],
   2001: [`"text"`, /a string, not an object/],
   2002: ["5", /a number, not an object/],
   2003: ["null", /null, not an object/],
