@@ -279,10 +279,41 @@ static void load_upgrade(lua_State *L, struct generation *gen, const char *file)
     lua_pop(L, 2);
 }
 
+/* One in the wrong folder would never run, and nobody would notice. */
+static void refuse_misplaced(lua_State *L, const struct generation *gen,
+                             const char *folder, const char *ending,
+                             const char *where)
+{
+    const char *path = lua_pushfstring(L, "%s/%s", gen->dir, folder);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+
+    lua_pop(L, 1);
+    if (!dir)
+        return;
+    while ((entry = readdir(dir))) {
+        size_t n = strlen(entry->d_name), m = strlen(ending);
+
+        if (n > m && entry->d_name[0] != '.' &&
+            strcmp(entry->d_name + n - m, ending) == 0) {
+            lua_pushstring(L, entry->d_name);
+            closedir(dir);
+            luaL_error(L, "%s/%s: %s", folder, lua_tostring(L, -1), where);
+        }
+    }
+    closedir(dir);
+}
+
 static void load_upgrades(lua_State *L, struct generation *gen)
 {
     int files;
 
+    refuse_misplaced(L, gen, "migrations/config", ".sql",
+                     "SQL is for tables, in migrations/schema; upgrades of "
+                     "settings are Lua");
+    refuse_misplaced(L, gen, "migrations/schema", ".lua",
+                     "upgrades of settings belong into migrations/config; "
+                     "here is only SQL");
     push_files(L, gen, "migrations/config", false);
     files = lua_gettop(L);
     for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {

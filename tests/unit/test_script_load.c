@@ -93,6 +93,12 @@ static const struct {
       "migrations/config/0002_x.lua: number 1 is expected here; numbers go up "
       "from "
       "1 without gaps or doubles" },
+    { "migrations/config/0001_x.sql", "SELECT 1",
+      "migrations/config/0001_x.sql: SQL is for tables, in migrations/schema; "
+      "upgrades of settings are Lua" },
+    { "migrations/schema/0001_x.lua", "return function() end",
+      "migrations/schema/0001_x.lua: upgrades of settings belong into "
+      "migrations/config; here is only SQL" },
     { "migrations/config/0000_x.lua", "return function() end",
       "migrations/config/0000_x.lua: number 1 is expected here; numbers go up "
       "from 1 without gaps or doubles" },
