@@ -184,6 +184,26 @@ end)`,
     assert.deepEqual([of(dora).config, of(dora).version], [{ limit: 20, newer: true }, 9]);
   });
 
+  // What is told is what is to be done: it is done, and then it works.
+  test("a table that is nearly like ours", async (t) => {
+    const home = folder(t, a);
+    for (const columns of ["chat_id BIGINT PRIMARY KEY, config TEXT", "chat_id INT PRIMARY KEY, config JSONB",
+      "chat_id BIGINT, config JSONB", "chat_id TEXT UNIQUE, config JSON, version TEXT DEFAULT '0'"]) {
+      const db = await place.newDatabase(t);
+      await db.query(`CREATE TABLE chat_configs (${columns})`);
+      await db.query(`INSERT INTO chat_configs VALUES (5, '{"a": 1}')`);
+      for (let i = 0; ; i++) {
+        const { code, said } = await migrate(db.url, home.dir).end();
+        if (code === 0) break;
+        assert.ok(i < 4, said);
+        const advice = said.match(/^moonpost: 0002_config_history\.sql: [^\n]*: (ALTER TABLE chat_configs [^\n]+)$/m);
+        assert.ok(advice, said);
+        await db.query(advice[1]);
+      }
+      assert.deepEqual(await db.query("SELECT config, version FROM chat_configs"), [{ config: { a: 1 }, version: 0 }]);
+    }
+  });
+
   test("a table of that name that is something else", async (t) => {
     const db = await place.newDatabase(t);
     await db.query("CREATE TABLE chat_configs (id TEXT PRIMARY KEY, value TEXT)");

@@ -1,10 +1,40 @@
 -- Each revision of a config: who wrote it, and the document it replaced; word to
 -- every program that has the chat in memory.
+
+-- A table of another program may look like ours and not be: better said now than
+-- found out by a write.
+DO $$
+DECLARE
+  wanted RECORD;
+  found TEXT;
+BEGIN
+  FOR wanted IN SELECT * FROM (VALUES ('chat_id', 'bigint'), ('config', 'jsonb'),
+      ('version', 'integer'), ('revision', 'bigint'),
+      ('updated_at', 'timestamp with time zone')) AS w (name, type) LOOP
+    SELECT format_type(atttypid, atttypmod) INTO found FROM pg_attribute
+      WHERE attrelid = 'chat_configs'::regclass AND attname = wanted.name AND NOT attisdropped;
+    IF found IS NULL THEN
+      RAISE EXCEPTION 'the table chat_configs has no column %; is it another program''s? Rename that one', wanted.name;
+    ELSIF found <> wanted.type THEN
+      RAISE EXCEPTION 'the column % of the table chat_configs is %, it has to be %: ALTER TABLE chat_configs ALTER % DROP DEFAULT, ALTER % TYPE % USING %::%',
+        wanted.name, found, wanted.type, wanted.name, wanted.name, wanted.type, wanted.name, wanted.type;
+    END IF;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid
+      AND a.attname = 'chat_id' WHERE i.indrelid = 'chat_configs'::regclass AND i.indisunique
+      AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL AND i.indisvalid) THEN
+    RAISE EXCEPTION 'the table chat_configs has no primary key: ALTER TABLE chat_configs ADD PRIMARY KEY (chat_id)';
+  END IF;
+END $$;
+
 ALTER TABLE chat_configs ADD COLUMN IF NOT EXISTS changed_by TEXT;
 ALTER TABLE chat_configs ADD COLUMN IF NOT EXISTS changed_xid XID8;
 ALTER TABLE chat_configs ALTER COLUMN changed_xid SET DEFAULT pg_current_xact_id();
 -- What another program inserts has not been through any upgrade function.
 ALTER TABLE chat_configs ALTER COLUMN version SET DEFAULT 0;
+ALTER TABLE chat_configs ALTER COLUMN config SET DEFAULT '{}';
+ALTER TABLE chat_configs ALTER COLUMN revision SET DEFAULT 1;
+ALTER TABLE chat_configs ALTER COLUMN updated_at SET DEFAULT now();
 
 -- Rows changed since a snapshot are found by their transaction, exactly: times
 -- are taken before the commit, and a transaction that takes long is late.
