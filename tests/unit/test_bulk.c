@@ -405,7 +405,8 @@ static void test_bulk__rows_that_fail(void **state)
            "0001_x.lua:3: \"bad\"\xEF\xBF\xBD it is");
     expect_failure("'[1, 2]'::jsonb", "an array, not an object");
     expect_failure("'\"text\"'::jsonb", "a string, not an object");
-    expect_failure("'5'::jsonb", "an UPDATE, or `moonpost config unset CHAT --all`");
+    expect_failure("'5'::jsonb",
+                   "an UPDATE, or `moonpost config unset CHAT --all`");
     expect_failure("'null'::jsonb", "null, not an object");
     snprintf(deep, sizeof(deep),
              "('{\"a\":' || repeat('[', 70) || repeat(']', 70) || '}')::jsonb");
