@@ -23,8 +23,9 @@ struct config_listener {
     struct pg *listen; /* our own; NULL: given up */
     enum config_listener_state state;
     int poll_ms, test_ms;
-    int64_t since; /* a transaction; 0: nothing is known yet */
-    char test[32]; /* the message that is waited for; "": none */
+    int64_t since;  /* a transaction; 0: nothing is known yet */
+    int64_t server; /* on which server: when it was started */
+    char test[32];  /* the message that is waited for; "": none */
     struct op *timer;
     struct op *test_timer;
     int tests_lost;
@@ -58,18 +59,21 @@ static void apply_changes(struct config_listener *l, const struct pg_op *query)
 {
     int n = pg_rows(query), row = find_since(query);
     int64_t since = row < 0 ? 0 : pg_int(query, row, 0);
+    int64_t server = row < 0 ? 0 : pg_int(query, row, 1);
 
-    /* Less than before: a server that took over has lost transactions, and uses
-     * their numbers again. */
-    if (!l->since || since < l->since || n > CHANGES_MAX)
+    /* A server that took over may have lost transactions, and used their numbers
+     * again. */
+    if (!l->since || server != l->server || since < l->since || n > CHANGES_MAX)
         config_forget_all(l->store);
     else
         for (int i = 0; i < n; i++)
             if (i != row)
                 config_changed(l->store, pg_int(query, i, 1),
                                pg_int(query, i, 2));
-    if (row >= 0)
+    if (row >= 0) {
         l->since = since;
+        l->server = server;
+    }
 }
 
 static void on_looked(struct op *op)

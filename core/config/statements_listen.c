@@ -15,13 +15,14 @@ const struct pg_statement config_notify_statement = {
 
 /*
  * First the oldest transaction that may still be running ("since", the next
- * time), then the chats whose rows were written by transactions from $1 on, and
+ * time) and which server this is, by its start, then the chats whose rows were written by transactions from $1 on, and
  * those deleted (revision 0). $1 = NULL: none. Rows from another cluster's past
  * or future (a restored dump) are above xmax, or below $1.
  */
 const struct pg_statement config_changes_statement = {
     "config_changes",
-    "SELECT pg_snapshot_xmin(pg_current_snapshot()), NULL, NULL "
+    "SELECT pg_snapshot_xmin(pg_current_snapshot()), "
+    "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, NULL "
     "UNION ALL SELECT NULL, chat_id, revision FROM chat_configs "
     "WHERE changed_xid >= $1::xid8 "
     "AND changed_xid < pg_snapshot_xmax(pg_current_snapshot()) "

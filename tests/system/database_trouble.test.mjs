@@ -235,10 +235,23 @@ test("a failover", async (t) => {
   assert.match(stray.said, /error +script: handler failed: [^\n]*cannot execute UPDATE in a read-only transaction/);
   assert.match(stray.said, /warn +config: others' changes of configs can't be listened for; [^\n]* the server is read-only/);
 
+  // The old one goes on a little, and counts transactions that the next one never
+  // hears of: the same numbers will be given again there.
+  const [{ pid: receiver }] = await query(next.url, "SELECT pid FROM pg_stat_wal_receiver");
+  process.kill(receiver, "SIGSTOP");
+  for (let i = 0; i < 50; i++) await query(old.url, "SELECT pg_current_xact_id()");
+  const heard = main.said.length;
+  await query(old.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'moonpost listen' AND datname = $1", [db.name]);
+  await until("main has looked", () => /listening again/.test(main.since(heard)), 30000 * slow);
+  process.kill(main.child.pid, "SIGSTOP"); // it looks again when there are more than it knew
   old.do("kill");
+  process.kill(receiver, "SIGTERM");
+  process.kill(receiver, "SIGCONT");
   await query(next.url, "SELECT pg_promote()");
-  await recovers(main, alice, "/set 10", "saved 10");
   await recovers(stray, bob, "/set 11", "saved 11");
+  for (let i = 0; i < 60; i++) await query(next.url, "SELECT pg_current_xact_id()");
+  process.kill(main.child.pid, "SIGCONT");
+  await recovers(main, alice, "/set 10", "saved 10");
   await stray.line(/info +config: listening again/, 30000 * slow);
   await until("each hears of the other", async () => (await ask(stray, alice, "/get")) === "max 10" && (await ask(main, bob, "/get")) === "max 11");
   assert.equal(complaints(stray.said).filter((l) => /config:/.test(l)).length, 1, stray.said);
