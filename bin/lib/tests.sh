@@ -150,7 +150,7 @@ test_node() # scripts|system
         [ -f "$file" ] || continue
         [ -z "$name" ] || [ "$label" = "$name" ] || continue
         ran=1
-        test_program "$1 $label" 180 node --test-reporter=tap "$file"
+        test_program "$1 $label" $((${MOONPOST_TEST_SLOW:-0} ? 900 : 180)) node --test-reporter=tap "$file"
     done
     [ -n "$ran" ] || say "$1: no tests${name:+ named $name}"
 }

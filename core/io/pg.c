@@ -201,8 +201,9 @@ static bool send_statement(struct pg *pg, struct query *q)
 {
     q->prepares = false;
     q->serial = 0;
-    return (pg->prepare && !q->unprepared ? send_prepared(pg, q)
-                                          : send_unprepared(pg, q)) &&
+    return (pg->options.prepare && !pg->pooled && !q->unprepared
+                ? send_prepared(pg, q)
+                : send_unprepared(pg, q)) &&
            PQpipelineSync(pg->conn);
 }
 
@@ -231,7 +232,9 @@ static bool may_send(const struct pg *pg, const struct query *q)
 {
     const struct query *first = TAILQ_FIRST(&pg->sent);
 
-    return !pg->renew && (!first || (q->statement && first->statement));
+    if (pg->renew || (pg->pooled && first))
+        return false;
+    return !first || (q->statement && first->statement);
 }
 
 void pg_pump(struct pg *pg)
@@ -371,7 +374,6 @@ struct pg *pg_new(struct loop *loop, const struct pg_options *options,
     pg->url = url;
     pg->options = *options;
     fill_defaults(&pg->options);
-    pg->prepare = options->prepare;
     TAILQ_INIT(&pg->waiting);
     TAILQ_INIT(&pg->sent);
     TAILQ_INIT(&pg->by_age);

@@ -13,6 +13,9 @@
  * connection broke fails with maybe_done set: it may have been carried out.
  * A query that gets no answer in time takes the connection with it: it is
  * closed, and what else was on its way fails the same.
+ * Behind a pooler (the server's process has another number than it says, or
+ * prepared statements keep getting lost) there are no prepared statements, and
+ * a query is sent when the one before it is over.
  * When the server refuses a write because it is read-only (SQLSTATE 25006), the
  * connection is made anew as soon as nothing is on its way: after a failover
  * another server may have its name. If that goes on, seldom (1 s doubling to
@@ -39,8 +42,8 @@ struct pg_options {
     int query_timeout_ms;     /* from pg_query() to the answer, waiting for a
                                * connection included; 0: 15 000 */
     int wait_timeout_ms;      /* of that: for a connection at most; 0: 5 000 */
-    bool prepare;             /* named prepared statements; ends by itself,
-                               * with a warning, where they keep getting lost */
+    bool prepare;             /* named prepared statements; not where a pooler
+                               * is in between */
     bool require_ssl;         /* unless the url has an sslmode of its own */
     size_t queue_max;         /* queries waiting or on their way; more fail at
                                * once; 0: 10 000 */

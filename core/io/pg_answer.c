@@ -83,6 +83,23 @@ static enum blame who_failed(const PGresult *res, const char *sqlstate)
     return BLAME_QUERY;
 }
 
+/*
+ * PgBouncer before 1.21 gives a session away when the answer to a Sync comes,
+ * also when a part of the next query has already gone to it; the rest then goes
+ * to another one.
+ */
+void pg_behind_pooler(struct pg *pg, const char *sign)
+{
+    pg->pooled = true;
+    if (pg->told_pooled)
+        return;
+    pg->told_pooled = true;
+    log_info("database",
+             "a pooler is in between (%s): going on without prepared "
+             "statements, one query at a time",
+             sign);
+}
+
 static void prepared_lost(struct pg *pg, const struct query *q,
                           enum blame blame)
 {
@@ -90,11 +107,8 @@ static void prepared_lost(struct pg *pg, const struct query *q,
         return; /* already known from a query before this */
     if (blame != BLAME_SESSION)
         return;
-    if (++pg->prepared_lost < PREPARED_LOST_MAX || !pg->prepare)
-        return;
-    pg->prepare = false;
-    log_warn("database", "prepared statements keep getting lost (a pooler in "
-                         "transaction mode?): going on without them");
+    if (++pg->prepared_lost >= PREPARED_LOST_MAX)
+        pg_behind_pooler(pg, "prepared statements keep getting lost");
 }
 
 /* An error result. False: it did not come from the server. */

@@ -337,6 +337,8 @@ static void read_greeting(struct pg *pg)
         }
         if (!ok)
             pg_lost(pg, PQresultErrorMessage(res));
+        else if (*PQgetvalue(res, 0, 2) == 't')
+            pg_behind_pooler(pg, "the server has another process number");
         PQclear(res);
         if (!ok)
             return;
@@ -391,7 +393,8 @@ static void greet(struct pg *pg)
     snprintf(sql, sizeof(sql),
              "SELECT set_config('statement_timeout', '%d', pooled), "
              "set_config('idle_in_transaction_session_timeout', '60000', "
-             "pooled) FROM (SELECT pg_backend_pid() <> %d AS pooled) AS here",
+             "pooled), pooled FROM (SELECT pg_backend_pid() <> %d AS pooled) "
+             "AS here",
              pg->options.statement_timeout_ms, PQbackendPID(pg->conn));
     if (PQsetnonblocking(pg->conn, 1) || !PQsendQuery(pg->conn, sql))
         pg_lost(pg, PQerrorMessage(pg->conn));
@@ -407,7 +410,7 @@ static void close_connection(struct pg *pg)
     cancel_look_up(pg, false);
     PQfinish(pg->conn);
     pg->conn = NULL;
-    pg->renew = false;
+    pg->renew = pg->pooled = false;
 }
 
 void pg_lost(struct pg *pg, const char *reason)

@@ -101,10 +101,11 @@ struct pg {
     uint64_t number;
     struct event *pump;     /* there is something to send */
     struct event *deadline; /* pending when by_age is not empty */
-    bool prepare;
+    bool told_pooled;
     struct prepared *prepared;
     size_t nprepared;
     unsigned serial;
+    bool pooled; /* this connection: a session is ours for a transaction */
     bool prepared_forgotten; /* any, on this connection */
     int prepared_lost;       /* of these: not by an error of their own */
 
@@ -148,6 +149,8 @@ void pg_deadlines_init(struct pg *pg);
 void pg_deadlines_changed(struct pg *pg); /* or the connection's state */
 
 /* pg_answer.c */
+/* A pooler is in between: no prepared statements, and nothing is sent ahead. */
+void pg_behind_pooler(struct pg *pg, const char *sign);
 void pg_read_answers(struct pg *pg); /* may lose the connection */
 /* The statement must be prepared anew before its next use. True if it was
  * that preparation. */

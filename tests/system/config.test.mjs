@@ -6,7 +6,7 @@ import { userInfo } from "node:os";
 import { describe, test } from "node:test";
 import { config, configOf } from "./lib/config.mjs";
 import { database, folder, Host, run, Server, startBot, world } from "./lib/host.mjs";
-import { atEnd, until } from "./lib/program.mjs";
+import { atEnd, slow, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
@@ -577,7 +577,7 @@ test("an import goes on when the server is back", async (t) => {
     [{ count: 20000, max: 1 }]);
 });
 
-test("memory stays flat, however much there is", async (t) => {
+test("memory stays flat, however much there is", { skip: slow > 1 }, async (t) => {
   const { db, home } = await start(t);
   await db.query(`INSERT INTO chat_configs (chat_id, config, version)
     SELECT n, jsonb_build_object('welcome', jsonb_build_object('text', repeat('x', 4000))), 1 FROM generate_series(1, 20000) AS n`);
