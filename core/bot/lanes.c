@@ -1,29 +1,28 @@
 /* lanes.c - see lanes.h. */
 #include "bot/lanes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <uthash.h>
-
-struct queued {
-    struct incoming *in;
-    TAILQ_ENTRY(queued) link;
-};
 
 struct lane {
     int64_t id;
     struct lanes *lanes;
-    TAILQ_HEAD(, queued) queue; /* not started */
-    bool running, ready;        /* ready: in lanes->ready, to start its next */
+    TAILQ_HEAD(, incoming) queue; /* not started */
+    int holds;                    /* nothing starts unless 0 */
+    bool running, ready; /* ready: in one of lanes' lists, to start its next */
     TAILQ_ENTRY(lane) link;
     UT_hash_handle hh;
 };
+
+TAILQ_HEAD(lane_list, lane);
 
 struct lanes {
     struct loop *loop;
     struct vm *vm;
     struct generation *gen;
     struct lane *by_id;
-    TAILQ_HEAD(, lane) ready;
+    struct lane_list urgent, ready;
     struct loop_turn_hook *hook;
     lanes_done_fn done;
     void *arg;
@@ -33,22 +32,43 @@ struct lanes {
 
 static void lane_free(struct lane *lane)
 {
-    struct queued *q;
+    struct incoming *in;
 
-    while ((q = TAILQ_FIRST(&lane->queue))) {
-        TAILQ_REMOVE(&lane->queue, q, link);
-        incoming_free(q->in);
-        free(q);
+    while ((in = TAILQ_FIRST(&lane->queue))) {
+        TAILQ_REMOVE(&lane->queue, in, link);
+        incoming_free(in);
     }
     HASH_DEL(lane->lanes->by_id, lane);
     free(lane);
 }
 
-static void make_ready(struct lane *lane)
+static struct lane_list *list_of(const struct lane *lane)
 {
-    lane->ready = true;
-    TAILQ_INSERT_TAIL(&lane->lanes->ready, lane, link);
-    loop_turn_wanted(lane->lanes->loop);
+    return update_lane_is_urgent(lane->id) ? &lane->lanes->urgent
+                                           : &lane->lanes->ready;
+}
+
+/* After anything about it has changed. It may be gone then. */
+static void lane_settle(struct lane *lane)
+{
+    bool empty = TAILQ_EMPTY(&lane->queue);
+    bool ready = !lane->running && !lane->holds && !empty;
+
+    if (ready && !lane->ready) {
+        TAILQ_INSERT_TAIL(list_of(lane), lane, link);
+        loop_turn_wanted(lane->lanes->loop);
+    } else if (!ready && lane->ready) {
+        TAILQ_REMOVE(list_of(lane), lane, link);
+    }
+    lane->ready = ready;
+    if (!lane->running && !lane->holds && empty)
+        lane_free(lane);
+}
+
+static void end(struct lanes *lanes, struct task *t, enum task_result result)
+{
+    lanes->running--;
+    lanes->done(t->in, result, lanes->arg);
 }
 
 static void on_task_end(struct task *t, enum task_result result, void *arg)
@@ -57,12 +77,23 @@ static void on_task_end(struct task *t, enum task_result result, void *arg)
     struct lanes *lanes = lane->lanes;
 
     lane->running = false;
-    lanes->running--;
-    if (!TAILQ_EMPTY(&lane->queue))
-        make_ready(lane);
-    else
-        lane_free(lane);
-    lanes->done(t->in, result, lanes->arg);
+    lane_settle(lane);
+    end(lanes, t, result);
+}
+
+static void on_left_task_end(struct task *t, enum task_result result, void *arg)
+{
+    end(arg, t, result);
+}
+
+static void on_task_leave(struct task *t)
+{
+    struct lane *lane = t->arg;
+
+    t->on_end = on_left_task_end;
+    t->arg = lane->lanes;
+    lane->running = false;
+    lane_settle(lane);
 }
 
 /* Does any handler want it at all? Most messages of a group concern none. */
@@ -75,14 +106,15 @@ static bool is_wanted(const struct lanes *lanes, const struct update *u)
 static void start_next(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
-    struct queued *q = TAILQ_FIRST(&lane->queue);
-    struct incoming *in = q->in;
+    struct incoming *in = TAILQ_FIRST(&lane->queue);
+    struct task *t = task_new(lanes->vm, lanes->gen, in, on_task_end, lane);
 
-    TAILQ_REMOVE(&lane->queue, q, link);
-    free(q);
+    TAILQ_REMOVE(&lane->queue, in, link);
     lane->running = true;
+    lane_settle(lane);
     lanes->running++;
-    task_run(task_new(lanes->vm, lanes->gen, in, on_task_end, lane));
+    t->on_leave = on_task_leave;
+    task_run(t);
 }
 
 /* Not from within a task's end: tasks that end at once would nest. */
@@ -91,11 +123,9 @@ static void run_ready(void *arg)
     struct lanes *lanes = arg;
     struct lane *lane;
 
-    while (!lanes->stopped && (lane = TAILQ_FIRST(&lanes->ready))) {
-        TAILQ_REMOVE(&lanes->ready, lane, link);
-        lane->ready = false;
+    while (!lanes->stopped && ((lane = TAILQ_FIRST(&lanes->urgent)) ||
+                               (lane = TAILQ_FIRST(&lanes->ready))))
         start_next(lane);
-    }
 }
 
 struct lanes *lanes_new(struct loop *loop, struct vm *vm, lanes_done_fn done,
@@ -104,6 +134,7 @@ struct lanes *lanes_new(struct loop *loop, struct vm *vm, lanes_done_fn done,
     struct lanes *lanes = xalloc(sizeof(*lanes));
 
     *lanes = (struct lanes){ .loop = loop, .vm = vm, .done = done, .arg = arg };
+    TAILQ_INIT(&lanes->urgent);
     TAILQ_INIT(&lanes->ready);
     lanes->hook = loop_at_end_of_turn(loop, run_ready, lanes);
     return lanes;
@@ -146,21 +177,33 @@ static struct lane *lane_get(struct lanes *lanes, int64_t id)
 
 void lanes_push(struct lanes *lanes, struct incoming *in)
 {
-    struct queued *q;
     struct lane *lane;
-    int64_t id = update_lane(&in->u);
 
     if (!is_wanted(lanes, &in->u)) {
         lanes->done(in, TASK_OK, lanes->arg);
         incoming_free(in);
         return;
     }
-    lane = lane_get(lanes, id ? id : -in->u.id);
-    q = xalloc(sizeof(*q));
-    q->in = in;
-    TAILQ_INSERT_TAIL(&lane->queue, q, link);
-    if (!lane->running && !lane->ready)
-        make_ready(lane);
+    lane = lane_get(lanes, update_lane(&in->u));
+    TAILQ_INSERT_TAIL(&lane->queue, in, link);
+    lane_settle(lane);
+}
+
+void lanes_hold(struct lanes *lanes, int64_t id)
+{
+    struct lane *lane = lane_get(lanes, id);
+
+    lane->holds++;
+    lane_settle(lane);
+}
+
+void lanes_release(struct lanes *lanes, int64_t id)
+{
+    struct lane *lane = lane_get(lanes, id);
+
+    assert(lane->holds > 0);
+    lane->holds--;
+    lane_settle(lane);
 }
 
 void lanes_stop(struct lanes *lanes)

@@ -203,7 +203,7 @@ static int got_config(lua_State *L, int status, lua_KContext k)
 int ctx_with_config(lua_State *L, lua_KFunction k)
 {
     struct task *t = ctx_task(L, 1);
-    int64_t chat = update_lane(&t->in->u);
+    int64_t chat = update_chat(&t->in->u);
 
     lua_getiuservalue(L, 1, FIELDS);
     lua_getfield(L, -1, "config");
@@ -238,7 +238,7 @@ static int give_derived(lua_State *L, int status, lua_KContext k)
 
     (void)status;
     (void)k;
-    view_push_derived(L, view_find(t, update_lane(&t->in->u)));
+    view_push_derived(L, view_find(t, update_chat(&t->in->u)));
     keep_field(L, "derived");
     return 1;
 }

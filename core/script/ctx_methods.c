@@ -298,7 +298,7 @@ static int ctx_require_admin(lua_State *L)
 
 static struct view *own_view(struct task *t)
 {
-    return view_find(t, update_lane(&t->in->u));
+    return view_find(t, update_chat(&t->in->u));
 }
 
 static int tell_is_set(lua_State *L, int status, lua_KContext k)

@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "script/call.h"
+#include "script/call_file.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/modules.h"
+#include "script/task.h"
 #include "script/vm.h"
 
 static struct generation *check_loading(lua_State *L, const char *what)
@@ -38,12 +40,48 @@ static char *source_of_caller(lua_State *L)
     return buf_detach(&source);
 }
 
+/* --- bot.concurrent ----------------------------------------------------------------- */
+
+static int concurrent_returned(lua_State *L, int status, lua_KContext k)
+{
+    (void)status;
+    (void)k;
+    return lua_gettop(L);
+}
+
+/* Here its lane goes on. */
+static int concurrent_enter(lua_State *L, int status, lua_KContext k)
+{
+    task_leave_lane(task_current(L));
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, concurrent_returned);
+    return concurrent_returned(L, status, k);
+}
+
+/* What the next update's handler reads has what this one has assigned before. */
+static int l_run_concurrent(lua_State *L)
+{
+    return task_commit(L, concurrent_enter);
+}
+
+/* bot.concurrent(function) -> function */
+static int l_concurrent(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_pushcclosure(L, l_run_concurrent, 1);
+    return 1;
+}
+
 /* Does the function at index take a second argument, next? */
 static bool takes_next(lua_State *L, int index)
 {
     lua_Debug ar;
 
-    lua_pushvalue(L, index);
+    if (lua_tocfunction(L, index) != l_run_concurrent ||
+        !lua_getupvalue(L, index, 1))
+        lua_pushvalue(L, index);
     lua_getinfo(L, ">u", &ar);
     return ar.nparams > 1 || ar.isvararg;
 }
@@ -295,6 +333,7 @@ static const luaL_Reg functions[] = {
     { "catch", l_catch },
     { "command", l_command },
     { "commands", l_commands },
+    { "concurrent", l_concurrent },
     { "config", bot_config },
     { "file", l_file },
     { "hears", l_hears },

@@ -24,6 +24,7 @@ void incoming_free(struct incoming *in)
     if (!in)
         return;
     buf_release(&in->text);
+    free(in->error);
     free(in);
 }
 
@@ -63,14 +64,22 @@ static void add_fields(const struct task *t, struct buf *fields)
         log_field(fields, "handler", slice_of(t->handler));
 }
 
-static void report_error(struct task *t)
+/* In the log, and with the update, which may be set aside. */
+static void report(struct task *t, const char *what, struct buf *why)
 {
     struct buf fields = BUF_INIT;
 
     add_fields(t, &fields);
-    log_event(LOG_ERROR, "script", fields.data, "handler failed: %s",
-              t->trace.data);
+    log_event(LOG_ERROR, "script", fields.data, "%s: %s", what, why->data);
     buf_release(&fields);
+    t->in->handler = t->handler;
+    free(t->in->error);
+    t->in->error = buf_detach(why);
+}
+
+static void report_error(struct task *t)
+{
+    report(t, "handler failed", &t->trace);
 }
 
 /* An error that dispatch.c did not keep: in bot.catch, or out of memory. */
@@ -87,16 +96,25 @@ static void keep_error(struct task *t)
 
 static void report_overrun(struct task *t, const char *what)
 {
-    struct buf fields = BUF_INIT, where = BUF_INIT;
+    struct buf why = BUF_INIT;
+    size_t n;
 
-    vm_add_traceback(t->co, 0, &where);
-    if (!where.len && t->trace.len) /* it ended with an error: see watchdog.h */
-        buf_addf(&where, ": %s", t->trace.data);
-    add_fields(t, &fields);
-    log_event(LOG_ERROR, "script", fields.data, "handler ended: %s%s", what,
-              where.data);
-    buf_release(&fields);
-    buf_release(&where);
+    buf_adds(&why, what);
+    n = why.len;
+    vm_add_traceback(t->co, 0, &why);
+    if (why.len == n &&
+        t->trace.len) /* it ended with an error: see watchdog.h */
+        buf_addf(&why, ": %s", t->trace.data);
+    report(t, "handler ended", &why);
+}
+
+void task_leave_lane(struct task *t)
+{
+    void (*on_leave)(struct task * t) = t->on_leave;
+
+    t->on_leave = NULL;
+    if (on_leave)
+        on_leave(t);
 }
 
 static void task_end(struct task *t, enum task_result result)
@@ -259,7 +277,8 @@ void task_run(struct task *t)
         task_resume(t, 1);
         return;
     }
-    log_error("script", "can't start a handler: %s", lua_tostring(L, -1));
+    buf_addf(&t->trace, "can't be started: %s", lua_tostring(L, -1));
+    report_error(t);
     lua_pop(L, 1);
     t->co = NULL;
     task_end(t, TASK_FAILED);

@@ -19,10 +19,14 @@
 #include "script/vm.h"
 #include "telegram/update.h"
 
-/* An update and the memory that its slices point into. */
+/* An update and the memory that its slices point into. Zeroed before it is filled. */
 struct incoming {
     struct buf text;
     struct update u;
+    /* valid when its task has failed or overran: */
+    char *error;         /* what was said about it, with the traceback */
+    const char *handler; /* which one it was, or NULL; while its end is told */
+    TAILQ_ENTRY(incoming) link; /* its owner's */
 };
 void incoming_free(struct incoming *in); /* NULL is allowed */
 
@@ -56,6 +60,7 @@ struct task {
     bool no_database;
     struct buf trace; /* of an error that bot.catch gets */
     task_end_fn on_end;
+    void (*on_leave)(struct task *t); /* see task_leave_lane(); once, or NULL */
     void *arg;
     TAILQ_ENTRY(task) link;
 };
@@ -69,6 +74,9 @@ struct task *task_new(struct vm *vm, struct generation *gen,
 /* Run it till it first waits or ends; once, from the loop. */
 void task_run(struct task *t);
 void tasks_kill_all(struct vm *vm);
+
+/* The task goes on, and what is behind it need not wait for its end any more. */
+void task_leave_lane(struct task *t);
 
 /* --- for the modules ------------------------------------------------------------ */
 

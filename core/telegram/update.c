@@ -210,7 +210,30 @@ bool update_read(struct slice text, struct update *u, struct err *err)
     return true;
 }
 
-int64_t update_lane(const struct update *u)
+int64_t update_chat(const struct update *u)
 {
     return u->chat_id ? u->chat_id : u->user_id;
+}
+
+static bool is_query(enum update_kind kind)
+{
+    return kind == UPDATE_INLINE_QUERY || kind == UPDATE_CHOSEN_INLINE_RESULT ||
+           kind == UPDATE_SHIPPING_QUERY || kind == UPDATE_PRE_CHECKOUT_QUERY;
+}
+
+/* Ids that are none of Telegram's (an update may be forged) share lanes, no more. */
+int64_t update_lane(const struct update *u)
+{
+    const int64_t mask = UPDATE_LANE_QUERIES - 1;
+
+    if (is_query(u->kind) && u->user_id)
+        return UPDATE_LANE_QUERIES + (u->user_id & mask);
+    if (update_chat(u))
+        return update_chat(u);
+    return UPDATE_LANE_OWN + (u->id & mask);
+}
+
+bool update_lane_is_urgent(int64_t lane)
+{
+    return lane >= UPDATE_LANE_QUERIES && lane < UPDATE_LANE_OWN;
 }

@@ -76,7 +76,23 @@ struct update {
 bool update_read(struct slice text, struct update *u,
                  struct err *err) MUST_CHECK;
 
-/* The order that must be kept: the chat, or the person, or (0) none. */
+/* Whose it is: the chat, or the person, or (0) nobody's. */
+int64_t update_chat(const struct update *u);
+
+/*
+ * The number of its lane: updates of one lane run one after another, in order.
+ *   - The chat's id; or the person's, for what has no chat: that is the same
+ *     number as their private chat's.
+ *   - Queries that expire in 10 to 30 s (inline, shipping, pre-checkout), and
+ *     which inline result was chosen: UPDATE_LANE_QUERIES + the person's id, so
+ *     that they don't wait behind a slow handler of the private chat.
+ *   - What is nobody's (a poll): UPDATE_LANE_OWN + its update_id, alone.
+ * Telegram's ids have 52 bits, so these do not meet. Never 0.
+ */
+#define UPDATE_LANE_QUERIES (INT64_C(1) << 60)
+#define UPDATE_LANE_OWN (INT64_C(1) << 61)
 int64_t update_lane(const struct update *u);
+/* Is this lane one of queries? They should start before others. */
+bool update_lane_is_urgent(int64_t lane);
 
 #endif

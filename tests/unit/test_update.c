@@ -134,7 +134,45 @@ static void test_update__kinds(void **state)
             !is(u.command_bot, c->bot) || !is(u.command_args, c->args))
             fail_msg("%s is read as kind %d chat %lld user %lld", c->text,
                      u.kind, (long long)u.chat_id, (long long)u.user_id);
-        assert_true(update_lane(&u) == (c->chat ? c->chat : c->user));
+        assert_true(update_chat(&u) == (c->chat ? c->chat : c->user));
+    }
+}
+
+static const struct {
+    const char *text;
+    int64_t lane;
+} lanes[] = {
+    { "{\"update_id\":5,\"message\":{" CHAT "," FROM "}}", BIG },
+    { "{\"update_id\":5,\"callback_query\":{" FROM ",\"message\":{" CHAT "}}}",
+      BIG },
+    { "{\"update_id\":5,\"callback_query\":{" FROM "}}", 7 },
+    { "{\"update_id\":5,\"poll_answer\":{\"user\":{\"id\":8}}}", 8 },
+    { "{\"update_id\":5,\"inline_query\":{" FROM "}}",
+      UPDATE_LANE_QUERIES + 7 },
+    { "{\"update_id\":5,\"chosen_inline_result\":{" FROM "}}",
+      UPDATE_LANE_QUERIES + 7 },
+    { "{\"update_id\":5,\"shipping_query\":{" FROM "}}",
+      UPDATE_LANE_QUERIES + 7 },
+    { "{\"update_id\":5,\"pre_checkout_query\":{" FROM "}}",
+      UPDATE_LANE_QUERIES + 7 },
+    { "{\"update_id\":5,\"inline_query\":{}}", UPDATE_LANE_OWN + 5 },
+    { "{\"update_id\":5,\"poll\":{\"id\":\"1\"}}", UPDATE_LANE_OWN + 5 },
+    { "{\"update_id\":5}", UPDATE_LANE_OWN + 5 },
+};
+
+static void test_update__lanes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lanes); i++) {
+        struct err err = ERR_INIT;
+        struct update u;
+
+        assert_true(update_read(slice_of(lanes[i].text), &u, &err));
+        if (update_lane(&u) != lanes[i].lane)
+            fail_msg("%s is in lane %lld", lanes[i].text,
+                     (long long)update_lane(&u));
+        assert_int_equal(update_lane_is_urgent(update_lane(&u)),
+                         lanes[i].lane == UPDATE_LANE_QUERIES + 7);
     }
 }
 
@@ -266,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_update__kinds),
+        cmocka_unit_test(test_update__lanes),
         cmocka_unit_test(test_update__names),
         cmocka_unit_test(test_update__without_an_id),
         cmocka_unit_test(test_update__commands),
