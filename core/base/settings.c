@@ -76,6 +76,14 @@ static const struct setting table[] = {
       "memory for scripts, in MiB" },
     { "STATS_SECONDS", INTEGER, AT(stats_s), "600", 0, 86400, NULL, false,
       "how often the log gets a line of statistics; 0: never" },
+    { "BROADCAST_WINDOW", INTEGER, AT(broadcast_window), "1", 1, 30, NULL,
+      false,
+      "calls of one broadcast at once; after a crash so many chats are in "
+      "doubt" },
+    { "BROADCAST_KEEP_DAYS", INTEGER, AT(broadcast_keep_days), "30", 1, 3650,
+      NULL, false, "how long broadcasts that are over can be looked at" },
+    { "CHATS_SEEN", BOOLEAN, AT(chats_seen), "on", 0, 0, NULL, false,
+      "note which chats the bot has seen, for broadcasts to all" },
     { "RELOAD", BOOLEAN, AT(reload), "on", 0, 0, NULL, false,
       "load scripts anew when a file is saved" },
 };

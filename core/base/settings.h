@@ -40,6 +40,9 @@ struct settings {
     int stop_timeout_s;      /* for the running handlers after SIGTERM */
     int memory_max_mb;       /* of the Lua state */
     int stats_s;             /* between two lines of statistics; 0: none */
+    int broadcast_window;    /* calls of one broadcast at once */
+    int broadcast_keep_days; /* after its end */
+    bool chats_seen;         /* are noted, for broadcasts to all */
     bool database_prepare; /* named prepared statements */
     bool reload;           /* on saving a file */
 };

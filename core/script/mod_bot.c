@@ -329,6 +329,8 @@ static int bot_index(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+    { "broadcast", bot_broadcast },
+    { "broadcasts", bot_broadcasts },
     { "callback", l_callback },
     { "catch", l_catch },
     { "command", l_command },
@@ -336,6 +338,7 @@ static const luaL_Reg functions[] = {
     { "concurrent", l_concurrent },
     { "config", bot_config },
     { "file", l_file },
+    { "find_broadcast", bot_find_broadcast },
     { "hears", l_hears },
     { "on", l_on },
     { "parse_setting", mod_bot_parse_setting },

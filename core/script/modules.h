@@ -17,6 +17,10 @@ void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
 
 int bot_config(lua_State *L); /* of the module bot: mod_bot_config.c */
+/* The same: mod_bot_broadcast.c. */
+int bot_broadcast(lua_State *L);
+int bot_broadcasts(lua_State *L);
+int bot_find_broadcast(lua_State *L);
 
 /* Parts of mod_bot: mod_bot_settings.c.
  * bot.settings() -> { { path = "welcome.text", allowed = "text", … }, … }

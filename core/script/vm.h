@@ -16,6 +16,7 @@
 #include "telegram/api.h"
 
 struct task;
+struct broadcast_desk;
 
 /* What scripts reach through their modules. All borrowed; outlives the vm. */
 struct services {
@@ -23,6 +24,7 @@ struct services {
     struct tg *tg;              /* NULL in `check`: nothing can be called */
     struct config_store *store; /* NULL in `check` */
     struct admins *admins;      /* or NULL */
+    const struct broadcast_desk *broadcasts; /* NULL in `check` */
     const char *bot_username;   /* "" until getMe has answered */
     const char *dir;            /* the bot's folder */
 };
