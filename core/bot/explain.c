@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "bot/broadcast_statements.h"
 #include "bot/migrate.h"
 
 #define INDEXES_MAX 16
@@ -191,10 +192,14 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         { NULL },
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
+    const struct config_explained *e;
 
     if (!look_at_indexes(&x, err))
         return false;
-    for (const struct config_explained *e = config_explained; e->statement; e++)
+    for (e = config_explained; e->statement; e++)
+        if (!explain_one(&x, e, err))
+            return false;
+    for (e = broadcast_explained; e->statement; e++)
         if (!explain_one(&x, e, err))
             return false;
     return explain_one(&x, &own, err);
