@@ -2,11 +2,8 @@
 #include "io/http.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "io/http_int.h"
 
@@ -18,8 +15,12 @@ static void activate(struct http *http, struct http_pending *p)
 {
     struct handle *h = http_handle_take(http);
 
-    http_handle_set_up(http, h, p);
     h->user = &p->pub;
+    if (!http_handle_set_up(http, h, p)) {
+        http_handle_give_back(http, h);
+        op_complete(&p->pub.op);
+        return;
+    }
     p->handle = h;
     http->active++;
     curl_multi_add_handle(http->multi, h->easy);
@@ -37,6 +38,18 @@ static void release_handle(struct http_pending *p)
     http->active--;
 }
 
+/* Is all of an upload out? Less than all of it can't have had an effect. */
+static bool is_upload_whole(const struct http_pending *p)
+{
+    curl_off_t size = 0, sent = 0;
+
+    if (!p->form)
+        return true;
+    curl_easy_getinfo(p->handle->easy, CURLINFO_CONTENT_LENGTH_UPLOAD_T, &size);
+    curl_easy_getinfo(p->handle->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return size <= 0 || sent >= size;
+}
+
 static void set_error(struct http_pending *p, CURLcode code)
 {
     long sent = 0;
@@ -44,7 +57,7 @@ static void set_error(struct http_pending *p, CURLcode code)
         code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NETWORK;
 
     curl_easy_getinfo(p->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
-    p->pub.maybe_sent = p->pub.maybe_sent || sent > 0;
+    p->pub.maybe_sent = p->pub.maybe_sent || (sent > 0 && is_upload_whole(p));
     err_set(&p->pub.op.err, kind, "%s",
             p->errbuf[0] ? p->errbuf : curl_easy_strerror(code));
 }
@@ -140,14 +153,7 @@ static void http_op_free(struct op *op)
 {
     struct http_pending *p = (struct http_pending *)op;
 
-    for (size_t i = 0; i < p->nparts; i++) {
-        free((char *)p->parts[i].name);
-        free((char *)p->parts[i].data.p);
-        free((char *)p->parts[i].path);
-        free((char *)p->parts[i].filename);
-        free((char *)p->parts[i].type);
-    }
-    free(p->parts);
+    http_form_unref(p->form);
     curl_slist_free_all(p->headers);
     buf_release(&p->request_body);
     buf_release(&p->pub.body);
@@ -166,43 +172,6 @@ static char *copy(const char *s)
     return s ? xstrdup(s) : NULL;
 }
 
-static void copy_parts(struct http_pending *p, const struct http_request *req)
-{
-    if (!req->nparts)
-        return;
-    p->parts = xalloc(req->nparts * sizeof(*p->parts));
-    p->nparts = req->nparts;
-    for (size_t i = 0; i < req->nparts; i++) {
-        const struct http_part *from = &req->parts[i];
-
-        p->parts[i] = (struct http_part){
-            .name = copy(from->name),
-            .data = { from->path ? NULL : slice_dup(from->data), from->data.n },
-            .path = copy(from->path),
-            .filename = copy(from->filename),
-            .type = copy(from->type),
-        };
-    }
-}
-
-/* Before anything is sent: half an upload would be of no use. */
-static void check_files(struct http_pending *p)
-{
-    struct stat st;
-
-    for (size_t i = 0; i < p->nparts; i++) {
-        const char *path = p->parts[i].path;
-
-        if (!path)
-            continue;
-        if (stat(path, &st) < 0 || access(path, R_OK) < 0)
-            err_set(&p->pub.op.err, ERR_SYSTEM, "%s: %s", path,
-                    strerror(errno));
-        else if (!S_ISREG(st.st_mode))
-            err_set(&p->pub.op.err, ERR_SYSTEM, "%s: not a file", path);
-    }
-}
-
 struct http_op *http_start(struct http *http, const struct http_request *req)
 {
     struct http_pending *p = xalloc(sizeof(*p));
@@ -219,20 +188,23 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
         buf_move(&p->request_body, req->body);
     for (const char *const *h = req->headers; h && *h; h++)
         p->headers = curl_slist_append(p->headers, *h);
-    copy_parts(p, req);
+    p->form = http_form_ref(req->form);
     p->deadline = loop_now_ms() +
                   (req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
-    check_files(p);
-    if (p->pub.op.err.kind) {
-        op_complete(&p->pub.op);
-        return &p->pub;
-    }
     TAILQ_INSERT_TAIL(&http->waiting, p, link);
     p->in_line = true;
     start_waiting(http);
     if (p->in_line)
         wait_in_line(p);
     return &p->pub;
+}
+
+void http_take_body_back(struct http_op *op, struct buf *body)
+{
+    struct http_pending *p = (struct http_pending *)op;
+
+    assert(op->op.state == OP_DONE);
+    buf_move(body, &p->request_body);
 }
 
 struct http *http_new(struct loop *loop, const struct http_options *options)

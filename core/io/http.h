@@ -21,26 +21,47 @@ struct http_options {
     size_t body_max; /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
 };
 
-/* One part of a multipart/form-data body. Everything but the file's contents is
- * copied at http_start(). */
+/*
+ * A multipart/form-data body. Counted: each request that sends it holds a
+ * reference, so that a call can wait in line and be tried again without a copy
+ * of what is in it. Nothing is added once a request has it.
+ */
+struct http_form; /* opaque */
+
+/* One part of it. */
 struct http_part {
     const char *name;
     struct slice data;    /* the value, when path is NULL */
-    const char *path;     /* a file that is streamed from disk, or NULL */
+    const char *path;     /* a file that is streamed from disk at each try, or
+                           * NULL. Not there, or not a plain file: ERR_SYSTEM */
     const char *filename; /* NULL: none (for path: its last component) */
     const char *type;     /* Content-Type, or NULL */
+    /* NULL: data is copied. Else it stays where it is, and this is called, with
+     * arg, when the form ends. */
+    void (*release)(void *arg);
+    void *arg;
 };
 
+struct http_form *http_form_new(void); /* with one reference: the caller's */
+void http_form_add(struct http_form *form, const struct http_part *part);
+struct http_form *http_form_ref(struct http_form *form); /* NULL is allowed */
+void http_form_unref(struct http_form *form);            /* NULL is allowed */
+/* The text of the part of that name; SLICE_NONE: there is none, or it is a file.
+ * Borrowed. */
+struct slice http_form_value(const struct http_form *form, const char *name);
+/* Another text for it (copied), between two tries. No such part: nothing. */
+void http_form_set(struct http_form *form, const char *name,
+                   struct slice value);
+
 struct http_request {
-    const char *method; /* NULL: GET, or POST when there is a body or parts */
+    const char *method; /* NULL: GET, or POST when there is a body or form */
     const char *url;    /* "https://api.telegram.org/…"; copied */
     const char *target; /* path and query to ask for instead of the url's own:
                          * cheaper than a new url each time. NULL: the url's */
     struct buf *body;   /* taken (left empty), or NULL */
     const char *type;   /* its Content-Type; NULL: application/json */
     const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
-    const struct http_part *parts; /* instead of body */
-    size_t nparts;
+    struct http_form *form; /* instead of body; takes a reference */
     int64_t timeout_ms; /* for all of it, waiting in line too; 0: 60 s */
 };
 
@@ -48,7 +69,8 @@ struct http_op {
     struct op op;
     int status;      /* valid when DONE and !op.err.kind */
     struct buf body; /* the answer's */
-    /* Had anything been sent when it failed? If not, repeating is safe. */
+    /* May the whole request have arrived when it failed? If not, repeating is
+     * safe. */
     bool maybe_sent;
 };
 
@@ -57,5 +79,9 @@ void http_free(struct http *http); /* after all its ops */
 
 /* Never fails and never completes here: errors arrive in op.err. */
 struct http_op *http_start(struct http *http, const struct http_request *req);
+
+/* The request's body out of a DONE op, for another try. What is in body is
+ * freed. */
+void http_take_body_back(struct http_op *op, struct buf *body);
 
 #endif

@@ -38,7 +38,7 @@ static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
         (struct http_pending *)((struct handle *)arg)->user;
 
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (!p->tried || !(p->request_body.len || p->nparts)) {
+    if (!p->tried || !(p->request_body.len || p->form)) {
         p->tried = true;
         return CURL_PREREQFUNC_OK;
     }
@@ -111,25 +111,10 @@ void http_handle_free(struct handle *h)
     free(h);
 }
 
-static void add_part(curl_mime *mime, const struct http_part *part)
-{
-    curl_mimepart *m = curl_mime_addpart(mime);
-
-    curl_mime_name(m, part->name);
-    if (part->path)
-        curl_mime_filedata(m, part->path);
-    else
-        curl_mime_data(m, part->data.p ? part->data.p : "", part->data.n);
-    if (part->filename)
-        curl_mime_filename(m, part->filename);
-    if (part->type)
-        curl_mime_type(m, part->type);
-}
-
 /* The usual request: POST of JSON with no headers of its own. */
 static bool is_plain_json(const struct http_pending *p)
 {
-    return p->request_body.len > 0 && !p->nparts && !p->headers && !p->type &&
+    return p->request_body.len > 0 && !p->form && !p->headers && !p->type &&
            !p->method;
 }
 
@@ -142,7 +127,7 @@ static void set_plain_json(struct http *http, struct handle *h)
     h->plain_json = true;
 }
 
-static void set_other(struct handle *h, struct http_pending *p)
+static bool set_other(struct handle *h, struct http_pending *p)
 {
     CURL *e = h->easy;
     struct buf type = BUF_INIT;
@@ -150,10 +135,10 @@ static void set_other(struct handle *h, struct http_pending *p)
     h->plain_json = false;
     h->list = curl_slist_append(p->headers, "Expect:");
     p->headers = NULL;
-    if (p->nparts) {
-        h->mime = curl_mime_init(e);
-        for (size_t i = 0; i < p->nparts; i++)
-            add_part(h->mime, &p->parts[i]);
+    if (p->form) {
+        h->mime = http_form_mime(p->form, e, p);
+        if (!h->mime)
+            return false;
         curl_easy_setopt(e, CURLOPT_MIMEPOST, h->mime);
     } else if (p->request_body.len) {
         buf_addf(&type, "Content-Type: %s",
@@ -167,6 +152,7 @@ static void set_other(struct handle *h, struct http_pending *p)
     if (p->method)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, p->method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->list);
+    return true;
 }
 
 static void set_url(struct handle *h, struct http_pending *p)
@@ -180,7 +166,7 @@ static void set_url(struct handle *h, struct http_pending *p)
     curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, p->target);
 }
 
-void http_handle_set_up(struct http *http, struct handle *h,
+bool http_handle_set_up(struct http *http, struct handle *h,
                         struct http_pending *p)
 {
     int64_t left = p->deadline - loop_now_ms();
@@ -191,8 +177,8 @@ void http_handle_set_up(struct http *http, struct handle *h,
     }
     if (is_plain_json(p))
         set_plain_json(http, h);
-    else
-        set_other(h, p);
+    else if (!set_other(h, p))
+        return false;
     set_url(h, p);
     if (p->request_body.len) {
         curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, p->request_body.data);
@@ -201,4 +187,5 @@ void http_handle_set_up(struct http *http, struct handle *h,
     }
     curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, p->errbuf);
     curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
+    return true;
 }

@@ -1,6 +1,6 @@
 /*
- * http_int.h - the HTTP client's inside: http.c has the requests, http_handle.c
- * curl's easy handles, http_socket.c curl's sockets on the loop. For io/ only.
+ * http_int.h - the HTTP client's inside: http.c has the requests, http_form.c
+ * multipart bodies, http_handle.c curl's easy handles, http_socket.c curl's sockets on the loop. For io/ only.
  */
 #ifndef IO_HTTP_INT_H
 #define IO_HTTP_INT_H
@@ -44,8 +44,7 @@ struct http_pending {
     char *method, *url, *target, *type;
     struct buf request_body;
     struct curl_slist *headers;
-    struct http_part *parts; /* copies */
-    size_t nparts;
+    struct http_form *form;
     int64_t deadline;
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line */
@@ -63,10 +62,15 @@ int http_curl_closes(void *arg, curl_socket_t fd);
 
 /* http_handle.c: taken from the pool, set up for a request, given back. */
 struct handle *http_handle_take(struct http *http);
-void http_handle_set_up(struct http *http, struct handle *h,
+/* false: the request's err is set. */
+bool http_handle_set_up(struct http *http, struct handle *h,
                         struct http_pending *p);
 void http_handle_give_back(struct http *http, struct handle *h);
 void http_handle_free(struct handle *h);
+
+/* http_form.c: what curl needs for one try of p, or NULL and p's err. */
+curl_mime *http_form_mime(const struct http_form *form, CURL *easy,
+                          struct http_pending *p);
 
 /* http.c: complete the ops that curl has finished. */
 void http_collect_finished(struct http *http);

@@ -10,6 +10,7 @@
 #include <lua.h>
 
 #include "base/buf.h"
+#include "telegram/send.h"
 
 /*
  * Call method with the JSON object in body (of json_push_buf(), so that the
@@ -19,6 +20,10 @@
  */
 int call_json(lua_State *L, const char *method, struct buf *body);
 
+/* send_start() for the task that runs: as a reply if an update brought it.
+ * Raises where nothing can be called. */
+struct tg_op *call_start(lua_State *L, const struct tg_call *call);
+
 /* Append the members of the options table at index (nil: none) to an open JSON
  * object that has at least one member. Raises what can't be written. */
 void call_add_options(lua_State *L, struct buf *body, int index);
@@ -26,8 +31,5 @@ void call_add_options(lua_State *L, struct buf *body, int index);
 /* bot.api and ctx.api: any method by its name.                   [-0, +1, m] */
 void call_push_api(lua_State *L);
 void call_open(lua_State *L); /* once for a state */
-
-/* bot.file(path) or bot.file{ data = …, name = …, type = … }: an upload. */
-int call_file(lua_State *L);
 
 #endif

@@ -129,6 +129,11 @@ const char *tg_url(const struct tg *tg)
     return tg->url;
 }
 
+int tg_timeout_ms(const struct tg *tg)
+{
+    return tg->timeout_ms;
+}
+
 /* --- answers ---------------------------------------------------------------- */
 
 /*
@@ -261,8 +266,7 @@ struct tg_op *tg_start(struct tg *tg, const struct tg_call *call)
         .url = tg->origin,
         .target = target,
         .body = call->body,
-        .parts = call->parts,
-        .nparts = call->nparts,
+        .form = call->form,
         .timeout_ms = call->timeout_ms ? call->timeout_ms : tg->timeout_ms,
     };
 

@@ -28,6 +28,7 @@ struct tg *tg_new(struct loop *loop, struct http *http,
 void tg_free(struct tg *tg);            /* after all its calls */
 int64_t tg_bot_id(const struct tg *tg); /* the number in the token */
 const char *tg_url(const struct tg *tg);
+int tg_timeout_ms(const struct tg *tg); /* for a call that sets none */
 
 struct tg_op {
     struct op op;
@@ -49,8 +50,7 @@ struct tg_op {
 struct tg_call {
     const char *method;            /* "sendMessage"; letters, digits, _ */
     struct buf *body;              /* a JSON object, taken; or NULL: none */
-    const struct http_part *parts; /* instead: multipart/form-data */
-    size_t nparts;
+    struct http_form *form; /* instead: multipart/form-data; a reference is taken */
     int timeout_ms; /* 0: the tg's */
     bool lenient;   /* see tg_op.valid */
 };

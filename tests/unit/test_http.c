@@ -283,6 +283,15 @@ static void test_http__any_status_is_an_answer(void **state)
     op_free(&op->op);
 }
 
+static struct http_form *form_of(const struct http_part *parts, size_t n)
+{
+    struct http_form *form = http_form_new();
+
+    for (size_t i = 0; i < n; i++)
+        http_form_add(form, &parts[i]);
+    return form;
+}
+
 static void test_http__multipart(void **state)
 {
     char path[] = "/tmp/moonpost-test-XXXXXX";
@@ -294,8 +303,7 @@ static void test_http__multipart(void **state)
         { .name = "doc", .data = { "d\0ta", 4 }, .filename = "a.txt" },
     };
     struct http_request req = { .url = url_of(t.raw.port, "/"),
-                                .parts = parts,
-                                .nparts = ARRAY_LEN(parts) };
+                                .form = form_of(parts, ARRAY_LEN(parts)) };
     static const char *const wanted[] = {
         "name=\"chat_id\"\r\n\r\n12\r\n",
         "name=\"empty\"\r\n\r\n\r\n",
@@ -310,6 +318,7 @@ static void test_http__multipart(void **state)
     assert_int_equal(write(fd, "file's text", 11), 11);
     close(fd);
     op = http_start(t.http, &req);
+    http_form_unref(req.form);
     wait_for(&op, 1);
     assert_string_equal(op->op.err.text, "");
     assert_non_null(strstr(t.raw.last, "multipart/form-data; boundary="));
@@ -331,10 +340,10 @@ static void test_http__a_file_that_is_none(void **state)
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         struct http_part part = { .name = "photo", .path = paths[i] };
         struct http_request req = { .url = url_of(t.raw.port, "/"),
-                                    .parts = &part,
-                                    .nparts = 1 };
+                                    .form = form_of(&part, 1) };
 
         expect_err(http_start(t.http, &req), ERR_SYSTEM, false);
+        http_form_unref(req.form);
     }
     assert_int_equal(t.raw.requests, 0);
 }

@@ -209,11 +209,16 @@ static json_t *upload(const char *method, const struct http_part *parts,
                       size_t n)
 {
     char url[200];
-    struct http_request req = { .url = url, .parts = parts, .nparts = n };
+    struct http_request req = { .url = url, .form = http_form_new() };
+    struct http_op *op;
 
+    for (size_t i = 0; i < n; i++)
+        http_form_add(req.form, &parts[i]);
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/%s",
              simulator_port(sim.simulator), method);
-    return finish(http_start(sim.http, &req));
+    op = http_start(sim.http, &req);
+    http_form_unref(req.form);
+    return finish(op);
 }
 
 static void test_send__upload_and_download(void **state)

@@ -419,13 +419,16 @@ static void test_tg__multipart(void **state)
         { .name = "chat_id", .data = { "12", 2 } },
         { .name = "photo", .data = { "PNG", 3 }, .filename = "a.png" },
     };
+    struct http_form *form = http_form_new();
     struct tg_op *op;
 
     (void)state;
     answer_with(200, "{\"ok\":true,\"result\":true}");
-    op = tg_start(t.tg, &(struct tg_call){ .method = "sendPhoto",
-                                           .parts = parts,
-                                           .nparts = ARRAY_LEN(parts) });
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        http_form_add(form, &parts[i]);
+    op = tg_start(t.tg,
+                  &(struct tg_call){ .method = "sendPhoto", .form = form });
+    http_form_unref(form);
     op->op.done = stop_loop;
     loop_run(t.loop);
     assert_string_equal(op->op.err.text, "");

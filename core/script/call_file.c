@@ -1,0 +1,254 @@
+/*
+ * call_file.c - see call_file.h.
+ *
+ * A call with a file in it goes as multipart/form-data: the parameters are
+ * fields, and a file, however deep, is written as attach://<name of a part>.
+ */
+#include "script/call_file.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "script/json_lua.h"
+#include "script/vm.h"
+
+#define FILE_MT "moonpost.file"
+#define FORM_MT "moonpost.form"
+#define PARTS_MAX 64 /* parameters and files of one call */
+
+/* A file to upload: uservalues are its path or data, name and type. */
+struct file {
+    bool is_path;
+};
+enum { FILE_CONTENT = 1, FILE_NAME, FILE_TYPE };
+
+/* --- bot.file -------------------------------------------------------------------- */
+
+void call_push_path(lua_State *L, const char *what, const char *path)
+{
+    const struct services *s = vm_of(L)->services;
+
+    if (path[0] == '/' || strstr(path, ".."))
+        luaL_error(L,
+                   "%s(\"%s\"): only files in the bot's folder, named from "
+                   "there, can be used",
+                   what, path);
+    lua_pushfstring(L, "%s/%s", s->dir, path);
+}
+
+static void push_path_to_send(lua_State *L, const char *path)
+{
+    struct stat st;
+
+    call_push_path(L, "bot.file", path);
+    if (access(lua_tostring(L, -1), R_OK) != 0 ||
+        stat(lua_tostring(L, -1), &st) != 0 || !S_ISREG(st.st_mode))
+        luaL_error(L, "bot.file(\"%s\"): there is no such file in %s", path,
+                   vm_of(L)->services->dir);
+}
+
+int call_file(lua_State *L)
+{
+    struct file *f;
+    bool is_path = lua_type(L, 1) == LUA_TSTRING;
+
+    lua_settop(L, 1);
+    if (is_path) {
+        push_path_to_send(L, lua_tostring(L, 1));
+    } else {
+        luaL_checktype(L, 1, LUA_TTABLE);
+        if (lua_getfield(L, 1, "data") != LUA_TSTRING)
+            return luaL_error(L, "bot.file: a path, or { data = \"…\", name = "
+                                 "\"…\" }, is expected");
+    }
+    f = lua_newuserdatauv(L, sizeof(*f), 3);
+    f->is_path = is_path;
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, FILE_CONTENT);
+    if (!is_path) {
+        lua_getfield(L, 1, "name");
+        lua_setiuservalue(L, -2, FILE_NAME);
+        lua_getfield(L, 1, "type");
+        lua_setiuservalue(L, -2, FILE_TYPE);
+    }
+    luaL_setmetatable(L, FILE_MT);
+    return 1;
+}
+
+/* --- a form ------------------------------------------------------------------------ */
+
+struct form {
+    struct http_form *http; /* NULL: files are only counted */
+    int nparts, nfiles;
+};
+
+static int form_gc(lua_State *L)
+{
+    struct form *form = lua_touserdata(L, 1);
+
+    http_form_unref(form->http);
+    form->http = NULL;
+    return 0;
+}
+
+/* A string of a script that a form sends from where it is: Lua must keep it. */
+struct kept {
+    struct vm *vm;
+    int ref;
+};
+
+static void let_go(void *arg)
+{
+    struct kept *kept = arg;
+
+    luaL_unref(kept->vm->L, LUA_REGISTRYINDEX, kept->ref);
+    free(kept);
+}
+
+/* The string at the top, popped.                                  [-1, +0, m] */
+static void keep_data(lua_State *L, struct http_part *part)
+{
+    struct kept *kept;
+    int ref;
+
+    part->data.p = lua_tolstring(L, -1, &part->data.n);
+    ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    kept = xalloc(sizeof(*kept));
+    *kept = (struct kept){ vm_of(L), ref };
+    part->release = let_go;
+    part->arg = kept;
+}
+
+static const char *file_text(lua_State *L, int index, int uservalue)
+{
+    const char *text;
+
+    lua_getiuservalue(L, index, uservalue);
+    text = lua_tostring(L, -1); /* the file keeps it alive */
+    lua_pop(L, 1);
+    return text;
+}
+
+static void add_part(lua_State *L, int index, const char *name,
+                     struct http_form *form)
+{
+    const struct file *f = lua_touserdata(L, index);
+    struct http_part part = { .name = name };
+
+    if (f->is_path) {
+        part.path = file_text(L, index, FILE_CONTENT);
+    } else {
+        part.filename = file_text(L, index, FILE_NAME);
+        part.type = file_text(L, index, FILE_TYPE);
+        if (!part.filename)
+            part.filename = "file";
+        lua_getiuservalue(L, index, FILE_CONTENT);
+        keep_data(L, &part);
+    }
+    http_form_add(form, &part);
+}
+
+static bool add_file(lua_State *L, int index, struct buf *out, void *arg)
+{
+    struct form *form = arg;
+    char name[32];
+
+    index = lua_absindex(L, index);
+    if (!luaL_testudata(L, index, FILE_MT) || form->nparts == PARTS_MAX)
+        return false;
+    snprintf(name, sizeof(name), "file%d", form->nfiles++);
+    form->nparts++;
+    if (form->http)
+        add_part(L, index, name, form->http);
+    buf_addf(out, "\"attach://%s\"", name);
+    return true;
+}
+
+/* Write the parameters at index as JSON into a new buf at the top. */
+static struct buf *push_json(lua_State *L, const char *method, int index,
+                             struct form *form)
+{
+    struct json_lua_options options = {
+        .flags = JSON_LUA_INTEGRAL_FLOATS_AS_INTEGERS,
+        .userdata = add_file,
+        .arg = form,
+    };
+    struct buf *body = json_push_buf(L);
+    struct err err = ERR_INIT;
+
+    if (lua_isnoneornil(L, index))
+        buf_adds(body, "{}");
+    else if (!json_add_lua(L, index, &options, body, &err))
+        luaL_error(L, "%s: %s", method, err.text);
+    if (body->len == 0 || body->data[0] != '{')
+        luaL_error(L, "%s: parameters must have names: { chat_id = … }",
+                   method);
+    return body;
+}
+
+/* The JSON object's members as form fields: strings bare, the rest as JSON. */
+static void add_fields(lua_State *L, struct slice object, struct form *form)
+{
+    struct buf *text = json_push_buf(L);
+    struct json_iter it;
+
+    json_iter_init(&it, object);
+    while (json_iter_next(&it)) {
+        if (form->nparts++ == PARTS_MAX)
+            luaL_error(L, "more than %d parameters and files in one call",
+                       PARTS_MAX);
+        buf_reset(text);
+        if (!json_to_text(it.value, text))
+            buf_add_slice(text, it.value);
+        lua_pushlstring(L, it.key.p, it.key.n); /* ends with a NUL */
+        http_form_add(form->http, &(struct http_part){
+                                      .name = lua_tostring(L, -1),
+                                      .data = buf_slice(text) });
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static struct form *push_form(lua_State *L)
+{
+    struct form *form = lua_newuserdatauv(L, sizeof(*form), 0);
+
+    *form = (struct form){ .http = NULL };
+    luaL_setmetatable(L, FORM_MT);
+    form->http = http_form_new();
+    return form;
+}
+
+struct call_params call_push_params(lua_State *L, const char *method, int index)
+{
+    struct form counted = { .http = NULL }, *form;
+    struct buf *body;
+
+    index = lua_absindex(L, index);
+    body = push_json(L, method, index, &counted);
+    if (counted.nfiles == 0)
+        return (struct call_params){ .body = body };
+    lua_pop(L, 1);
+    form = push_form(L);
+    body = push_json(L, method, index, form);
+    add_fields(L, buf_slice(body), form);
+    lua_pop(L, 1);
+    return (struct call_params){ .form = form->http };
+}
+
+void call_file_open(lua_State *L)
+{
+    luaL_newmetatable(L, FILE_MT);
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+    luaL_newmetatable(L, FORM_MT);
+    lua_pushcfunction(L, form_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,36 @@
+/*
+ * call_file.h - files to send, and the parameters of a call that has some.
+ */
+#ifndef SCRIPT_CALL_FILE_H
+#define SCRIPT_CALL_FILE_H
+
+#include <lua.h>
+
+#include "base/buf.h"
+#include "io/http.h"
+
+/* bot.file(path) or bot.file{ data = …, name = …, type = … }: an upload. */
+int call_file(lua_State *L);
+void call_file_open(lua_State *L); /* once for a state */
+
+/*
+ * Push a string, the full path of a file that a script names from its bot's
+ * folder; what begins with data/ is in the data folder. Raises, with what in
+ * front, for a path that leads elsewhere.                        [-0, +1, v]
+ */
+void call_push_path(lua_State *L, const char *what, const char *path);
+
+/* What a call sends: one of the two. Its owner is a value on the Lua stack. */
+struct call_params {
+    struct buf *body;       /* a JSON object */
+    struct http_form *form; /* when a file is among the parameters */
+};
+
+/*
+ * The parameters in the table at index (or nil: none), for method. Pushes the
+ * owner. Raises what can't be written.                           [-0, +1, v]
+ */
+struct call_params call_push_params(lua_State *L, const char *method,
+                                    int index);
+
+#endif
