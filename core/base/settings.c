@@ -45,6 +45,8 @@ static const struct setting table[] = {
     { "POLL_TIMEOUT_S", INTEGER, AT(poll_timeout_s), "50", 0, 50, NULL, false,
       "long polling, in seconds (Telegram: at most 50)" },
     { "POLL_PATIENCE_MS", INTEGER, AT(poll_patience_ms), "250", 0, 60000, NULL,
+    { "DEAD_UPDATES_MAX", INTEGER, AT(dead_updates_max), "1000", 1, 1000000,
+      NULL, false, "updates that failed that are kept for a look, of a bot" },
       false, "how long to wait for running handlers before polling again" },
     { "API_CONNECTIONS", INTEGER, AT(api_connections), "64", 2, 1000, NULL,
       false, "connections to the Bot API at once; polling takes one" },

@@ -25,6 +25,7 @@ struct settings {
     /* limits */
     int updates_max;          /* updates in hand at once */
     int updates_max_kb;       /* their bytes together */
+    int dead_updates_max;     /* that failed, kept in the database */
     int poll_timeout_s;       /* long polling */
     int poll_patience_ms;     /* before polling again with updates unfinished */
     int api_connections;      /* to the Bot API at once */

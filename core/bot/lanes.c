@@ -184,6 +184,7 @@ void lanes_push(struct lanes *lanes, struct incoming *in)
         incoming_free(in);
         return;
     }
+    in->pushed_ms = loop_now_ms();
     lane = lane_get(lanes, update_lane(&in->u));
     TAILQ_INSERT_TAIL(&lane->queue, in, link);
     lane_settle(lane);

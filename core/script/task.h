@@ -26,7 +26,11 @@ struct incoming {
     /* valid when its task has failed or overran: */
     char *error;         /* what was said about it, with the traceback */
     const char *handler; /* which one it was, or NULL; while its end is told */
+    int64_t pushed_ms;   /* into its lane, by loop_now_ms() */
     TAILQ_ENTRY(incoming) link; /* its owner's */
+    int64_t lane;
+    int tries;    /* so often may a process have died of it */
+    bool started; /* its task has begun */
 };
 void incoming_free(struct incoming *in); /* NULL is allowed */
 
