@@ -1,5 +1,5 @@
 /*
- * json_read.c - the strict reader and json_check(); see json.h.
+ * json_read.c - the strict reader; see json.h.
  *
  * A reader is always before one of these:
  *   VALUE    a value must come (at the start, after a key, after [1,)
@@ -244,16 +244,4 @@ enum json_token json_read(struct json_reader *r)
         return read_key(r, p);
     default: return JSON_T_ERROR;
     }
-}
-
-bool json_check(struct slice text, int depth_max, struct err *err)
-{
-    struct json_reader r;
-    enum json_token token;
-
-    json_reader_init(&r, text, depth_max);
-    do
-        token = json_read(&r);
-    while (token > JSON_T_END);
-    return token == JSON_T_END || err_set(err, r.err.kind, "%s", r.err.text);
 }

@@ -7,6 +7,9 @@
 
 #include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/json.h"
 
@@ -63,6 +66,19 @@ static inline bool json_is_plain(char c)
 /* The first byte that needs a look: quote, backslash, control, not ASCII. */
 static inline const char *json_skip_plain(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')),
+                                   _mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
+        int bits; /* signed: what is not ASCII is below a space, too */
+
+        hit = _mm_or_si128(hit, _mm_cmplt_epi8(x, _mm_set1_epi8(' ')));
+        bits = _mm_movemask_epi8(hit);
+        if (bits)
+            return p + __builtin_ctz((unsigned)bits);
+    }
+#endif
     for (; end - p >= 8; p += 8) {
         uint64_t x = json_load8(p);
         uint64_t hit = json_bytes_eq(x, '"') | json_bytes_eq(x, '\\') |
@@ -76,21 +92,39 @@ static inline const char *json_skip_plain(const char *p, const char *end)
     return p;
 }
 
+/* The first quote or backslash. */
+static inline const char *json_skip_unescaped(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+        int bits = _mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')),
+                         _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'))));
+
+        if (bits)
+            return p + __builtin_ctz((unsigned)bits);
+    }
+#endif
+    for (; end - p >= 8; p += 8) {
+        uint64_t x = json_load8(p);
+        uint64_t hit = json_bytes_eq(x, '"') | json_bytes_eq(x, '\\');
+
+        if (hit)
+            return p + __builtin_ctzll(hit) / 8;
+    }
+    while (p < end && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 /* After the quote that ends a string whose text begins at p; NULL: no end. */
 static inline const char *json_string_end(const char *p, const char *end)
 {
-    while (p < end) {
-        if (end - p >= 8) {
-            uint64_t x = json_load8(p);
-            uint64_t hit = json_bytes_eq(x, '"') | json_bytes_eq(x, '\\');
-
-            p += hit ? __builtin_ctzll(hit) / 8 : 8;
-            if (!hit)
-                continue;
-        }
+    while ((p = json_skip_unescaped(p, end)) < end) {
         if (*p == '"')
             return p + 1;
-        p += *p == '\\' && end - p > 1 ? 2 : 1;
+        p += end - p > 1 ? 2 : 1;
     }
     return NULL;
 }

@@ -6,7 +6,7 @@
  */
 #include "base/json.h"
 
-#include "base/json_scan.h"
+#include "base/json_block.h"
 
 /* --- where values end -------------------------------------------------------- */
 
@@ -24,22 +24,42 @@ static inline int role(char c)
     return roles[(unsigned char)c];
 }
 
+/*
+ * Step over a block's brackets; p: where the block is. What a string holds is
+ * masked out, so in valid text only brackets are left. After the one that ends
+ * the value, or NULL: it goes on.
+ */
+static const char *close_in_block(const char *p, uint64_t brackets,
+                                  size_t *depth)
+{
+    for (; brackets; brackets &= brackets - 1) {
+        const char *at = p + __builtin_ctzll(brackets);
+        int what = role(*at);
+
+        if (what == OPEN)
+            ++*depth;
+        else if (what == CLOSE && --*depth == 0)
+            return at + 1;
+    }
+    return NULL;
+}
+
 /* After the bracket that closes the one at p; NULL: none does. */
 static const char *brackets_end(const char *p, const char *end)
 {
+    struct json_carry carry = { .escape = false };
+    char rest[JSON_BLOCK] = { 0 };
+    const char *stop;
     size_t depth = 0;
 
-    while (p && p < end) {
-        int what = role(*p++);
-
-        if (what == QUOTE)
-            p = json_string_end(p, end);
-        else if (what == OPEN)
-            depth++;
-        else if (what == CLOSE && --depth == 0)
-            return p;
+    for (; end - p >= JSON_BLOCK; p += JSON_BLOCK) {
+        stop = close_in_block(p, json_block_brackets(p, &carry), &depth);
+        if (stop)
+            return stop;
     }
-    return NULL;
+    memcpy(rest, p, (size_t)(end - p));
+    stop = close_in_block(rest, json_block_brackets(rest, &carry), &depth);
+    return stop ? p + (stop - rest) : NULL;
 }
 
 /* After the value at p; NULL: it has no end, or none begins here. */

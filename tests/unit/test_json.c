@@ -219,6 +219,48 @@ static void test_json__depth(void **state)
     buf_release(&text);
 }
 
+static bool reads(struct slice text)
+{
+    struct json_reader r;
+    enum json_token token;
+
+    json_reader_init(&r, text, 9);
+    do
+        token = json_read(&r);
+    while (token > JSON_T_END);
+    return token == JSON_T_END;
+}
+
+/* json_check() does not ask the reader about what it finds good itself. */
+static void test_json__check_agrees_with_the_reader(void **state)
+{
+    static const char text[] =
+        "{\"a\" : [1, -20,3.5,1e5,true,false,null,\"x\\u00e4\\n\",{}, []],"
+        "\"a longer name than sixteen bytes\":\"\xc3\xa4 and more text\"}";
+    static const char bytes[] = "{}[]\":,\\0-.eu \x01\xc3tn9\x7f";
+    int good = 0;
+
+    (void)state;
+    srandom(7);
+    for (int round = 0; round < 50000; round++) {
+        size_t n = sizeof(text) - 1;
+        char *copy = slice_dup((struct slice){ text, n });
+        struct slice exact;
+
+        for (int i = (int)(random() % 3); i > 0; i--)
+            copy[(size_t)random() % n] =
+                bytes[(size_t)random() % (sizeof(bytes) - 1)];
+        if (random() % 4 == 0)
+            n = (size_t)random() % n;
+        exact = tight((struct slice){ copy, n });
+        good += json_check(exact, 9, NULL);
+        assert_int_equal(json_check(exact, 9, NULL), reads(exact));
+        free_tight(exact);
+        free(copy);
+    }
+    assert_in_range(good, 10000, 40000);
+}
+
 /* A mix of arrays and objects: each knows its own closing bracket. */
 static void test_json__mixed_depth(void **state)
 {
@@ -414,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_json__names_the_byte),
         cmocka_unit_test(test_json__bad_byte_anywhere),
         cmocka_unit_test(test_json__depth),
+        cmocka_unit_test(test_json__check_agrees_with_the_reader),
         cmocka_unit_test(test_json__mixed_depth),
         cmocka_unit_test(test_json__tokens),
         cmocka_unit_test(test_json__generated),

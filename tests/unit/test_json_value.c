@@ -330,6 +330,55 @@ static void test_json__outline(void **state)
     assert_null(json_outline(SLICE_NONE).p);
 }
 
+/* Byte by byte, what json_outline() does by blocks. */
+static size_t plain_outline(struct slice text)
+{
+    bool string = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+
+        if (c == '\\')
+            i++;
+        else if (c == '"')
+            string = !string;
+        else if (!string && (c == '[' || c == '{'))
+            depth++;
+        else if (!string && (c == ']' || c == '}') && --depth == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Brackets, quotes and escapes at all places of a block, and across two. */
+static void test_json__outline_by_blocks(void **state)
+{
+    static const char bytes[] = "[]{}\"\"\\\\aY_y\x7f:,1";
+    char text[300];
+
+    (void)state;
+    srandom(7);
+    for (int round = 0; round < 20000; round++) {
+        size_t n = 1 + (size_t)random() % sizeof(text);
+        size_t few = (size_t)random() % 4 ? 3 : sizeof(bytes) - 1;
+
+        memset(text, 'x', sizeof(text));
+        text[0] = '[';
+        for (size_t i = 0; i < n / few; i++)
+            text[1 + (size_t)random() % (sizeof(text) - 1)] =
+                bytes[(size_t)random() % (sizeof(bytes) - 1)];
+        for (size_t i = 1; i < n;
+             i++) /* outside of a string it means nothing */
+            if (text[i - 1] == '\\' && text[i] != '\\' && text[i] != '"')
+                text[i] = 'x';
+        struct slice exact = tight((struct slice){ text, n });
+
+        assert_int_equal(json_outline(exact).n, plain_outline(exact));
+        free_tight(exact);
+    }
+}
+
 /* One bad element does not hide its neighbours. */
 static void test_json__outline_of_bad_parts(void **state)
 {
@@ -465,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_json__path),
         cmocka_unit_test(test_json__iter),
         cmocka_unit_test(test_json__outline),
+        cmocka_unit_test(test_json__outline_by_blocks),
         cmocka_unit_test(test_json__outline_of_bad_parts),
         cmocka_unit_test(test_json__add_string),
         cmocka_unit_test(test_json__changed),
