@@ -30,16 +30,6 @@ char *xstrdup(const char *s)
     return slice_dup(slice_of(s));
 }
 
-struct slice slice_of(const char *s)
-{
-    return (struct slice){ s, strlen(s) };
-}
-
-bool slice_eq(struct slice a, const char *s)
-{
-    return strlen(s) == a.n && (a.n == 0 || memcmp(a.p, s, a.n) == 0);
-}
-
 char *slice_dup(struct slice s)
 {
     char *copy = xrealloc(NULL, s.n + 1);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -30,8 +31,17 @@ struct slice {
 
 #define SLICE_NONE ((struct slice){ NULL, 0 })
 
-struct slice slice_of(const char *s); /* a C string */
-bool slice_eq(struct slice a, const char *s);
+/* Inline, so that the length of a literal is known while compiling. */
+static inline struct slice slice_of(const char *s) /* a C string */
+{
+    return (struct slice){ s, strlen(s) };
+}
+
+static inline bool slice_eq(struct slice a, const char *s)
+{
+    return strlen(s) == a.n && (a.n == 0 || memcmp(a.p, s, a.n) == 0);
+}
+
 char *slice_dup(struct slice s); /* NUL-terminated copy; free() it */
 
 struct buf {
