@@ -94,8 +94,9 @@ static void forget_notings(struct run *run, int n)
     for (int i = 0; i < n; i++)
         free(run->notings[i].error);
     run->nnotings -= n;
-    memmove(run->notings, run->notings + n,
-            (size_t)run->nnotings * sizeof(*run->notings));
+    if (run->nnotings)
+        memmove(run->notings, run->notings + n,
+                (size_t)run->nnotings * sizeof(*run->notings));
 }
 
 static void add_notings(const struct run *run, struct buf *out)

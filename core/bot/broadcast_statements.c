@@ -210,8 +210,8 @@ const struct pg_statement broadcast_prune_statement = {
     "AND state IN ('done', 'cancelled')), "
     "rows AS (DELETE FROM broadcast_chats AS c USING (SELECT x.broadcast_id, "
     "x.chat_id FROM old, broadcast_chats AS x WHERE x.broadcast_id = old.id "
-    "LIMIT $2::int) AS some WHERE c.broadcast_id = some.broadcast_id "
-    "AND c.chat_id = some.chat_id) "
+    "LIMIT $2::int) AS few WHERE c.broadcast_id = few.broadcast_id "
+    "AND c.chat_id = few.chat_id) "
     "DELETE FROM broadcasts AS b USING old WHERE b.id = old.id "
     "AND NOT EXISTS (SELECT FROM broadcast_chats WHERE broadcast_id = old.id)",
     2,

@@ -207,7 +207,7 @@ void broadcasts_stop(struct broadcasts *b)
         next = TAILQ_NEXT(run, link);
         run_stop(run);
     }
-    if (!b->ended.len && b->options.idle)
+    if (b->nruns == 0 && !b->release && b->options.idle)
         b->options.idle(b->options.arg);
 }
 
