@@ -31,6 +31,11 @@ struct settings {
     int api_connections;      /* to the Bot API at once */
     int api_timeout_ms;       /* for one call */
     int config_cache_mb;      /* of chats' configs */
+    int pace_bot_per_s;       /* messages, to all chats */
+    int pace_chat_per_s;      /* to one */
+    int pace_chat_burst;      /* to one, at once */
+    int pace_group_per_min;   /* to one group */
+    int pace_queue_max;       /* calls that wait for their turn */
     int config_max_kb;        /* one chat's config */
     int config_history;       /* replaced revisions kept for a chat */
     int config_poll_s;        /* looking up changed rows without LISTEN */

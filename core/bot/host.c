@@ -34,8 +34,9 @@ struct errand *host_errand(struct host *host, const char *method,
 
     e->host = host;
     e->what = method;
-    e->call =
-        tg_start(host->tg, &(struct tg_call){ .method = method, .body = body });
+    e->call = send_start(host->sender,
+                         &(struct tg_call){ .method = method, .body = body },
+                         SEND_OTHER);
     e->call->op.done = on_errand_done;
     e->call->op.arg = e;
     TAILQ_INSERT_TAIL(&host->errands, e, link);
@@ -169,7 +170,17 @@ static bool open_telegram(struct host *host, struct err *err)
                           .timeout_ms = s->api_timeout_ms,
                       },
                       err);
-    return host->tg != NULL;
+    if (!host->tg)
+        return false;
+    host->sender = sender_new(host->loop, host->tg,
+                              &(struct sender_options){
+                                  .bot_per_s = s->pace_bot_per_s,
+                                  .chat_per_s = s->pace_chat_per_s,
+                                  .chat_burst = s->pace_chat_burst,
+                                  .group_per_min = s->pace_group_per_min,
+                                  .queue_max = s->pace_queue_max,
+                              });
+    return true;
 }
 
 static void open_lua(struct host *host)
@@ -241,6 +252,7 @@ void host_free(struct host *host)
     intake_free(host->intake);
     lanes_free(host->lanes);
     host_close_store(host);
+        .sender = host->sender,
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);
@@ -304,6 +316,7 @@ static void on_stop_timeout(struct op *op)
     log_warn("host",
              "%d handlers did not finish in time; their updates will "
              "come again",
+    sender_free(host->sender);
              lanes_running(host->lanes));
     tasks_kill_all(host->vm);
     acknowledge(host);

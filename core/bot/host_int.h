@@ -46,6 +46,7 @@ struct host {
     struct vm *vm;
     struct generation *gen;
     int generations; /* loaded so far */
+    struct sender *sender;
     struct lanes *lanes;
     struct intake *intake;
     struct watch *watch;

@@ -27,6 +27,7 @@ int loop_live_ops(const struct loop *loop);      /* not yet freed: for tests */
 
 /* Milliseconds of a clock that never jumps. */
 int64_t loop_now_ms(void);
+int64_t loop_now_ns(void); /* the same clock, finer */
 
 /*
  * Called after each batch of finished operations: for work that is cheaper when

@@ -224,8 +224,8 @@ static int ask_admin(lua_State *L, lua_KFunction k)
     }
     buf_addf(&body, "{\"chat_id\":%lld,\"user_id\":%lld}",
              (long long)u->chat_id, (long long)u->user_id);
-    op = tg_start(s->tg, &(struct tg_call){ .method = "getChatMember",
-                                            .body = &body });
+    op = call_start(L, &(struct tg_call){ .method = "getChatMember",
+                                          .body = &body });
     return task_wait_ctx(L, &op->op, (lua_KContext)k, member_known);
 }
 
@@ -283,9 +283,8 @@ static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
     }
     buf_adds(body, ",\"text\":\"Only administrators can do this.\"}");
     return task_wait_ctx(L,
-                         &tg_start(t->vm->services->tg,
-                                   &(struct tg_call){ .method = method,
-                                                      .body = body })
+                         &call_start(L, &(struct tg_call){ .method = method,
+                                                           .body = body })
                               ->op,
                          0, refused);
 }

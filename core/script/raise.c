@@ -69,11 +69,7 @@ static void push_text(lua_State *L, struct slice raw)
 
 int raise_tg(lua_State *L, const struct tg_op *op, const char *method)
 {
-    const char *doubt = "";
-
-    if (op->op.err.kind != ERR_TELEGRAM && op->maybe_sent)
-        doubt = " (it may have been sent)";
-    lua_pushfstring(L, "%s: %s%s", method, op->op.err.text, doubt);
+    lua_pushfstring(L, "%s: %s", method, op->op.err.text);
     push_error(L, op->op.err.kind, lua_tostring(L, -1));
     lua_pushstring(L, method);
     lua_setfield(L, -2, "method");

@@ -13,7 +13,8 @@
 
 #include "config/store.h"
 #include "io/loop.h"
-#include "telegram/api.h"
+#include "script/pool.h"
+#include "telegram/send.h"
 
 struct task;
 struct broadcast_desk;
@@ -22,6 +23,7 @@ struct broadcast_desk;
 struct services {
     struct loop *loop;
     struct tg *tg;              /* NULL in `check`: nothing can be called */
+    struct sender *sender;      /* what scripts call goes through it; or NULL */
     struct config_store *store; /* NULL in `check` */
     struct admins *admins;      /* or NULL */
     const struct broadcast_desk *broadcasts; /* NULL in `check` */
@@ -40,6 +42,7 @@ struct vm {
         *L; /* the main thread: nothing runs on it but in protected calls */
     const struct services *services;
     struct vm_limits limits;
+    struct pool pool;                  /* small blocks that are kept */
     size_t memory, memory_peak;        /* bytes in use */
     TAILQ_HEAD(task_list, task) tasks; /* alive, oldest first */
     int ntasks;

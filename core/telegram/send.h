@@ -63,10 +63,12 @@ struct sender *sender_new(struct loop *loop, struct tg *tg,
                           const struct sender_options *options);
 void sender_free(struct sender *s); /* after all its ops; NULL is allowed */
 
-/* call as for tg_start(): its body is taken; method, parts and what they point at
- * are borrowed until this returns. */
+/* call as for tg_start(). method: 64 bytes at most. */
 struct tg_op *send_start(struct sender *s, const struct tg_call *call,
                          enum send_priority priority);
+
+/* Was there a try? false: it has only waited so far, and is sent nowhere. */
+bool send_has_left(const struct tg_op *call);
 
 /*
  * May this call go at once by another way, as the answer to a webhook's request?

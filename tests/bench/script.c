@@ -115,6 +115,8 @@ static void connect_all(struct bot *bot)
                              .timeout_ms = 30000 };
     struct pg_options pg = { .url = env("DATABASE_URL"), .prepare = true };
     struct config_store_options store = { CACHE_BYTES, 1u << 20, 1 };
+    static const struct sender_options no_limits = { 1000000, 1000000, 1000000,
+                                                     1000000, 1000000 };
     struct services *s = &bot->services;
     struct err err = ERR_INIT;
 
@@ -124,6 +126,7 @@ static void connect_all(struct bot *bot)
     bot->pg = pg_new(s->loop, &pg, &err);
     if (!s->tg || !bot->pg)
         fail("settings", &err);
+    s->sender = sender_new(s->loop, s->tg, &no_limits);
     s->store = config_store_new(s->loop, bot->pg, &store);
     s->bot_username = "bench_bot";
 }
@@ -164,6 +167,7 @@ int main(int argc, char **argv)
     vm_free(bot.vm);
     config_store_free(bot.services.store);
     pg_free(bot.pg);
+    sender_free(bot.services.sender);
     tg_free(bot.services.tg);
     http_free(bot.http);
     loop_free(bot.services.loop);

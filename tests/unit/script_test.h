@@ -413,6 +413,7 @@ static inline void make_table(const char *schema)
              schema, schema, schema);
     add_schema_file("0001_chat_configs.sql", &sql);
     add_schema_file("0002_config_history.sql", &sql);
+    add_schema_file("0005_channels.sql", &sql);
     script_ok(&t.db, sql.data);
     buf_release(&sql);
 }
@@ -424,6 +425,8 @@ static inline int script_group_setup(const char *schema)
     struct http_options client = { .connections_max = 4 };
     struct tg_options options = { .token = "1:xxxxxxxx", .timeout_ms = 5000 };
     struct err err = ERR_INIT;
+    static const struct sender_options no_limits = { 1000000, 1000000, 1000000,
+                                                     1000000, 1000000 };
     char url[100], text[100];
 
     t.db = connect_to(pg_server_url());
@@ -438,6 +441,7 @@ static inline int script_group_setup(const char *schema)
     options.url = url;
     t.services.tg = tg_new(t.db.loop, t.http, &options, &err);
     assert_non_null(t.services.tg);
+    t.services.sender = sender_new(t.db.loop, t.services.tg, &no_limits);
     return 0;
 }
 
@@ -448,6 +452,7 @@ static inline int script_group_teardown(const char *schema)
     snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", schema);
     script_ok(&t.db, sql);
     PQfinish(t.peek);
+    sender_free(t.services.sender);
     tg_free(t.services.tg);
     http_free(t.http);
     httpd_free(t.httpd);

@@ -86,11 +86,11 @@ static void test_api__errors_are_objects(void **state)
     (void)state;
     body(
         "local ok, e = pcall(ctx.reply, ctx, 'x')\n"
-        "assert(not ok and e.kind == 'telegram' and e.error_code == 429)\n"
+        "assert(not ok and e.kind == 'telegram' and e.error_code == 403)\n"
         "assert(e.method == 'sendMessage' and e.parameters.retry_after == 3)\n"
-        "assert(e.description == 'Too Many Requests: \\u{fc}')\n"
+        "assert(e.description == 'Forbidden: \\u{fc}')\n"
         "assert(not e.maybe_sent)\n"
-        "assert(tostring(e) == 'sendMessage: 429 Too Many Requests: \\u{fc}', "
+        "assert(tostring(e) == 'sendMessage: 403 Forbidden: \\u{fc}', "
         "tostring(e))\n"
         "ok, e = pcall(function() bot.api.x{} end)\n"
         "assert(tostring(e) == 'scripts/a.lua:11: x: 400 no', tostring(e))\n"
@@ -98,17 +98,16 @@ static void test_api__errors_are_objects(void **state)
         "assert(e.kind == 'network' and e.maybe_sent and e.error_code == nil)\n"
         "assert(tostring(e):find('it may have been sent'), tostring(e))\n"
         "ok, e = pcall(function() bot.api.gateway{} end)\n"
-        "assert(e.kind == 'network' and e.error_code == 502)\n"
+        "assert(e.kind == 'network' and e.error_code == 500)\n"
         "assert(getmetatable(e) == false)\n"
         "ctx:reply('ok')");
-    answer(
-        "sendMessage", 429,
-        "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: "
-        "\\u00fc\",\"parameters\":{\"retry_after\":3}}");
+    answer("sendMessage", 403,
+           "{\"ok\":false,\"error_code\":403,\"description\":\"Forbidden: "
+           "\\u00fc\",\"parameters\":{\"retry_after\":3}}");
     answer("x", 400,
            "{\"ok\":false,\"error_code\":400,\"description\":\"no\"}");
     answer("dropped", 0, "drop");
-    answer("gateway", 502, "<html>");
+    answer("gateway", 500, "<html>");
     say_ok("/a");
     assert_has(t.calls.data, "\"text\":\"ok\"");
 }
