@@ -191,6 +191,7 @@ static void open_lua(struct host *host)
     host->services = (struct services){
         .loop = host->loop,
         .tg = host->tg,
+        .sender = host->sender,
         .store = host->store,
         .admins = host->admins,
         .bot_username = "",
@@ -252,11 +253,11 @@ void host_free(struct host *host)
     intake_free(host->intake);
     lanes_free(host->lanes);
     host_close_store(host);
-        .sender = host->sender,
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);
     pg_free(host->pg);
+    sender_free(host->sender);
     tg_free(host->tg);
     http_free(host->http);
     buf_release(&host->sent_commands);
@@ -316,7 +317,6 @@ static void on_stop_timeout(struct op *op)
     log_warn("host",
              "%d handlers did not finish in time; their updates will "
              "come again",
-    sender_free(host->sender);
              lanes_running(host->lanes));
     tasks_kill_all(host->vm);
     acknowledge(host);
