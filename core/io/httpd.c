@@ -1,14 +1,19 @@
 /*
- * httpd.c - see httpd.h.
+ * httpd.c - see httpd.h: connections and answers.
  *
- * Two oddities of libevent 2.1.12 shape this file. While a request is in the
- * handler's hands evhttp has reading switched off, so a client that leaves is
- * not noticed; switching it on with evhttp's own read callback in place ends
- * the program when a client pipelines ("illegal connection state" in
- * evhttp_read_cb, http.c). So watch() switches it on with no read callback, as
- * evhttp_write_buffer() does. And there is no limit on connections, and nothing
- * says when evhttp closes one: we remember the sockets by their inode numbers
- * and, at the limit, look which are still what they were.
+ *                  ┌──────────────── answered ──────────────────┐
+ *     accepted ─► IDLE ─ first byte ─► READING ─ all of it ─► HANDLING
+ *                  │                     │ refused              │ the last answer
+ *                  │                     ▼                      ▼
+ *                closed ◄── LINGERING ◄── it is sent ─── CLOSING
+ *
+ * Not evhttp (libevent 2.1.12): it has no deadline for a request, no limit of
+ * connections, answers 413 to long headers, ends the program when a client
+ * pipelines while its reading is switched on, and closes a connection with
+ * bytes unread, which takes the answer away from a client that still sends.
+ *
+ * While a request is handled, what follows it waits in the socket, but for
+ * INPUT_MAX bytes; while answers are not taken, no request is read.
  */
 #include "io/httpd.h"
 
@@ -18,245 +23,116 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
+#include "io/httpd_read.h"
 #include "io/loop.h"
 
-#define METHODS_ALLOWED                                                        \
-    (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |     \
-     EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH)
-
+#define INPUT_MAX (64 << 10)  /* bytes read ahead of what is handled */
+#define OUTPUT_MAX (64 << 10) /* of answers not taken, before no more is read */
 #define WRITE_MAX (256 << 10) /* bytes at once; libevent's own is 16 KiB */
+/* A client that still sends what was refused can read the answer so long. */
+#define LINGER_MS 5000
+#define SWEEP_MIN_MS 50
+#define SWEEP_MAX_MS 1000
+
+enum connection_state { IDLE, READING, HANDLING, CLOSING, LINGERING };
 
 struct httpd_request {
     struct httpd *httpd;
-    struct evhttp_request *req; /* without connection when the client left */
-    struct slice body;
+    struct connection *con; /* NULL: the client has left */
+    struct httpd_reader reader;
+    bool checked;
     httpd_gone_fn gone;
     void *gone_arg;
-    bool streaming;
+    bool streaming, chunked;
     TAILQ_ENTRY(httpd_request) link;
 };
 
-struct socket_id {
-    int fd;
-    ino_t inode;
+struct connection {
+    struct httpd *httpd;
+    struct bufferevent *bev;
+    enum connection_state state;
+    struct httpd_request *req; /* READING, HANDLING */
+    int64_t since;             /* when the state, or the last progress, began */
+    size_t unsent;             /* at the last sweep */
+    bool last;                 /* nothing comes after this request */
+    bool ended;                /* the client sends no more */
+    bool feeding, dead;        /* freed when feed() is left */
+    TAILQ_ENTRY(connection) link;
 };
 
 struct httpd {
     struct event_base *base;
-    struct evhttp *http;
+    struct evconnlistener *listener;
+    bool deaf; /* out of descriptors: accepting is switched off for a moment */
+    struct httpd_options options;
     int port;
     httpd_handler_fn handler;
     void *arg;
-    struct timeval idle;
-    struct socket_id *connections; /* some may have been closed */
-    size_t nconnections, connections_max;
-    struct bufferevent **fresh; /* accepted in this turn; referenced */
-    size_t nfresh, fresh_cap;
-    struct event *note; /* looks at the fresh ones */
-    TAILQ_HEAD(, httpd_request) pending;
+    struct event *sweep;
+    TAILQ_HEAD(, connection) connections; /* oldest first */
+    int nconnections;
+    TAILQ_HEAD(, httpd_request) requests;
+    time_t date;
+    char date_text[64];
 };
-
-/* --- connections ----------------------------------------------------------- */
-
-static ino_t inode_of(int fd)
-{
-    struct stat st;
-
-    return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
-}
-
-/* Forget the connections that have been closed. */
-static void prune_connections(struct httpd *httpd)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < httpd->nconnections; i++) {
-        struct socket_id id = httpd->connections[i];
-
-        if (inode_of(id.fd) == id.inode)
-            httpd->connections[kept++] = id;
-    }
-    httpd->nconnections = kept;
-}
-
-/* Count a connection, or make it end if it is one too many: evhttp sees the
- * end and frees it. */
-static void note_connection(struct httpd *httpd, struct bufferevent *bev)
-{
-    struct socket_id id = { .fd = bufferevent_getfd(bev) };
-    int yes = 1;
-
-    id.inode = inode_of(id.fd);
-    if (!id.inode)
-        return;
-    /* the last piece of an answer must not wait for an acknowledgement */
-    setsockopt(id.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-    bufferevent_set_max_single_write(bev, WRITE_MAX);
-    if (httpd->nconnections == httpd->connections_max)
-        prune_connections(httpd);
-    if (httpd->nconnections < httpd->connections_max)
-        httpd->connections[httpd->nconnections++] = id;
-    else
-        shutdown(id.fd, SHUT_RDWR);
-}
-
-static void note_fresh(evutil_socket_t fd, short what, void *arg)
-{
-    struct httpd *httpd = arg;
-
-    (void)fd, (void)what;
-    for (size_t i = 0; i < httpd->nfresh; i++) {
-        note_connection(httpd, httpd->fresh[i]);
-        bufferevent_decref(httpd->fresh[i]);
-    }
-    httpd->nfresh = 0;
-}
-
-/* evhttp asks for the bufferevent of a connection it has just accepted, and
- * gives it its socket after that: so it is looked at a moment later, but
- * before anything can come from it. */
-static struct bufferevent *on_connection(struct event_base *base, void *arg)
-{
-    struct httpd *httpd = arg;
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
-
-    if (!bev)
-        abort();
-    bufferevent_incref(bev);
-    if (httpd->nfresh == httpd->fresh_cap) {
-        httpd->fresh_cap = httpd->fresh_cap ? httpd->fresh_cap * 2 : 8;
-        httpd->fresh =
-            xrealloc(httpd->fresh, httpd->fresh_cap * sizeof(httpd->fresh[0]));
-    }
-    httpd->fresh[httpd->nfresh++] = bev;
-    event_active(httpd->note, EV_TIMEOUT, 1);
-    return bev;
-}
-
-static struct evhttp_connection *connection_of(const struct httpd_request *r)
-{
-    return evhttp_request_get_connection(r->req);
-}
-
-static struct bufferevent *bufferevent_of(const struct httpd_request *r)
-{
-    struct evhttp_connection *con = connection_of(r);
-
-    return con ? evhttp_connection_get_bufferevent(con) : NULL;
-}
-
-/* evhttp frees the connection: the client left before the answer's end. */
-static void on_close(struct evhttp_connection *con, void *arg)
-{
-    struct httpd_request *r = arg;
-    httpd_gone_fn gone = r->gone;
-
-    (void)con;
-    r->gone = NULL;
-    if (gone)
-        gone(r, r->gone_arg);
-}
-
-/* Notice when the client leaves; wait for as long as it takes. */
-static void watch(struct httpd_request *r)
-{
-    struct bufferevent *bev = bufferevent_of(r);
-    bufferevent_data_cb write;
-    bufferevent_event_cb event;
-    void *arg;
-
-    if (!bev)
-        return;
-    evhttp_connection_set_closecb(connection_of(r), on_close, r);
-    bufferevent_set_timeouts(bev, NULL, NULL);
-    bufferevent_getcb(bev, NULL, &write, &event, &arg);
-    bufferevent_setcb(bev, NULL, write, event, arg);
-    bufferevent_enable(bev, EV_READ);
-}
-
-/* The opposite: what follows is an ordinary answer. */
-static void unwatch(struct httpd_request *r)
-{
-    struct bufferevent *bev = bufferevent_of(r);
-
-    r->gone = NULL;
-    if (!bev)
-        return;
-    evhttp_connection_set_closecb(connection_of(r), NULL, NULL);
-    bufferevent_set_timeouts(bev, &r->httpd->idle, &r->httpd->idle);
-}
 
 /* --- requests -------------------------------------------------------------- */
 
-static void on_request(struct evhttp_request *req, void *arg)
+static struct httpd_request *request_new(struct connection *c)
 {
-    struct httpd *httpd = arg;
     struct httpd_request *r = xalloc(sizeof(*r));
-    struct evbuffer *in = evhttp_request_get_input_buffer(req);
 
-    r->httpd = httpd;
-    r->req = req;
-    r->body.n = evbuffer_get_length(in);
-    r->body.p = r->body.n ? (const char *)evbuffer_pullup(in, -1) : "";
-    TAILQ_INSERT_TAIL(&httpd->pending, r, link);
-    httpd->handler(r, httpd->arg);
+    r->httpd = c->httpd;
+    r->con = c;
+    httpd_reader_init(&r->reader, c->httpd->options.headers_max,
+                      c->httpd->options.body_max);
+    TAILQ_INSERT_TAIL(&c->httpd->requests, r, link);
+    return r;
 }
 
 static void request_free(struct httpd_request *r)
 {
-    TAILQ_REMOVE(&r->httpd->pending, r, link);
+    if (r->con)
+        r->con->req = NULL;
+    TAILQ_REMOVE(&r->httpd->requests, r, link);
+    httpd_reader_release(&r->reader);
     free(r);
 }
 
 const char *httpd_method(const struct httpd_request *r)
 {
-    switch (evhttp_request_get_command(r->req)) {
-    case EVHTTP_REQ_GET: return "GET";
-    case EVHTTP_REQ_POST: return "POST";
-    case EVHTTP_REQ_HEAD: return "HEAD";
-    case EVHTTP_REQ_PUT: return "PUT";
-    case EVHTTP_REQ_DELETE: return "DELETE";
-    case EVHTTP_REQ_OPTIONS: return "OPTIONS";
-    case EVHTTP_REQ_PATCH: return "PATCH";
-    default: return "";
-    }
+    return r->reader.method;
 }
 
 const char *httpd_path(const struct httpd_request *r)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->req);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-
-    return path ? path : "";
+    return r->reader.path;
 }
 
 const char *httpd_query(const struct httpd_request *r)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->req);
-    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-
-    return query ? query : "";
+    return r->reader.query;
 }
 
 const char *httpd_header(const struct httpd_request *r, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(r->req), name);
+    return httpd_reader_header(&r->reader, name);
 }
 
 struct slice httpd_body(const struct httpd_request *r)
 {
-    return r->body;
+    return buf_slice(&r->reader.body);
 }
 
 void httpd_on_gone(struct httpd_request *r, httpd_gone_fn gone, void *arg)
@@ -264,99 +140,510 @@ void httpd_on_gone(struct httpd_request *r, httpd_gone_fn gone, void *arg)
     assert(!r->gone);
     r->gone = gone;
     r->gone_arg = arg;
-    watch(r);
 }
 
-/* --- answers --------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------- */
 
-static void add_headers(struct httpd_request *r, const char *const *headers)
+static void enter(struct connection *c, enum connection_state state)
 {
-    struct evkeyvalq *out = evhttp_request_get_output_headers(r->req);
+    c->state = state;
+    c->since = loop_now_ms();
+}
 
-    for (; headers && headers[0]; headers += 2)
-        evhttp_add_header(out, headers[0], headers[1]);
+static size_t unsent(const struct connection *c)
+{
+    return evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+static void close_connection(struct connection *c)
+{
+    if (c->dead)
+        return;
+    c->dead = true;
+    if (c->req && c->state == HANDLING) {
+        c->req->con = NULL;
+        c->req = NULL;
+    } else if (c->req) {
+        request_free(c->req);
+    }
+    TAILQ_REMOVE(&c->httpd->connections, c, link);
+    c->httpd->nconnections--;
+    bufferevent_free(c->bev);
+    c->bev = NULL;
+    if (!c->feeding)
+        free(c);
+}
+
+/* All is said: the client sees the end, and may still be sending. */
+static void half_close(struct connection *c)
+{
+    if (c->ended || shutdown(bufferevent_getfd(c->bev), SHUT_WR) < 0)
+        close_connection(c);
+    else
+        enter(c, LINGERING);
+}
+
+static void throw_input_away(struct connection *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+
+    evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void begin_closing(struct connection *c)
+{
+    enter(c, CLOSING);
+    throw_input_away(c);
+    if (unsent(c) == 0)
+        half_close(c);
+}
+
+/* Send now what the socket takes, and the rest when it takes more. */
+static void put(struct connection *c, struct slice head, struct slice body)
+{
+    struct iovec v[2] = { { (void *)head.p, head.n },
+                          { (void *)body.p, body.n } };
+    struct msghdr msg = { .msg_iov = v, .msg_iovlen = 2 };
+    ssize_t sent = 0;
+    size_t n;
+
+    if (unsent(c) == 0)
+        sent = sendmsg(bufferevent_getfd(c->bev), &msg,
+                       MSG_NOSIGNAL | MSG_DONTWAIT);
+    n = sent > 0 ? (size_t)sent : 0; /* an error comes again, to on_event() */
+    for (int i = 0; i < 2; i++) {
+        size_t skip = n < v[i].iov_len ? n : v[i].iov_len;
+
+        n -= skip;
+        if (skip < v[i].iov_len &&
+            bufferevent_write(c->bev, (char *)v[i].iov_base + skip,
+                              v[i].iov_len - skip) < 0)
+            abort();
+    }
+}
+
+/* --- answers ------------------------------------------------------------------- */
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } known[] = {
+        { 200, "OK" },
+        { 201, "Created" },
+        { 204, "No Content" },
+        { 301, "Moved Permanently" },
+        { 302, "Found" },
+        { 304, "Not Modified" },
+        { 307, "Temporary Redirect" },
+        { 308, "Permanent Redirect" },
+        { 400, "Bad Request" },
+        { 401, "Unauthorized" },
+        { 403, "Forbidden" },
+        { 404, "Not Found" },
+        { 405, "Method Not Allowed" },
+        { 408, "Request Timeout" },
+        { 409, "Conflict" },
+        { 413, "Content Too Large" },
+        { 415, "Unsupported Media Type" },
+        { 429, "Too Many Requests" },
+        { 431, "Request Header Fields Too Large" },
+        { 500, "Internal Server Error" },
+        { 501, "Not Implemented" },
+        { 502, "Bad Gateway" },
+        { 503, "Service Unavailable" },
+        { 504, "Gateway Timeout" },
+        { 505, "HTTP Version Not Supported" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i].status == status)
+            return known[i].text;
+    return "Unknown";
+}
+
+static const char *date_now(struct httpd *httpd)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (now != httpd->date) {
+        httpd->date = now;
+        gmtime_r(&now, &tm);
+        strftime(httpd->date_text, sizeof(httpd->date_text),
+                 "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    }
+    return httpd->date_text;
+}
+
+/* The status line and the headers, without the empty line at their end. */
+static void add_head(struct buf *out, struct connection *c, int status,
+                     const char *const *headers)
+{
+    buf_addf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason_of(status),
+             date_now(c->httpd));
+    for (; headers && headers[0]; headers += 2) {
+        if (strcasecmp(headers[0], "Connection") == 0)
+            c->last = c->last || strcasecmp(headers[1], "close") == 0;
+        else
+            buf_addf(out, "%s: %s\r\n", headers[0], headers[1]);
+    }
+    if (c->last)
+        buf_adds(out, "Connection: close\r\n");
+}
+
+static bool has_body(const struct httpd_request *r, int status)
+{
+    return status >= 200 && status != 204 && status != 304 &&
+           strcmp(r->reader.method, "HEAD") != 0;
+}
+
+/* Gives r back; the next request may be there already. */
+static void answered(struct httpd_request *r)
+{
+    struct connection *c = r->con;
+
+    request_free(r);
+    if (!c)
+        return;
+    if (c->last || (c->ended && !c->feeding &&
+                    evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)) {
+        begin_closing(c);
+        return;
+    }
+    enter(c, IDLE);
+    if (!c->feeding)
+        bufferevent_trigger(c->bev, EV_READ,
+                            BEV_TRIG_IGNORE_WATERMARKS |
+                                BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static void send_whole(struct httpd_request *r, int status,
+                       const char *const *headers, struct slice body)
+{
+    struct buf head = BUF_INIT;
+
+    add_head(&head, r->con, status, headers);
+    if (status != 204 && status != 304)
+        buf_addf(&head, "Content-Length: %zu\r\n", body.n);
+    buf_adds(&head, "\r\n");
+    put(r->con, buf_slice(&head), has_body(r, status) ? body : SLICE_NONE);
+    buf_release(&head);
 }
 
 void httpd_reply(struct httpd_request *r, int status,
                  const char *const *headers, struct slice body)
 {
     assert(!r->streaming);
-    unwatch(r);
-    if (connection_of(r)) {
-        add_headers(r, headers);
-        evbuffer_add(evhttp_request_get_output_buffer(r->req), body.p, body.n);
-        evhttp_send_reply(r->req, status, NULL, NULL);
-    } else {
-        evhttp_request_free(r->req);
-    }
-    request_free(r);
+    if (r->con)
+        send_whole(r, status, headers, body);
+    answered(r);
 }
 
 void httpd_stream_begin(struct httpd_request *r, int status,
                         const char *const *headers)
 {
-    struct bufferevent *bev = bufferevent_of(r);
+    struct buf head = BUF_INIT;
 
     assert(!r->streaming);
     r->streaming = true;
-    if (!bev)
+    if (!r->con)
         return;
-    add_headers(r, headers);
-    evhttp_send_reply_start(r->req, status, NULL);
-    evhttp_connection_set_closecb(connection_of(r), on_close, r);
-    bufferevent_set_timeouts(bev, NULL, NULL);
+    r->chunked = r->reader.minor > 0;
+    if (!r->chunked)
+        r->con->last = true;
+    add_head(&head, r->con, status, headers);
+    if (r->chunked)
+        buf_adds(&head, "Transfer-Encoding: chunked\r\n");
+    buf_adds(&head, "\r\n");
+    put(r->con, buf_slice(&head), SLICE_NONE);
+    buf_release(&head);
 }
 
 void httpd_stream_add(struct httpd_request *r, struct slice bytes)
 {
-    struct evbuffer *piece;
+    char size[32];
 
     assert(r->streaming);
-    if (!connection_of(r) || bytes.n == 0)
+    if (!r->con || bytes.n == 0 || !has_body(r, 200))
         return;
-    piece = evbuffer_new();
-    if (!piece || evbuffer_add(piece, bytes.p, bytes.n) < 0)
-        abort();
-    evhttp_send_reply_chunk(r->req, piece);
-    evbuffer_free(piece);
+    snprintf(size, sizeof(size), "%zx\r\n", bytes.n);
+    put(r->con, r->chunked ? slice_of(size) : SLICE_NONE, bytes);
+    if (r->chunked)
+        put(r->con, slice_of("\r\n"), SLICE_NONE);
 }
 
 size_t httpd_stream_pending(const struct httpd_request *r)
 {
-    struct bufferevent *bev = bufferevent_of(r);
-
-    return bev ? evbuffer_get_length(bufferevent_get_output(bev)) : 0;
+    return r->con ? unsent(r->con) : 0;
 }
 
 void httpd_stream_end(struct httpd_request *r)
 {
     assert(r->streaming);
-    unwatch(r);
-    if (connection_of(r))
-        evhttp_send_reply_end(r->req);
-    else
-        evhttp_request_free(r->req);
-    request_free(r);
+    if (r->con && r->chunked && has_body(r, 200))
+        put(r->con, slice_of("0\r\n\r\n"), SLICE_NONE);
+    answered(r);
 }
 
 void httpd_drop(struct httpd_request *r)
 {
-    struct evhttp_connection *con = connection_of(r);
+    struct connection *c = r->con;
 
-    unwatch(r);
-    if (con)
-        evhttp_connection_free(con); /* and its request */
-    else
-        evhttp_request_free(r->req);
     request_free(r);
+    if (c)
+        close_connection(c);
+}
+
+/* --- reading ------------------------------------------------------------------- */
+
+/* Answer what is not (yet) a whole request, and end the connection. */
+static void refuse(struct connection *c, int status, const char *const *headers)
+{
+    char text[80];
+
+    c->last = true;
+    snprintf(text, sizeof(text), "%d %s\n", status, reason_of(status));
+    send_whole(c->req, status, headers, slice_of(text));
+    request_free(c->req);
+    begin_closing(c);
+}
+
+/* The head is there: is the rest wanted? */
+static bool check(struct connection *c)
+{
+    struct httpd_request *r = c->req;
+    const struct httpd_options *o = &c->httpd->options;
+    const char *const *headers = NULL;
+    int status = 0;
+
+    r->checked = true;
+    if (o->check)
+        status = o->check(r, &headers, c->httpd->arg);
+    if (status) {
+        refuse(c, status, headers);
+        return false;
+    }
+    if (r->reader.expect_continue && r->reader.body.len == 0)
+        put(c, slice_of("HTTP/1.1 100 Continue\r\n\r\n"), SLICE_NONE);
+    return true;
+}
+
+static void handle(struct connection *c)
+{
+    c->last = !c->req->reader.keep_alive;
+    enter(c, HANDLING);
+    c->httpd->handler(c->req, c->httpd->arg);
+}
+
+/* Take some of these bytes, and do what they ask for. */
+static void take(struct connection *c, struct evbuffer *in, struct slice bytes)
+{
+    struct httpd_reader *reader;
+
+    if (c->state == IDLE) {
+        enter(c, READING);
+        c->req = request_new(c);
+    }
+    reader = &c->req->reader;
+    evbuffer_drain(in, httpd_read(reader, bytes.p, bytes.n));
+    if (reader->state == HTTPD_READ_REFUSED) {
+        refuse(c, reader->status, NULL);
+        return;
+    }
+    if (reader->state != HTTPD_READ_HEAD && !c->req->checked && !check(c))
+        return;
+    if (reader->state == HTTPD_READ_COMPLETE)
+        handle(c);
+}
+
+/* What can be read without moving bytes about. */
+static struct slice first_piece(struct evbuffer *in)
+{
+    size_t n = evbuffer_get_contiguous_space(in);
+
+    if (n == 0)
+        n = evbuffer_get_length(in);
+    return (struct slice){ (const char *)evbuffer_pullup(in, (ssize_t)n), n };
+}
+
+static void feed(struct connection *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+
+    c->feeding = true;
+    while (!c->dead && (c->state == IDLE || c->state == READING) &&
+           unsent(c) < OUTPUT_MAX && evbuffer_get_length(in))
+        take(c, in, first_piece(in));
+    c->feeding = false;
+    if (c->dead)
+        free(c);
+    else if (c->state == CLOSING || c->state == LINGERING)
+        throw_input_away(c);
+    else if (c->ended && (c->state == IDLE || c->state == READING) &&
+             evbuffer_get_length(in) == 0)
+        begin_closing(c);
+}
+
+static void on_readable(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    feed(arg);
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)bev;
+    if (c->state == CLOSING)
+        half_close(c);
+    else
+        feed(c);
+}
+
+/* The client has ended its side, or the connection is broken. One that only
+ * says that it will send no more still gets its answers. */
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct connection *c = arg;
+    struct httpd_request *r = c->state == HANDLING ? c->req : NULL;
+    httpd_gone_fn gone = r ? r->gone : NULL;
+
+    (void)bev;
+    c->ended = true;
+    if ((what & BEV_EVENT_EOF) && !gone && !(r && r->streaming)) {
+        if (c->state == READING || c->state == LINGERING)
+            close_connection(c);
+        else
+            feed(c);
+        return;
+    }
+    close_connection(c);
+    if (gone) {
+        r->gone = NULL;
+        gone(r, r->gone_arg);
+    }
+}
+
+/* --- accepting and ending ------------------------------------------------------------ */
+
+/* The one that has been in this state for the longest. */
+static struct connection *longest(struct httpd *httpd,
+                                  enum connection_state state)
+{
+    struct connection *c, *found = NULL;
+
+    TAILQ_FOREACH (c, &httpd->connections, link) {
+        if (c->state == state && (!found || c->since < found->since))
+            found = c;
+    }
+    return found;
+}
+
+static bool make_room(struct httpd *httpd)
+{
+    static const enum connection_state order[] = { LINGERING, IDLE, READING,
+                                                   CLOSING };
+
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        struct connection *c = longest(httpd, order[i]);
+
+        if (c) {
+            close_connection(c);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+                      struct sockaddr *addr, int len, void *arg)
+{
+    struct httpd *httpd = arg;
+    struct connection *c;
+    int yes = 1;
+
+    (void)listener, (void)addr, (void)len;
+    if (httpd->nconnections >= httpd->options.connections_max &&
+        !make_room(httpd)) {
+        evutil_closesocket(fd);
+        return;
+    }
+    /* the last piece of an answer must not wait for an acknowledgement */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+    c = xalloc(sizeof(*c));
+    c->httpd = httpd;
+    c->bev = bufferevent_socket_new(httpd->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!c->bev)
+        abort();
+    enter(c, IDLE);
+    TAILQ_INSERT_TAIL(&httpd->connections, c, link);
+    httpd->nconnections++;
+    bufferevent_setcb(c->bev, on_readable, on_written, on_event, c);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
+    bufferevent_set_max_single_read(c->bev, INPUT_MAX);
+    bufferevent_set_max_single_write(c->bev, WRITE_MAX);
+    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* Out of descriptors, most likely: who is idle makes room, and the rest is
+ * accepted a moment later. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    struct httpd *httpd = arg;
+
+    make_room(httpd);
+    httpd->deaf = true;
+    evconnlistener_disable(listener);
+}
+
+static bool is_overdue(struct connection *c, int64_t now)
+{
+    const struct httpd_options *o = &c->httpd->options;
+    size_t n = unsent(c);
+
+    if (n < c->unsent) /* the client takes what it gets, if slowly */
+        c->since = now;
+    c->unsent = n;
+    switch (c->state) {
+    case IDLE:
+    case CLOSING: return now - c->since > (int64_t)o->idle_seconds * 1000;
+    case READING: return now - c->since > (int64_t)o->request_seconds * 1000;
+    case LINGERING: return now - c->since > LINGER_MS;
+    case HANDLING: break;
+    }
+    return false;
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+    struct connection *c, *next;
+    int64_t now = loop_now_ms();
+
+    (void)fd, (void)what;
+    if (httpd->deaf)
+        evconnlistener_enable(httpd->listener);
+    httpd->deaf = false;
+    for (c = TAILQ_FIRST(&httpd->connections); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (!is_overdue(c, now))
+            continue;
+        if (c->state == READING)
+            refuse(c, 408, NULL);
+        else
+            close_connection(c);
+    }
 }
 
 /* --- the server ------------------------------------------------------------ */
 
-static struct evconnlistener *listen_at(struct event_base *base,
-                                        const struct httpd_options *o,
-                                        struct err *err)
+static struct evconnlistener *listen_at(struct httpd *httpd, struct err *err)
 {
+    const struct httpd_options *o = &httpd->options;
     struct sockaddr_storage addr;
     int len = (int)sizeof(addr);
     struct evconnlistener *listener;
@@ -372,13 +659,15 @@ static struct evconnlistener *listen_at(struct event_base *base,
     else
         ((struct sockaddr_in *)&addr)->sin_port = htons((uint16_t)o->port);
     listener =
-        evconnlistener_new_bind(base, NULL, NULL,
+        evconnlistener_new_bind(httpd->base, on_accept, httpd,
                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
                                     LEV_OPT_REUSEABLE,
                                 512, (struct sockaddr *)&addr, len);
     if (!listener)
         err_set(err, ERR_SYSTEM, "cannot listen on %s port %d: %s", o->address,
                 o->port, strerror(errno));
+    else
+        evconnlistener_set_error_cb(listener, on_accept_error);
     return listener;
 }
 
@@ -395,47 +684,58 @@ static int port_of(struct evconnlistener *listener)
     return ntohs(((struct sockaddr_in *)&addr)->sin_port);
 }
 
-static struct evhttp *make_evhttp(struct httpd *httpd,
-                                  const struct httpd_options *o)
+static void set_defaults(struct httpd_options *o)
 {
-    struct evhttp *http = evhttp_new(httpd->base);
+    if (!o->body_max)
+        o->body_max = 1 << 20;
+    if (!o->headers_max)
+        o->headers_max = 16 << 10;
+    if (!o->connections_max)
+        o->connections_max = 256;
+    if (!o->idle_seconds)
+        o->idle_seconds = 75;
+    if (!o->request_seconds)
+        o->request_seconds = 30;
+}
 
-    if (!http)
+static void start_sweeping(struct httpd *httpd)
+{
+    const struct httpd_options *o = &httpd->options;
+    int s = o->idle_seconds < o->request_seconds ? o->idle_seconds
+                                                 : o->request_seconds;
+    int ms = s * 1000 / 8;
+    struct timeval tv;
+
+    if (ms > SWEEP_MAX_MS)
+        ms = SWEEP_MAX_MS;
+    if (ms < SWEEP_MIN_MS)
+        ms = SWEEP_MIN_MS;
+    tv = (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+    httpd->sweep = event_new(httpd->base, -1, EV_PERSIST, on_sweep, httpd);
+    if (!httpd->sweep || event_add(httpd->sweep, &tv) < 0)
         abort();
-    evhttp_set_allowed_methods(http, METHODS_ALLOWED);
-    evhttp_set_max_body_size(http, o->body_max ? (ssize_t)o->body_max
-                                               : (ssize_t)(1 << 20));
-    evhttp_set_max_headers_size(http, o->headers_max ? (ssize_t)o->headers_max
-                                                     : (ssize_t)(16 << 10));
-    evhttp_set_timeout(http, (int)httpd->idle.tv_sec);
-    evhttp_set_bevcb(http, on_connection, httpd);
-    evhttp_set_gencb(http, on_request, httpd);
-    return http;
 }
 
 struct httpd *httpd_start(struct loop *loop, const struct httpd_options *o,
                           httpd_handler_fn handler, void *arg, struct err *err)
 {
-    struct evconnlistener *listener = listen_at(loop_base(loop), o, err);
-    struct httpd *httpd;
+    struct httpd *httpd = xalloc(sizeof(*httpd));
 
-    if (!listener)
-        return NULL;
-    httpd = xalloc(sizeof(*httpd));
     httpd->base = loop_base(loop);
-    httpd->port = port_of(listener);
+    httpd->options = *o;
     httpd->handler = handler;
     httpd->arg = arg;
-    httpd->idle.tv_sec = o->idle_seconds ? o->idle_seconds : 75;
-    httpd->connections_max =
-        o->connections_max ? (size_t)o->connections_max : 256;
-    httpd->connections =
-        xalloc(httpd->connections_max * sizeof(httpd->connections[0]));
-    TAILQ_INIT(&httpd->pending);
-    httpd->note = evtimer_new(httpd->base, note_fresh, httpd);
-    httpd->http = make_evhttp(httpd, o);
-    if (!evhttp_bind_listener(httpd->http, listener))
-        abort();
+    set_defaults(&httpd->options);
+    TAILQ_INIT(&httpd->connections);
+    TAILQ_INIT(&httpd->requests);
+    httpd->listener = listen_at(httpd, err);
+    if (!httpd->listener) {
+        free(httpd);
+        return NULL;
+    }
+    httpd->port = port_of(httpd->listener);
+    httpd->options.address = NULL; /* borrowed for the start only */
+    start_sweeping(httpd);
     return httpd;
 }
 
@@ -444,19 +744,20 @@ int httpd_port(const struct httpd *httpd)
     return httpd->port;
 }
 
+int httpd_connections(const struct httpd *httpd)
+{
+    return httpd->nconnections;
+}
+
 void httpd_free(struct httpd *httpd)
 {
-    struct httpd_request *r;
-
     if (!httpd)
         return;
-    while ((r = TAILQ_FIRST(&httpd->pending)))
-        httpd_drop(r);
-    for (size_t i = 0; i < httpd->nfresh; i++)
-        bufferevent_decref(httpd->fresh[i]);
-    evhttp_free(httpd->http);
-    event_free(httpd->note);
-    free(httpd->fresh);
-    free(httpd->connections);
+    while (!TAILQ_EMPTY(&httpd->requests))
+        request_free(TAILQ_FIRST(&httpd->requests));
+    while (!TAILQ_EMPTY(&httpd->connections))
+        close_connection(TAILQ_FIRST(&httpd->connections));
+    evconnlistener_free(httpd->listener);
+    event_free(httpd->sweep);
     free(httpd);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "io/httpd.h"
+#include "io/httpd_read.h"
 #include "io/loop.h"
 
 struct server {
@@ -18,6 +19,7 @@ struct server {
     struct httpd *httpd;
     struct httpd_request *held; /* asked for /hold or /stream */
     int gone;
+    bool patient; /* don't watch whether the client of /hold leaves */
     int requests;
 };
 
@@ -62,7 +64,8 @@ static void on_request(struct httpd_request *req, void *arg)
         httpd_drop(req);
     } else if (strcmp(httpd_path(req), "/hold") == 0) {
         s->held = req;
-        httpd_on_gone(req, on_gone, s);
+        if (!s->patient)
+            httpd_on_gone(req, on_gone, s);
     } else if (strcmp(httpd_path(req), "/stream") == 0) {
         s->held = req;
         httpd_on_gone(req, on_gone, s);
@@ -87,6 +90,16 @@ static void run_ms(struct server *s, int64_t ms)
     op_free(timer);
 }
 
+static int check(const struct httpd_request *req, const char *const **headers,
+                 void *arg)
+{
+    static const char *const why[] = { "X-Why", "secret", NULL };
+
+    (void)arg;
+    *headers = why;
+    return strcmp(httpd_path(req), "/forbidden") == 0 ? 403 : 0;
+}
+
 static int setup(void **state)
 {
     static struct server server;
@@ -94,7 +107,9 @@ static int setup(void **state)
                                .body_max = 1000,
                                .headers_max = 2000,
                                .connections_max = 3,
-                               .idle_seconds = 1 };
+                               .idle_seconds = 1,
+                               .request_seconds = 1,
+                               .check = check };
     struct err err = ERR_INIT;
 
     memset(&server, 0, sizeof(server));
@@ -181,32 +196,41 @@ static void test_httpd__limits(void **state)
     say(fd, header);
     say(fd, "\r\n\r\n");
     run_ms(s, 20);
-    assert_null(strstr(hear(fd), "HTTP/1.1 2"));
+    assert_non_null(strstr(hear(fd), "HTTP/1.1 431"));
     close(fd);
     free(header);
     assert_int_equal(s->requests, 0);
 }
 
+/* One more closes the one that is idle for the longest; none that is busy. */
 static void test_httpd__too_many_connections(void **state)
 {
     struct server *s = *state;
-    int fd[4];
+    int fd[4], late;
 
-    for (int i = 0; i < 4; i++)
+    fd[0] = dial(s);
+    say(fd[0], "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    run_ms(s, 20);
+    for (int i = 1; i < 4; i++) {
         fd[i] = dial(s);
-    run_ms(s, 30);
-    for (int i = 0; i < 3; i++)
-        assert_string_equal(hear(fd[i]), "");
+        run_ms(s, 20);
+    }
+    assert_null(hear(fd[1]));
+    assert_int_equal(httpd_connections(s->httpd), 3);
+    say(fd[3], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    run_ms(s, 20);
+    assert_non_null(strstr(hear(fd[3]), "HTTP/1.1 201"));
+    say(fd[2], "GET / HTTP/1.1\r\n"); /* not idle any more */
+    run_ms(s, 20);
+    late = dial(s);
+    run_ms(s, 20);
     assert_null(hear(fd[3]));
-    close(fd[3]);
-    close(fd[0]);
-    run_ms(s, 30);
-    fd[0] = dial(s); /* there is room again */
-    say(fd[0], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    run_ms(s, 30);
-    assert_non_null(strstr(hear(fd[0]), "HTTP/1.1 201"));
-    for (int i = 0; i < 3; i++)
+    assert_string_equal(hear(fd[2]), "");
+    assert_string_equal(hear(fd[0]), "");
+    assert_string_equal(hear(late), "");
+    for (int i = 0; i < 4; i++)
         close(fd[i]);
+    close(late);
 }
 
 static void test_httpd__idle_connection_is_closed(void **state)
@@ -359,6 +383,269 @@ static void test_httpd__port_taken(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
 }
 
+/* A client that still sends when it is refused can read why. */
+static void test_httpd__refusal_is_heard_by_who_still_sends(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+    char *bytes = xalloc(100000);
+    const char *answer;
+
+    memset(bytes, 'x', 99999);
+    say(fd, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n");
+    for (int i = 0; i < 20; i++) {
+        say(fd, bytes);
+        run_ms(s, 5);
+    }
+    answer = hear(fd);
+    assert_non_null(answer);
+    assert_non_null(strstr(answer, "HTTP/1.1 413 "));
+    assert_non_null(strstr(answer, "Connection: close"));
+    shutdown(fd, SHUT_WR);
+    run_ms(s, 20);
+    assert_null(hear(fd));
+    assert_int_equal(httpd_connections(s->httpd), 0);
+    close(fd);
+    free(bytes);
+}
+
+static void test_httpd__slow_request(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+
+    say(fd, "GET / HTTP/1.1\r\n");
+    for (int i = 0; i < 9; i++) { /* never idle */
+        run_ms(s, 150);
+        send(fd, "a", 1, MSG_NOSIGNAL);
+    }
+    assert_non_null(strstr(hear(fd), "HTTP/1.1 408 "));
+    assert_int_equal(s->requests, 0);
+    close(fd);
+}
+
+static void test_httpd__pipelined_and_never_read(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s), sent = 0, tries = 0;
+
+    while (tries < 50) {
+        if (send(fd, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n", 32,
+                 MSG_NOSIGNAL | MSG_DONTWAIT) == 32)
+            sent++;
+        else
+            tries++;
+        if (sent % 100 == 0 || tries)
+            run_ms(s, 1);
+        if (sent > 200000)
+            break;
+    }
+    /* The sockets' memory is full on both sides, and ours is not. */
+    assert_in_range(s->requests, 1, sent / 2);
+    assert_in_range(s->requests, 1, 2000);
+    close(fd);
+}
+
+static void test_httpd__all_of_what_is_pipelined(void **state)
+{
+    struct server *s = *state;
+    struct buf all = BUF_INIT;
+    int fd = dial(s);
+
+    for (int i = 0; i < 30; i++)
+        buf_adds(&all, "POST /x HTTP/1.1\r\nHost: h\r\n"
+                       "Content-Length: 2\r\n\r\nhi");
+    say(fd, all.data);
+    shutdown(fd, SHUT_WR); /* says that it ends, and still gets the answers */
+    run_ms(s, 50);
+    assert_int_equal(s->requests, 30);
+    buf_reset(&all);
+    buf_adds(&all, hear(fd));
+    assert_non_null(strstr(all.data, "POST /x? - 2:hi"));
+    assert_null(hear(fd)); /* and the end */
+    buf_release(&all);
+    close(fd);
+}
+
+static void test_httpd__half_closed_while_it_waits(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+
+    s->patient = true;
+    say(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    run_ms(s, 20);
+    assert_string_equal(hear(fd), "");
+    httpd_reply(s->held, 200, NULL, slice_of("waited"));
+    run_ms(s, 20);
+    assert_non_null(strstr(hear(fd), "waited"));
+    assert_null(hear(fd));
+    close(fd);
+}
+
+static void test_httpd__connection_close_of_ours(void **state)
+{
+    static const char *const headers[] = { "Connection", "close", NULL };
+    struct server *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    s->patient = true;
+    say(fd, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+    run_ms(s, 20);
+    httpd_reply(s->held, 503, headers, slice_of("bye"));
+    run_ms(s, 20);
+    answer = hear(fd);
+    assert_non_null(strstr(answer, "HTTP/1.1 503 Service Unavailable"));
+    assert_non_null(strstr(answer, "\r\nConnection: close\r\n"));
+    assert_null(hear(fd));
+    assert_int_equal(s->requests, 1);
+    close(fd);
+}
+
+static void test_httpd__check_before_the_body(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    say(fd, "POST /forbidden HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n"
+            "Expect: 100-continue\r\n\r\n");
+    run_ms(s, 20);
+    answer = hear(fd);
+    assert_non_null(strstr(answer, "HTTP/1.1 403 Forbidden"));
+    assert_non_null(strstr(answer, "\r\nX-Why: secret\r\n"));
+    close(fd);
+    fd = dial(s);
+    say(fd, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
+            "Expect: 100-continue\r\n\r\n");
+    run_ms(s, 20);
+    assert_string_equal(hear(fd), "HTTP/1.1 100 Continue\r\n\r\n");
+    say(fd, "yes");
+    run_ms(s, 20);
+    assert_non_null(strstr(hear(fd), "HTTP/1.1 201"));
+    assert_int_equal(s->requests, 1);
+    close(fd);
+}
+
+static void test_httpd__head_and_old_clients(void **state)
+{
+    struct server *s = *state;
+    int fd = dial(s);
+    const char *answer;
+
+    say(fd, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    run_ms(s, 20);
+    answer = hear(fd);
+    assert_non_null(strstr(answer, "\r\nContent-Length: 12\r\n"));
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+    say(fd, "GET /stream HTTP/1.0\r\n\r\n");
+    run_ms(s, 20);
+    httpd_stream_add(s->held, slice_of("plain"));
+    httpd_stream_end(s->held);
+    run_ms(s, 20);
+    answer = hear(fd);
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\nplain");
+    assert_null(hear(fd));
+    close(fd);
+}
+
+/* --- requests as they are read -------------------------------------------- */
+
+static const struct {
+    const char *text;
+    int status;       /* 0: complete */
+    const char *what; /* method path?query body */
+} requests[] = {
+    { "GET / HTTP/1.1\r\n\r\n", 0, "GET /? " },
+    { "\r\nGET /a?b?c#d HTTP/1.1\r\nA:b\r\n\r\n", 0, "GET /a?b?c " },
+    { "GET http://h:1/a?b HTTP/1.1\r\n\r\n", 0, "GET /a?b " },
+    { "GET http://h HTTP/1.1\r\n\r\n", 0, "GET /? " },
+    { "OPTIONS * HTTP/1.1\r\n\r\n", 0, "OPTIONS *? " },
+    { "POST / HTTP/1.1\r\ncontent-length: \t3 \r\n\r\nabc", 0, "POST /? abc" },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+      "3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\nT: r\r\n\r\n",
+      0, "POST /? abc0123456789" },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 0,
+      "POST /? abc" },
+    { "GET /\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1 \r\n\r\n", 400, NULL },
+    { "GET  / HTTP/1.1\r\n\r\n", 400, NULL },
+    { "G T / HTTP/1.1\r\n\r\n", 400, NULL },
+    { "GET a HTTP/1.1\r\n\r\n", 400, NULL },
+    { "GET / HTTP/2.0\r\n\r\n", 505, NULL },
+    { "GET / http/1.1\r\n\r\n", 400, NULL },
+    { "\x16\x03\x01\x02 hello\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1\r\nA b\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1\r\nA : b\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", 400, NULL },
+    { "GET / HTTP/1.1\r\n: b\r\n\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+      400, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400,
+      NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n", 413, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+      400, NULL },
+    { "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501,
+      NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", 400, NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", 400,
+      NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n", 400,
+      NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n", 413,
+      NULL },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "ffffffffffffffff\r\n",
+      400, NULL },
+};
+
+/* Whatever pieces it comes in. */
+static void test_httpd_read__requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        size_t n = strlen(requests[i].text);
+
+        for (size_t piece = 1; piece <= n; piece++) {
+            struct httpd_reader r;
+            struct buf what = BUF_INIT;
+
+            httpd_reader_init(&r, 300, 100);
+            for (size_t at = 0; at < n;) {
+                size_t m = piece < n - at ? piece : n - at;
+                char *copy =
+                    slice_dup((struct slice){ requests[i].text + at, m });
+                size_t taken = httpd_read(&r, copy, m);
+
+                free(copy);
+                at += taken;
+                if (!taken)
+                    break;
+            }
+            if (requests[i].status) {
+                assert_int_equal(r.state, HTTPD_READ_REFUSED);
+                assert_int_equal(r.status, requests[i].status);
+            } else {
+                assert_int_equal(r.state, HTTPD_READ_COMPLETE);
+                buf_addf(&what, "%s %s?%s %s", r.method, r.path, r.query,
+                         r.body.data);
+                assert_string_equal(what.data, requests[i].what);
+            }
+            buf_release(&what);
+            httpd_reader_release(&r);
+        }
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -376,6 +663,15 @@ int main(void)
         TEST(test_httpd__drop),
         TEST(test_httpd__free_with_pending),
         TEST(test_httpd__port_taken),
+        TEST(test_httpd__refusal_is_heard_by_who_still_sends),
+        TEST(test_httpd__slow_request),
+        TEST(test_httpd__pipelined_and_never_read),
+        TEST(test_httpd__all_of_what_is_pipelined),
+        TEST(test_httpd__half_closed_while_it_waits),
+        TEST(test_httpd__connection_close_of_ours),
+        TEST(test_httpd__check_before_the_body),
+        TEST(test_httpd__head_and_old_clients),
+        cmocka_unit_test(test_httpd_read__requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
