@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { STRING, INTEGER, BOOLEAN, CHOICE };
+enum type { STRING, NAME, INTEGER, BOOLEAN, CHOICE };
+
+#define NAME_MAX_BYTES 40 /* NOTIFY channels are made of one; they have 63 */
 
 struct setting {
     const char *name;
@@ -30,33 +32,31 @@ static const struct setting table[] = {
       true,
       "the same database without a pooler in between, for LISTEN (default: "
       "DATABASE_URL)" },
+    { "DATABASE_SCHEMA", NAME, AT(database_schema), NULL, 0, 0, NULL, false,
+      "the bot's own schema, where several share the database (default: as the "
+      "connection's search_path says, which is public unless it was set)" },
     { "TELEGRAM_API_URL", STRING, AT(telegram_api_url),
       "https://api.telegram.org", 0, 0, NULL, false, "the Bot API server" },
     { "PORT", INTEGER, AT(port), "8081", 0, 65535, NULL, false,
       "where dev and simulate serve their page" },
     { "LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
       false, "the least that is logged" },
-    { "LOG_FORMAT", CHOICE, AT(log_format), "text", 0, 0, "text|logfmt", false,
-      "lines for people or for machines" },
+    { "LOG_FORMAT", CHOICE, AT(log_format), "text", 0, 0, "text|logfmt|json",
+      false, "lines for people or for machines" },
     { "UPDATES_MAX", INTEGER, AT(updates_max), "1000", 1, 100000, NULL, false,
       "updates in hand at once; at the cap, polling waits" },
+    { "DEAD_UPDATES_MAX", INTEGER, AT(dead_updates_max), "1000", 1, 1000000,
+      NULL, false, "updates that failed that are kept for a look, of a bot" },
     { "UPDATES_MAX_KB", INTEGER, AT(updates_max_kb), "8192", 64, 1048576, NULL,
       false, "their size together, in KiB" },
     { "POLL_TIMEOUT_S", INTEGER, AT(poll_timeout_s), "50", 0, 50, NULL, false,
       "long polling, in seconds (Telegram: at most 50)" },
     { "POLL_PATIENCE_MS", INTEGER, AT(poll_patience_ms), "250", 0, 60000, NULL,
-    { "DEAD_UPDATES_MAX", INTEGER, AT(dead_updates_max), "1000", 1, 1000000,
-      NULL, false, "updates that failed that are kept for a look, of a bot" },
       false, "how long to wait for running handlers before polling again" },
     { "API_CONNECTIONS", INTEGER, AT(api_connections), "64", 2, 1000, NULL,
       false, "connections to the Bot API at once; polling takes one" },
     { "API_TIMEOUT_MS", INTEGER, AT(api_timeout_ms), "30000", 100, 3600000,
       NULL, false, "time for one call of the Bot API" },
-    { "CONFIG_CACHE_MB", INTEGER, AT(config_cache_mb), "8", 1, 65536, NULL,
-      false, "memory for cached chat configs, in MiB" },
-    { "CONFIG_MAX_KB", INTEGER, AT(config_max_kb), "64", 1, 16384, NULL, false,
-      "size of one chat's config, in KiB" },
-    { "CONFIG_HISTORY", INTEGER, AT(config_history), "20", 1, 1000, NULL, false,
     { "PACE_BOT_PER_S", INTEGER, AT(pace_bot_per_s), "30", 1, 1000000, NULL,
       false, "messages a second, to all chats together" },
     { "PACE_CHAT_PER_S", INTEGER, AT(pace_chat_per_s), "1", 1, 1000000, NULL,
@@ -67,6 +67,11 @@ static const struct setting table[] = {
       NULL, false, "messages a minute, to one group or channel" },
     { "PACE_QUEUE_MAX", INTEGER, AT(pace_queue_max), "10000", 1, 10000000, NULL,
       false, "calls that wait for these limits; more fail" },
+    { "CONFIG_CACHE_MB", INTEGER, AT(config_cache_mb), "8", 1, 65536, NULL,
+      false, "memory for cached chat configs, in MiB" },
+    { "CONFIG_MAX_KB", INTEGER, AT(config_max_kb), "64", 1, 16384, NULL, false,
+      "size of one chat's config, in KiB" },
+    { "CONFIG_HISTORY", INTEGER, AT(config_history), "20", 1, 1000, NULL, false,
       "replaced revisions of a chat's config that are kept" },
     { "CONFIG_POLL_SECONDS", INTEGER, AT(config_poll_s), "5", 1, 3600, NULL,
       false, "how often changed configs are looked up where LISTEN fails" },
@@ -152,6 +157,24 @@ static bool parse_choice(const struct setting *d, const char *text, int *out,
                    d->choices);
 }
 
+/* Of those that need no quotes in SQL, so that nobody gets them wrong by hand. */
+static bool parse_name(const struct setting *d, const char *text, char **out,
+                       struct err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    size_t n = text ? strlen(text) : 0;
+
+    if (n && (!strchr(letters, text[0]) || n > NAME_MAX_BYTES ||
+              strspn(text, "abcdefghijklmnopqrstuvwxyz_0123456789") < n ||
+              strncmp(text, "pg_", 3) == 0))
+        return err_set(err, ERR_USAGE,
+                       "%s=%s: must be a name of small letters, digits and _, "
+                       "at most %d, not beginning with a digit or pg_",
+                       d->name, text, NAME_MAX_BYTES);
+    *out = n ? xstrdup(text) : NULL;
+    return true;
+}
+
 static bool parse(struct settings *s, const struct setting *d, const char *text,
                   struct err *err)
 {
@@ -161,6 +184,7 @@ static bool parse(struct settings *s, const struct setting *d, const char *text,
     case STRING:
         *(char **)(void *)field = text && *text ? xstrdup(text) : NULL;
         return true;
+    case NAME: return parse_name(d, text, (char **)(void *)field, err);
     case INTEGER: return parse_int(d, text, (int *)(void *)field, err);
     case BOOLEAN: return parse_bool(d, text, (bool *)(void *)field, err);
     case CHOICE: return parse_choice(d, text, (int *)(void *)field, err);
@@ -186,7 +210,7 @@ bool settings_load(struct settings *s, settings_get_fn get, struct err *err)
 void settings_release(struct settings *s)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (table[i].type == STRING)
+        if (table[i].type == STRING || table[i].type == NAME)
             free(*(char **)(void *)((char *)s + table[i].offset));
     *s = (struct settings){ 0 };
 }

@@ -16,6 +16,7 @@ struct settings {
     char *bot_token;
     char *database_url;
     char *database_listen_url; /* NULL: the same */
+    char *database_schema;     /* NULL: as the session's search_path says */
     char *telegram_api_url;
     int port;       /* of the simulator's page in dev and simulate */
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
@@ -30,12 +31,12 @@ struct settings {
     int poll_patience_ms;     /* before polling again with updates unfinished */
     int api_connections;      /* to the Bot API at once */
     int api_timeout_ms;       /* for one call */
-    int config_cache_mb;      /* of chats' configs */
     int pace_bot_per_s;       /* messages, to all chats */
     int pace_chat_per_s;      /* to one */
     int pace_chat_burst;      /* to one, at once */
     int pace_group_per_min;   /* to one group */
     int pace_queue_max;       /* calls that wait for their turn */
+    int config_cache_mb;      /* of chats' configs */
     int config_max_kb;        /* one chat's config */
     int config_history;       /* replaced revisions kept for a chat */
     int config_poll_s;        /* looking up changed rows without LISTEN */
