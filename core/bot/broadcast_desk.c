@@ -41,6 +41,7 @@ static void read_row(const struct pg_op *op, int row, struct broadcast *b)
         *texts[i] = text_of(op, row, column++);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         *numbers[i] = pg_int(op, row, column++);
+    b->active = pg_int(op, row, column) != 0;
     b->total = b->waiting + b->sending + b->sent + b->blocked + b->failed +
                b->in_doubt;
 }
@@ -216,4 +217,22 @@ struct pg_op *broadcast_count_start(struct pg *pg, int64_t bot,
                               order->what };
 
     return pg_query(pg, &broadcast_count_statement, params, 3);
+}
+
+struct pg_op *broadcast_errors_start(struct pg *pg, int64_t id)
+{
+    char text[24];
+    struct slice param = pg_int_param(text, id);
+
+    return pg_query(pg, &broadcast_errors_statement, &param, 1);
+}
+
+struct pg_op *broadcast_chats_start(struct pg *pg, int64_t id, int64_t after,
+                                    const char *state)
+{
+    char text[24], chat[24];
+    struct slice params[] = { pg_int_param(text, id), pg_int_param(chat, after),
+                              slice_of(state) };
+
+    return pg_query(pg, &broadcast_chats_statement, params, 3);
 }

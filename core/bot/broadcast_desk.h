@@ -20,6 +20,13 @@ struct op *broadcast_change_start(struct loop *loop, struct pg *pg, int64_t id,
                                   enum broadcast_change change,
                                   const char *reason);
 
+/* A broadcast's most frequent errors: rows of state, error, how many, one chat. */
+struct pg_op *broadcast_errors_start(struct pg *pg, int64_t id);
+/* The next of its chats after one, in this state ("": any): at most 1,000 rows of
+ * chat, state, error. */
+struct pg_op *broadcast_chats_start(struct pg *pg, int64_t id, int64_t after,
+                                    const char *state);
+
 /* How many chats an order is for: an op of pg.h with one row, the number and some
  * of the chats as "{1,2}", or NULL. */
 struct pg_op *broadcast_count_start(struct pg *pg, int64_t bot,

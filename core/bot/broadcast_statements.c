@@ -59,7 +59,9 @@ const struct pg_statement broadcast_find_statement = {
                     "waiting, sending, sent, blocked, failed, moved, in_doubt, "
                     "(extract(epoch FROM coalesce(ended_at, now()) - "
                     "started_at) * "
-                    "1000)::bigint FROM (SELECT * FROM broadcasts "
+                    "1000)::bigint, (state = 'running' "
+                    "AND sender_at > now() - interval '10 s')::int FROM "
+                    "(SELECT * FROM broadcasts "
                     "WHERE $1::bigint IN (0, id) ORDER BY id DESC LIMIT "
                     "$2::int) AS b "
                     "CROSS JOIN LATERAL (SELECT " COUNT(
@@ -75,18 +77,35 @@ const struct pg_statement broadcast_find_statement = {
                                        "g") " AS sending, " COUNT("sent") " AS "
                                                                           "sent"
                                                                           ","
-                                                                          " " COUNT("blocke"
-                                                                                    "d") " A"
-                                                                                         "S "
-                                                                                         "bl"
-                                                                                         "oc"
-                                                                                         "ke"
-                                                                                         "d,"
-                                                                                         " " COUNT("failed") " AS failed, " COUNT(
-                                                                                             "moved") " AS moved, " COUNT("in_doubt") " AS in_doubt "
-                                                                                                                                      "FROM broadcast_chats WHERE broadcast_id = b.id) AS counts "
-                                                                                                                                      "ORDER BY id DESC",
+                                                                          " " COUNT(
+                                                                              "blocke"
+                                                                              "d") " A"
+                                                                                   "S "
+                                                                                   "bl"
+                                                                                   "oc"
+                                                                                   "ke"
+                                                                                   "d,"
+                                                                                   " " COUNT("failed") " AS failed, " COUNT(
+                                                                                       "moved") " AS moved, " COUNT("in_doubt") " AS in_doubt "
+                                                                                                                                "FROM broadcast_chats WHERE broadcast_id = b.id) AS counts "
+                                                                                                                                "ORDER BY id DESC",
     2,
+};
+
+const struct pg_statement broadcast_errors_statement = {
+    "broadcast_errors",
+    "SELECT state, error, count(*), min(chat_id) FROM broadcast_chats "
+    "WHERE broadcast_id = $1::bigint AND error IS NOT NULL "
+    "GROUP BY state, error ORDER BY 3 DESC, 2 LIMIT 10",
+    1,
+};
+
+const struct pg_statement broadcast_chats_statement = {
+    "broadcast_chats",
+    "SELECT chat_id, state, error FROM broadcast_chats "
+    "WHERE broadcast_id = $1::bigint AND chat_id > $2::bigint "
+    "AND $3::text IN ('', state) ORDER BY chat_id LIMIT 1000",
+    3,
 };
 
 const struct pg_statement broadcast_change_statement = {
@@ -249,6 +268,8 @@ const struct config_explained broadcast_explained[] = {
           "'explain'",
       { NULL } },
     { &broadcast_find_statement, NEWEST ", '1'", { NULL } },
+    { &broadcast_errors_statement, NEWEST, { NULL } },
+    { &broadcast_chats_statement, NEWEST ", '0', 'sent'", { NULL } },
     { &broadcast_change_statement,
       NEWEST ", '{running}', 'paused', NULL",
       { NULL } },

@@ -13,6 +13,10 @@ extern const struct pg_statement broadcast_count_statement;
 extern const struct pg_statement broadcast_make_statement;
 /* id or 0: the newest; how many → the columns of struct broadcast, in its order */
 extern const struct pg_statement broadcast_find_statement;
+/* id → state, error, how many, one of the chats: the most frequent errors */
+extern const struct pg_statement broadcast_errors_statement;
+/* id, after which chat, state or "" → chat, state, error */
+extern const struct pg_statement broadcast_chats_statement;
 /* id, from states, to state, reason → a row if it was in one of them */
 extern const struct pg_statement broadcast_change_statement;
 /* id → a row if there was something to try again */

@@ -25,7 +25,7 @@ struct command {
     int (*run)(struct invocation *in);
 };
 
-extern const struct command cmd_check, cmd_config, cmd_dev, cmd_explain,
+extern const struct command cmd_broadcast, cmd_check, cmd_config, cmd_dev, cmd_explain,
     cmd_migrate, cmd_run, cmd_simulate, cmd_types, cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */

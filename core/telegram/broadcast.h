@@ -39,6 +39,7 @@ struct broadcast {
     int64_t waiting, sending, sent, blocked, failed, moved, in_doubt;
     int64_t total; /* all of them but the moved: those have new ids */
     int64_t ms;    /* from started_at to ended_at, or to now */
+    bool active;   /* a running bot has it in hand */
 };
 
 struct broadcast_op {
