@@ -22,7 +22,10 @@ test("under load with slow answers every reply is right, once and in order", { t
   const server = await startLoadServer(program, { updates: 900, chats: 300, "delay-ms": 250 });
   const bot = spawn(moonpost, ["run", join(here, "../bench/moonpost")], {
     stdio: "ignore",
-    env: { ...process.env, BOT_TOKEN: "1:x", TELEGRAM_API_URL: server.url, DATABASE_URL: url },
+    env: {
+      ...process.env, BOT_TOKEN: "1:x", TELEGRAM_API_URL: server.url, DATABASE_URL: url,
+      PACE_BOT_PER_S: "1000000", PACE_CHAT_PER_S: "1000000", PACE_CHAT_BURST: "1000000", PACE_GROUP_PER_MIN: "1000000",
+    },
   });
   try {
     while (!(await server.status()).polling) await sleep(20);
