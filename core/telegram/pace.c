@@ -23,8 +23,10 @@
 #define SLOTS 21
 #define SLOT_NS (3 * SECOND)
 
-#define SWEEP_EVERY 16
+/* How many chats are looked at, for being forgotten: more than are added. */
+#define SWEEP_EVERY 16 /* calls */
 #define SWEEP_CHATS 8
+#define SWEEP_AT_NEW 2
 
 #define FLOODS 3 /* chats that prove it is the bot's limit */
 #define FLOODS_APART (3 * SECOND / 2) /* retry_after is in whole seconds */
@@ -187,11 +189,11 @@ static bool means_nothing(struct pace_chat *chat, int64_t now)
 }
 
 /* A few chats at a time, so that no call pays for all of them. */
-static void sweep(struct pace *p, int64_t now)
+static void sweep(struct pace *p, int n, int64_t now)
 {
     struct pace_chat *chat;
 
-    for (int i = 0; i < SWEEP_CHATS; i++) {
+    while (n-- > 0) {
         chat = TAILQ_FIRST(&p->all);
         if (!chat)
             return;
@@ -337,10 +339,12 @@ bool pace_ask(struct pace *p, struct pace_item *item, int64_t now)
 
     assert(item->state == PACE_NONE);
     if (++p->turns % SWEEP_EVERY == 0)
-        sweep(p, now);
+        sweep(p, SWEEP_CHATS, now);
     chat = find_chat(p, item->chat_id);
-    if (!chat)
+    if (!chat) {
+        sweep(p, SWEEP_AT_NEW, now);
         chat = add_chat(p, item->chat_id);
+    }
     item->chat = chat;
     if (!chat->waiting && chat_ready(p, chat) <= now &&
         bot_ready(p, item->priority) <= now &&
