@@ -21,13 +21,13 @@ static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
     if (!p)
         old = 0; /* then it is the kind of object */
     if (size == 0) {
-        free(p);
+        pool_resize(&vm->pool, p, old, 0);
         vm->memory -= old;
         return NULL;
     }
     if (size > old && vm->memory + (size - old) > vm->limits.memory_max)
         return NULL; /* Lua collects and tries again, then raises */
-    p = realloc(p, size);
+    p = pool_resize(&vm->pool, p, old, size);
     if (!p)
         return NULL;
     vm->memory += size - old;
@@ -322,5 +322,6 @@ void vm_free(struct vm *vm)
     watchdog_stop(vm);
     op_free(vm->sweep);
     lua_close(vm->L);
+    pool_release(&vm->pool);
     free(vm);
 }
