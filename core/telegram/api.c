@@ -199,11 +199,32 @@ static void not_an_answer(struct tg_op *tg, const struct err *why)
             tg->http->status, why->kind ? ": " : "", why->text);
 }
 
+/*
+ * What the Bot API answers when all is well: {"ok":true,"result":…} with one
+ * valid value and no space around it, which is then the result. Anything else
+ * is looked at more closely.
+ */
+static bool read_good_answer(struct tg_op *tg, struct slice answer)
+{
+    static const char head[] = "{\"ok\":true,\"result\":";
+    const size_t n = sizeof(head) - 1;
+
+    if (answer.n < n + 2 || memcmp(answer.p, head, n) != 0 ||
+        answer.p[n] <= ' ' || answer.p[answer.n - 2] <= ' ' ||
+        answer.p[answer.n - 1] != '}')
+        return false;
+    tg->result = (struct slice){ answer.p + n, answer.n - n - 1 };
+    tg->valid = json_check(tg->result, JSON_DEPTH_MAX - 1, NULL);
+    return tg->valid;
+}
+
 static void read_answer(struct tg_op *tg)
 {
     struct slice answer = buf_slice(&tg->http->body), ok;
     struct err why = ERR_INIT;
 
+    if (read_good_answer(tg, answer))
+        return;
     tg->valid = json_check(answer, JSON_DEPTH_MAX, &why);
     if (tg->valid) {
         read_members(answer, &ok, &tg->result);
