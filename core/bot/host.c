@@ -6,6 +6,10 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "bot/chats.h"
+#include "bot/host_broadcasts.h"
+
+#define SHOWN_MAX 200 /* bytes of an update in the log */
 
 /* --- errands ------------------------------------------------------------------- */
 
@@ -76,24 +80,48 @@ static struct errand *say_no_database(struct host *host, const struct update *u)
     return errand;
 }
 
-static void stop_when_idle(struct host *host);
-
 static void on_update_done(struct incoming *in, enum task_result result,
                            void *arg)
 {
     struct host *host = arg;
     struct errand *errand = NULL;
 
-    if (result == TASK_KILLED) /* not acknowledged: it comes again */
+    if (result == TASK_KILLED) /* it is the next process's */
         return;
+    dead_add_ended(host->dead, in, result);
     if (result == TASK_NO_DATABASE)
         errand = say_no_database(host, &in->u);
     if (errand)
         errand->update_id = in->u.id;
     else
         intake_done(host->intake, in->u.id);
-    if (host->state == HOST_STOPPING)
-        stop_when_idle(host);
+    host_stop_when_idle(host);
+}
+
+static void on_arrived(const struct update *u, void *arg)
+{
+    struct host *host = arg;
+
+    chats_seen(host->chats, u);
+}
+
+static void on_dead(int64_t update_id, struct slice text, const char *reason,
+                    const char *why, int tries, void *arg)
+{
+    struct host *host = arg;
+    bool crash = strcmp(reason, "crash") == 0;
+    int shown = text.n < SHOWN_MAX ? (int)text.n : SHOWN_MAX;
+
+    log_error("update", "update %lld is set aside: %s: %.*s%s",
+              (long long)update_id, why, shown, text.p,
+              text.n > SHOWN_MAX ? "…" : "");
+    dead_add(host->dead, &(struct dead_update){
+                             .id = update_id,
+                             .reason = crash ? DEAD_CRASH : DEAD_UNREADABLE,
+                             .error = slice_of(why),
+                             .text = text,
+                             .tries = tries,
+                         });
 }
 
 static void on_refused(const char *why, void *arg)
@@ -135,6 +163,7 @@ static bool open_database(struct host *host, struct err *err)
     host->pg = pg_new(host->loop,
                       &(struct pg_options){
                           .url = s->database_url,
+                          .schema = s->database_schema,
                           .application_name = "moonpost",
                           .query_timeout_ms = s->database_timeout_ms,
                           .wait_timeout_ms = s->database_timeout_ms / 2,
@@ -183,6 +212,38 @@ static bool open_telegram(struct host *host, struct err *err)
     return true;
 }
 
+static void open_intake(struct host *host)
+{
+    const struct settings *s = host->settings;
+    int64_t bot = tg_bot_id(host->tg);
+
+    host->instance = instance_new(host->loop, host->pg,
+                                  &(struct instance_options){
+                                      .bot_id = bot,
+                                      .polls = true,
+                                      .changed = host_led,
+                                      .beat = host_beat,
+                                      .arg = host,
+                                  });
+    host->inbox =
+        inbox_new(host->loop, host->pg, bot, instance_id(host->instance));
+    host->dead = dead_new(host->loop, host->pg, s->dead_updates_max);
+    host->intake = intake_new(host->loop, host->tg, host->lanes,
+                              &(struct intake_options){
+                                  .updates_max = s->updates_max,
+                                  .bytes_max = (size_t)s->updates_max_kb << 10,
+                                  .patience_ms = s->poll_patience_ms,
+                                  .poll_timeout_s = s->poll_timeout_s,
+                                  .polls = true,
+                                  .inbox = host->inbox,
+                                  .refused = on_refused,
+                                  .arrived = on_arrived,
+                                  .dead = on_dead,
+                                  .opened = host_opened,
+                                  .arg = host,
+                              });
+}
+
 static void open_lua(struct host *host)
 {
     const struct settings *s = host->settings;
@@ -204,15 +265,6 @@ static void open_lua(struct host *host)
                           .task_ms = (int64_t)s->task_timeout_s * 1000,
                       });
     host->lanes = lanes_new(host->loop, host->vm, on_update_done, host);
-    host->intake = intake_new(host->loop, host->tg, host->lanes,
-                              &(struct intake_options){
-                                  .updates_max = s->updates_max,
-                                  .bytes_max = (size_t)s->updates_max_kb << 10,
-                                  .patience_ms = s->poll_patience_ms,
-                                  .poll_timeout_s = s->poll_timeout_s,
-                                  .refused = on_refused,
-                                  .arg = host,
-                              });
 }
 
 struct host *host_new(struct loop *loop, const struct host_options *options,
@@ -230,6 +282,8 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
     if (!open_telegram(host, err) || !open_database(host, err))
         goto fail;
     open_lua(host);
+    open_intake(host);
+    host_open_broadcasts(host);
     if (!host_load(host, err))
         goto fail;
     return host;
@@ -246,13 +300,18 @@ void host_free(struct host *host)
         return;
     watch_free(host->watch);
     op_free(host->step);
+    op_free(host->stop_timer);
     while ((e = TAILQ_FIRST(&host->errands)))
         errand_free(e);
     if (host->vm)
         tasks_kill_all(host->vm);
     intake_free(host->intake);
+    inbox_free(host->inbox);
+    dead_free(host->dead);
+    instance_free(host->instance);
     lanes_free(host->lanes);
     host_close_store(host);
+    host_close_broadcasts(host);
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);
@@ -266,111 +325,11 @@ void host_free(struct host *host)
     free(host);
 }
 
-/* --- running and stopping --------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------- */
 
 void host_start(struct host *host)
 {
     host_begin(host);
-}
-
-static void stopped(struct host *host)
-{
-    if (host->exit_status == 0)
-        log_info("host", "stopped");
-    host->state = HOST_STOPPED;
-    loop_stop(host->loop);
-}
-
-static void on_acknowledged(struct op *op)
-{
-    struct host *host = op->arg;
-
-    if (op->err.kind)
-        log_debug("poll",
-                  "the last updates could not be acknowledged and will "
-                  "come again: %s",
-                  op->err.text);
-    op_free(op);
-    host->step = NULL;
-    stopped(host);
-}
-
-static void acknowledge(struct host *host)
-{
-    struct tg_op *op = intake_acknowledge(host->intake);
-
-    op_free(host->step);
-    host->step = NULL;
-    if (!op) {
-        stopped(host);
-        return;
-    }
-    host->step = &op->op;
-    op->op.done = on_acknowledged;
-    op->op.arg = host;
-}
-
-static void on_stop_timeout(struct op *op)
-{
-    struct host *host = op->arg;
-
-    log_warn("host",
-             "%d handlers did not finish in time; their updates will "
-             "come again",
-             lanes_running(host->lanes));
-    tasks_kill_all(host->vm);
-    acknowledge(host);
-}
-
-static void stop_when_idle(struct host *host)
-{
-    if (lanes_running(host->lanes) == 0)
-        acknowledge(host);
-}
-
-void host_stop(struct host *host, bool hurry)
-{
-    bool was_running = host->state == HOST_RUNNING;
-
-    if (host->state == HOST_STOPPING && hurry && lanes_running(host->lanes)) {
-        tasks_kill_all(host->vm);
-        acknowledge(host);
-    }
-    if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
-        return;
-    host->state = HOST_STOPPING;
-    upgrades_free(host->upgrades);
-    host->upgrades = NULL;
-    op_free(host->step);
-    host->step = NULL;
-    intake_stop(host->intake);
-    lanes_stop(host->lanes);
-    if (!was_running) {
-        stopped(host);
-        return;
-    }
-    if (hurry)
-        tasks_kill_all(host->vm);
-    if (lanes_running(host->lanes)) {
-        log_info("host", "stopping; %d handlers are still running",
-                 lanes_running(host->lanes));
-        host->step =
-            timer_start(host->loop,
-                        (int64_t)host->settings->stop_timeout_s * 1000);
-        host->step->done = on_stop_timeout;
-        host->step->arg = host;
-    } else {
-        acknowledge(host);
-    }
-}
-
-void host_fail(struct host *host, const char *why)
-{
-    log_error("host", "%s", why);
-    host->exit_status = 1;
-    intake_stop(host->intake);
-    lanes_stop(host->lanes);
-    stopped(host);
 }
 
 int host_exit_status(const struct host *host)

@@ -6,6 +6,8 @@
 #define BOT_HOST_INT_H
 
 #include "bot/host.h"
+#include "bot/dead.h"
+#include "bot/instance.h"
 #include "bot/intake.h"
 #include "bot/lanes.h"
 #include "bot/upgrades.h"
@@ -16,6 +18,15 @@
 #include "script/vm.h"
 
 enum host_state { HOST_STARTING, HOST_RUNNING, HOST_STOPPING, HOST_STOPPED };
+enum host_stop_phase { /* host_stop.c */
+                       STOP_HANDING_OVER,
+                       STOP_DRAINING,
+                       STOP_WRITING,
+                       STOP_LEAVING,
+};
+
+struct chats;
+struct host_broadcasts;
 
 /* A call that nobody waits for: its end is logged if it failed. */
 struct errand {
@@ -35,6 +46,7 @@ struct host {
     int exit_status;
     struct http *http;
     struct tg *tg;
+    struct sender *sender;
     struct pg *pg;
     struct config_store *store;
     struct config_listener *listener; /* from when the tables are there */
@@ -46,11 +58,19 @@ struct host {
     struct vm *vm;
     struct generation *gen;
     int generations; /* loaded so far */
-    struct sender *sender;
     struct lanes *lanes;
+    struct instance *instance;
+    struct inbox *inbox;
+    struct dead *dead;
     struct intake *intake;
+    struct host_broadcasts *broadcasts;
+    struct chats *chats; /* that were seen */
     struct watch *watch;
     struct op *step; /* of starting or stopping */
+    enum host_stop_phase stop_phase;
+    bool handed_over; /* all that is not done stands in the inbox */
+    bool ready;       /* on_ready was called */
+    struct op *stop_timer;
     int backoff_ms;
     bool told_database_down;
     struct buf sent_commands; /* what setMyCommands was last given */
@@ -64,6 +84,12 @@ struct errand *host_errand(struct host *host, const char *method,
 
 /* host_start.c */
 void host_begin(struct host *host);
+void host_led(enum instance_state state, bool clean, void *arg);
+void host_beat(void *arg);
+void host_opened(void *arg);
+
+/* host_stop.c */
+void host_stop_when_idle(struct host *host);
 
 /* host_configs.c: what keeps configs current while the host runs */
 void host_open_store(struct host *host);

@@ -1,6 +1,8 @@
 /*
  * host_reload.c - generations: loading the bot's folder, again at each save.
  */
+#include <string.h>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "bot/host_int.h"
@@ -146,6 +148,11 @@ void host_sync_allowed(struct host *host)
     struct buf allowed = BUF_INIT;
 
     handlers_add_allowed(&host->gen->handlers, &allowed);
+    if (host->settings->chats_seen &&
+        !strstr(allowed.data, "\"my_chat_member\"")) {
+        allowed.len--; /* who blocks the bot, or lets it in: see chats.h */
+        buf_addf(&allowed, "%s\"my_chat_member\"]", allowed.len > 1 ? "," : "");
+    }
     intake_allow(host->intake, allowed.data);
     buf_release(&allowed);
 }

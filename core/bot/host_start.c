@@ -1,6 +1,6 @@
 /*
  * host_start.c - from nothing to polling:
- *     schema ─► getMe ─► deleteWebhook, setMyCommands (errands) ─► poll
+ *     schema ─► getMe ─► the lease ─► deleteWebhook, setMyCommands (errands) ─► poll
  * Each step is tried again until it works, or fails for good.
  */
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "bot/host_broadcasts.h"
 #include "bot/host_int.h"
 #include "bot/migrate.h"
 
@@ -57,22 +58,67 @@ static void again(struct host *host, op_done_fn retry, int at_least_ms)
          retry);
 }
 
-static void begin_polling(struct host *host)
+static void say_ready(struct host *host)
+{
+    log_info("host", "@%s is running: %d files, %d handlers", host->username,
+             host->gen->files, host->gen->handlers.n);
+    if (host->options.on_ready && !host->ready)
+        host->options.on_ready(host->username, host->options.arg);
+    host->ready = true;
+}
+
+/* Updates are taken from now on. */
+void host_opened(void *arg)
+{
+    say_ready(arg);
+}
+
+static void lead(struct host *host, bool clean)
 {
     struct buf body = BUF_INIT;
 
-    host->state = HOST_RUNNING;
-    host->backoff_ms = 0;
     buf_adds(&body, "{\"drop_pending_updates\":false}");
     host_errand(host, "deleteWebhook", &body);
     buf_release(&body);
     host_sync_commands(host);
     host_sync_allowed(host);
-    log_info("host", "@%s is running: %d files, %d handlers", host->username,
-             host->gen->files, host->gen->handlers.n);
-    if (host->options.on_ready)
-        host->options.on_ready(host->username, host->options.arg);
-    intake_start(host->intake);
+    intake_begin(host->intake, clean);
+}
+
+void host_led(enum instance_state state, bool clean, void *arg)
+{
+    struct host *host = arg;
+
+    if (host->state != HOST_RUNNING)
+        return;
+    if (state == INSTANCE_LEADING) {
+        lead(host, clean);
+    } else if (host->ready) {
+        log_warn("instance", "%s polls for this bot now; standing by",
+                 instance_leader(host->instance));
+        intake_close(host->intake);
+    } else {
+        log_info("instance",
+                 "%s polls for this bot; standing by, to go on when it ends",
+                 instance_leader(host->instance));
+    }
+}
+
+void host_beat(void *arg)
+{
+    struct host *host = arg;
+
+    intake_look(host->intake, instance_others(host->instance) > 0);
+}
+
+/* All is there. Who polls with this token is agreed on first. */
+static void join(struct host *host)
+{
+    host->state = HOST_RUNNING;
+    host->backoff_ms = 0;
+    dead_use(host->dead, tg_bot_id(host->tg));
+    host_start_broadcasts(host);
+    instance_join(host->instance);
 }
 
 static void on_who(struct op *op)
@@ -103,7 +149,7 @@ static void on_who(struct op *op)
         host->services.bot_username = host->username;
     }
     step_over(host, op);
-    begin_polling(host);
+    join(host);
 }
 
 static void ask_who(struct host *host)

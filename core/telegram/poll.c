@@ -221,7 +221,7 @@ struct poll *poll_new(struct loop *loop, struct tg *tg,
     return poll;
 }
 
-static void stop(struct poll *poll)
+void poll_stop(struct poll *poll)
 {
     if (poll->call)
         op_free(&poll->call->op);
@@ -234,7 +234,7 @@ void poll_free(struct poll *poll)
 {
     if (!poll)
         return;
-    stop(poll);
+    poll_stop(poll);
     free(poll->allowed);
     free(poll);
 }
@@ -262,7 +262,7 @@ struct tg_op *poll_acknowledge(struct poll *poll, int64_t offset)
 {
     struct buf body = BUF_INIT;
 
-    stop(poll);
+    poll_stop(poll);
     add_body(&body, offset, 1, 0, NULL);
     return tg_start(poll->tg, &(struct tg_call){ .method = "getUpdates",
                                                  .body = &body,
