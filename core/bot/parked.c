@@ -1,0 +1,189 @@
+/* parked.c - see parked.h. */
+#include "bot/parked.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+struct lane {
+    int64_t id;
+    bool busy; /* others run what is before this */
+    TAILQ_HEAD(, incoming) queue;
+    UT_hash_handle hh;
+};
+
+struct parked {
+    struct parked_callbacks cb;
+    struct lane *by_id;
+    int count, nbusy;
+    struct incoming *suspect; /* whose turn it is, still in its queue */
+    int64_t running;          /* the suspect that runs; 0: none */
+    int64_t running_lane;
+};
+
+static struct lane *find(const struct parked *p, int64_t id)
+{
+    struct lane *lane;
+
+    HASH_FIND(hh, p->by_id, &id, sizeof(id), lane);
+    return lane;
+}
+
+static struct lane *get(struct parked *p, int64_t id)
+{
+    struct lane *lane = find(p, id);
+
+    if (lane)
+        return lane;
+    lane = xalloc(sizeof(*lane));
+    lane->id = id;
+    TAILQ_INIT(&lane->queue);
+    HASH_ADD(hh, p->by_id, id, sizeof(lane->id), lane);
+    return lane;
+}
+
+static void let_go(struct parked *p, struct lane *lane)
+{
+    HASH_DEL(p->by_id, lane);
+    free(lane);
+}
+
+static void take_off(struct parked *p, struct lane *lane, struct incoming *in)
+{
+    TAILQ_REMOVE(&lane->queue, in, link);
+    p->count--;
+}
+
+/* What need not wait any more, up to the next suspect. */
+static void run_free(struct parked *p, struct lane *lane)
+{
+    struct incoming *in;
+
+    if (lane->busy || (p->running && p->running_lane == lane->id))
+        return;
+    while ((in = TAILQ_FIRST(&lane->queue)) && !in->tries) {
+        take_off(p, lane, in);
+        p->cb.run(in, p->cb.arg);
+    }
+    if (!in)
+        let_go(p, lane);
+}
+
+/* The turn of the suspect that was tried least, among the first of their lanes. */
+static void next_suspect(struct parked *p)
+{
+    struct incoming *best = NULL, *in;
+    struct lane *lane, *next;
+
+    if (p->suspect || p->running)
+        return;
+    HASH_ITER (hh, p->by_id, lane, next) {
+        in = TAILQ_FIRST(&lane->queue);
+        if (in && in->tries && !lane->busy &&
+            (!best || in->tries < best->tries))
+            best = in;
+    }
+    p->suspect = best;
+    if (best)
+        p->cb.suspect(best, p->cb.arg);
+}
+
+void parked_run_suspect(struct parked *p)
+{
+    struct incoming *in = p->suspect;
+
+    if (!in)
+        return;
+    p->suspect = NULL;
+    p->running = in->u.id;
+    p->running_lane = in->lane;
+    take_off(p, find(p, in->lane), in);
+    p->cb.run(in, p->cb.arg);
+}
+
+void parked_done(struct parked *p, int64_t update_id)
+{
+    struct lane *lane;
+
+    if (!p->running || p->running != update_id)
+        return;
+    p->running = 0;
+    lane = find(p, p->running_lane);
+    if (lane)
+        run_free(p, lane);
+    next_suspect(p);
+}
+
+bool parked_push(struct parked *p, struct incoming *in)
+{
+    struct lane *lane;
+
+    if (!in->tries && !p->by_id) /* as nearly always */
+        return false;
+    lane = in->tries ? get(p, in->lane) : find(p, in->lane);
+    if (!lane)
+        return false;
+    TAILQ_INSERT_TAIL(&lane->queue, in, link);
+    p->count++;
+    next_suspect(p);
+    return true;
+}
+
+void parked_set_busy(struct parked *p, const int64_t *lanes, size_t n)
+{
+    struct lane *lane, *next;
+
+    HASH_ITER (hh, p->by_id, lane, next)
+        lane->busy = false;
+    for (size_t i = 0; i < n; i++)
+        get(p, lanes[i])->busy = true;
+    p->nbusy = (int)n;
+    HASH_ITER (hh, p->by_id, lane, next)
+        run_free(p, lane);
+    next_suspect(p);
+}
+
+bool parked_has_busy(const struct parked *p)
+{
+    return p->nbusy > 0;
+}
+
+void parked_each(struct parked *p, void (*fn)(struct incoming *in, void *arg),
+                 void *arg)
+{
+    struct lane *lane, *next;
+    struct incoming *in;
+
+    HASH_ITER (hh, p->by_id, lane, next)
+        TAILQ_FOREACH (in, &lane->queue, link)
+            fn(in, arg);
+}
+
+int parked_count(const struct parked *p)
+{
+    return p->count;
+}
+
+struct parked *parked_new(const struct parked_callbacks *callbacks)
+{
+    struct parked *p = xalloc(sizeof(*p));
+
+    p->cb = *callbacks;
+    return p;
+}
+
+void parked_free(struct parked *p)
+{
+    struct lane *lane, *next;
+    struct incoming *in;
+
+    if (!p)
+        return;
+    HASH_ITER (hh, p->by_id, lane, next) {
+        while ((in = TAILQ_FIRST(&lane->queue))) {
+            take_off(p, lane, in);
+            incoming_free(in);
+        }
+        let_go(p, lane);
+    }
+    free(p);
+}

@@ -1,0 +1,42 @@
+/*
+ * parked.h - updates that must not go to their lanes yet.
+ *
+ * A lane is parked while PostgreSQL has older updates of it that are not in memory
+ * here (another process still runs them), or while a suspect is in it: an update
+ * that a process may have died of. Suspects run alone among suspects, one after
+ * another, those that were tried least first: if the process dies again, it is
+ * known of which.
+ */
+#ifndef BOT_PARKED_H
+#define BOT_PARKED_H
+
+#include "script/task.h"
+
+struct parked;
+
+struct parked_callbacks {
+    void (*run)(struct incoming *in, void *arg); /* taken: to its lane */
+    /* The turn of a suspect: note it, then parked_run_suspect(). */
+    void (*suspect)(struct incoming *in, void *arg);
+    void *arg;
+};
+
+struct parked *parked_new(const struct parked_callbacks *callbacks);
+void parked_free(
+    struct parked *parked); /* and what is parked; NULL is allowed */
+
+/* Take an update if its lane is parked or it is a suspect. False: not taken. */
+bool parked_push(struct parked *parked, struct incoming *in);
+/* The lanes that others are busy with now; all others are free. May run some. */
+void parked_set_busy(struct parked *parked, const int64_t *lanes, size_t n);
+bool parked_has_busy(const struct parked *parked);
+/* The suspect whose turn it is goes to its lane. */
+void parked_run_suspect(struct parked *parked);
+/* An update is done: if it was the suspect, the next one follows. */
+void parked_done(struct parked *parked, int64_t update_id);
+/* Call fn for each that waits, oldest of a lane first. */
+void parked_each(struct parked *parked,
+                 void (*fn)(struct incoming *in, void *arg), void *arg);
+int parked_count(const struct parked *parked);
+
+#endif
