@@ -27,12 +27,19 @@ struct flow {
 
 struct limits {
     bool on;
+    struct limit_rates rates;
+    int passed, refused;
     struct flow *flows;
 };
 
+const struct limit_rates limits_telegram = { 30, 1, 5, 20 };
+
 struct limits *limits_new(void)
 {
-    return xalloc(sizeof(struct limits));
+    struct limits *limits = xalloc(sizeof(*limits));
+
+    limits->rates = limits_telegram;
+    return limits;
 }
 
 static void clear(struct limits *limits)
@@ -53,9 +60,12 @@ void limits_free(struct limits *limits)
     free(limits);
 }
 
-void limits_turn(struct limits *limits, bool on)
+void limits_turn(struct limits *limits, bool on,
+                 const struct limit_rates *rates)
 {
     limits->on = on;
+    limits->rates = *rates;
+    limits->passed = limits->refused = 0;
     clear(limits);
 }
 
@@ -103,6 +113,7 @@ int limits_check(struct limits *limits, int64_t bot, const char *method,
                  const json_t *params)
 {
     int64_t id = json_int(params, "chat_id", 0);
+    const struct limit_rates *r = &limits->rates;
     struct flow *all, *chat;
     int wait;
 
@@ -110,14 +121,29 @@ int limits_check(struct limits *limits, int64_t bot, const char *method,
         return 0;
     all = flow_of(limits, bot, 0);
     chat = flow_of(limits, bot, id ? id : 1);
-    if ((wait = wait_for(&all->second, 30, 30)) ||
-        (wait = wait_for(&chat->second, LIMIT_CHAT_BURST, 1)) ||
-        (id < 0 && (wait = wait_for(&chat->minute, 20, 20.0 / 60))))
+    if ((wait = wait_for(&all->second, r->bot_per_s, r->bot_per_s)) ||
+        (wait = wait_for(&chat->second, r->chat_burst, r->chat_per_s)) ||
+        (id < 0 && (wait = wait_for(&chat->minute, r->group_per_min,
+                                    r->group_per_min / 60.0)))) {
+        limits->refused++;
         return wait;
+    }
+    limits->passed++;
     all->second.level++;
     chat->second.level++;
     chat->minute.level++;
     return 0;
+}
+
+json_t *limits_json(const struct limits *limits)
+{
+    const struct limit_rates *r = &limits->rates;
+
+    return json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:i}", "on",
+                     (int)limits->on, "bot_per_s", r->bot_per_s, "chat_per_s",
+                     r->chat_per_s, "chat_burst", r->chat_burst,
+                     "group_per_min", r->group_per_min, "passed",
+                     limits->passed, "refused", limits->refused);
 }
 
 const char *limits_text(int seconds)

@@ -55,13 +55,33 @@ static void remove_fault(struct sim_request *r)
 
 static void set_limits(struct sim_request *r)
 {
+    static const char *const names[] = { "bot_per_s", "chat_per_s",
+                                         "chat_burst", "group_per_min" };
+    struct limit_rates rates = limits_telegram;
+    int *const fields[] = { &rates.bot_per_s, &rates.chat_per_s,
+                            &rates.chat_burst, &rates.group_per_min };
+
     if (!json_object_get(r->args, "on")) {
         sim_fail(r, 400, "\"on\" is missing: true or false");
         return;
     }
-    limits_turn(r->sim->limits, arg_bool(r, "on"));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        int64_t n = arg_int(r, names[i], *fields[i]);
+
+        if (n < 1 || n > 1000000) {
+            sim_fail(r, 400, "%s must be from 1 to 1000000", names[i]);
+            return;
+        }
+        *fields[i] = (int)n;
+    }
+    limits_turn(r->sim->limits, arg_bool(r, "on"), &rates);
     feed_signal(r->sim->feed, "state");
     sim_ok(r, json_object());
+}
+
+static void get_limits(struct sim_request *r)
+{
+    sim_ok(r, limits_json(r->sim->limits));
 }
 
 static void reset(struct sim_request *r)
@@ -86,8 +106,13 @@ static void host_line(struct sim_request *r)
 }
 
 const struct sim_route person_test_routes[] = {
-    { "POST", "update", push_update }, { "POST", "raw", push_raw },
-    { "POST", "fault", add_fault },    { "DELETE", "fault", remove_fault },
-    { "POST", "limits", set_limits },  { "POST", "reset", reset },
-    { "POST", "host", host_line },     { NULL, NULL, NULL },
+    { "POST", "update", push_update },
+    { "POST", "raw", push_raw },
+    { "POST", "fault", add_fault },
+    { "DELETE", "fault", remove_fault },
+    { "POST", "limits", set_limits },
+    { "GET", "limits", get_limits },
+    { "POST", "reset", reset },
+    { "POST", "host", host_line },
+    { NULL, NULL, NULL },
 };
