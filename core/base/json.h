@@ -133,6 +133,8 @@ bool json_add_string(struct buf *out, struct slice text,
                      struct err *err) MUST_CHECK;
 /* The same for text known to be UTF-8 or ours; bad bytes become U+FFFD. */
 void json_add_text(struct buf *out, struct slice text);
+/* The text itself, without quotes and escapes; bad bytes become U+FFFD. */
+void json_add_clean(struct buf *out, struct slice text);
 /* NaN and infinity: nothing is appended, *finite (may be NULL) becomes false. */
 void json_add_double(struct buf *out, double d, bool *finite);
 

@@ -88,6 +88,22 @@ void json_add_text(struct buf *out, struct slice text)
     buf_addc(out, '"');
 }
 
+void json_add_clean(struct buf *out, struct slice text)
+{
+    const char *p = text.n ? text.p : "", *end = p + text.n;
+
+    buf_reserve(out, text.n);
+    while (p < end) {
+        size_t n = (unsigned char)*p < 0x80 ? 1 : json_utf8_size(p, end);
+
+        if (n)
+            buf_add(out, p, n);
+        else
+            buf_adds(out, "\xEF\xBF\xBD");
+        p += n ? n : 1;
+    }
+}
+
 /* --- numbers ------------------------------------------------------------------ */
 
 void json_add_double(struct buf *out, double d, bool *finite)

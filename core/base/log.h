@@ -6,19 +6,22 @@
  *     12:34:56 warn  poll: no connection to the Bot API, again in 2 s (try=3)
  * with logfmt:
  *     time=2026-01-02T12:34:56.789Z level=warn area=poll msg="no connection …" try=3
+ * with json:
+ *     {"time":"2026-01-02T12:34:56.789Z","level":"warn","area":"poll","msg":"…","try":3}
  * Secrets given to log_hide() are replaced by *** in every line, whatever
- * brought them there. A line is at most LOG_LINE_MAX bytes; line breaks within
- * become \n in logfmt, and are kept, indented, in text.
+ * brought them there. An event is at most LOG_LINE_MAX bytes of UTF-8, its line
+ * break included; what is too long is cut within its quotes. Line breaks within
+ * become \n, but are kept, indented, in text.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include "base/buf.h"
 
-#define LOG_LINE_MAX 10000
+#define LOG_LINE_MAX 10000 /* bytes */
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
-enum log_format { LOG_TEXT, LOG_LOGFMT };
+enum log_format { LOG_TEXT, LOG_LOGFMT, LOG_JSON };
 
 void log_setup(enum log_level least, enum log_format format);
 /* Never let this text appear in a line. Shorter than 6 bytes: ignored. Copied. */

@@ -87,17 +87,15 @@ static bool is_clean(const char *value)
  * they are looked up: no two series may look the same on the page. */
 static void clean(char to[VALUE_MAX + 1], const char *value)
 {
-    struct buf json = BUF_INIT, text = BUF_INIT;
+    struct buf text = BUF_INIT;
     size_t n;
 
-    json_add_text(&json, slice_of(value));
-    json_to_text(buf_slice(&json), &text);
+    json_add_clean(&text, slice_of(value));
     n = text.len < VALUE_MAX ? text.len : VALUE_MAX;
     while (n < text.len && ((unsigned char)text.data[n] & 0xC0) == 0x80)
         n--;
     memcpy(to, text.data, n);
     to[n] = '\0';
-    buf_release(&json);
     buf_release(&text);
 }
 

@@ -38,7 +38,25 @@ static const struct setting table[] = {
     { "TELEGRAM_API_URL", STRING, AT(telegram_api_url),
       "https://api.telegram.org", 0, 0, NULL, false, "the Bot API server" },
     { "PORT", INTEGER, AT(port), "8081", 0, 65535, NULL, false,
-      "where dev and simulate serve their page" },
+      "where dev and simulate serve their page, and run the webhook" },
+    { "WEBHOOK_URL", STRING, AT(webhook_url), NULL, 0, 0, NULL, false,
+      "https://host/path where Telegram is to send updates (default: they are "
+      "polled)" },
+    { "WEBHOOK_SECRET", STRING, AT(webhook_secret), NULL, 0, 0, NULL, true,
+      "what Telegram proves itself with, 1 to 256 letters, digits, _ and - "
+      "(default: made from the token)" },
+    { "WEBHOOK_REPLY", BOOLEAN, AT(webhook_reply), "on", 0, 0, NULL, false,
+      "answer updates with a call, if a handler ends with a small one" },
+    { "WEBHOOK_CONNECTIONS", INTEGER, AT(webhook_connections), "40", 1, 100,
+      NULL, false, "of Telegram's to the webhook at once" },
+    { "WEBHOOK_ALONE", BOOLEAN, AT(webhook_alone), "off", 0, 0, NULL, false,
+      "there is never more than one process: updates are saved only if they "
+      "are slow" },
+    { "METRICS_PORT", INTEGER, AT(metrics_port), "0", 0, 65535, NULL, false,
+      "a port for /metrics and /healthz alone; 0: none (with WEBHOOK_URL, "
+      "/healthz is on PORT too)" },
+    { "METRICS_ADDRESS", STRING, AT(metrics_address), "127.0.0.1", 0, 0, NULL,
+      false, "where METRICS_PORT listens; 0.0.0.0: everywhere" },
     { "LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
       false, "the least that is logged" },
     { "LOG_FORMAT", CHOICE, AT(log_format), "text", 0, 0, "text|logfmt|json",

@@ -18,8 +18,15 @@ struct settings {
     char *database_listen_url; /* NULL: the same */
     char *database_schema;     /* NULL: as the session's search_path says */
     char *telegram_api_url;
-    int port;       /* of the simulator's page in dev and simulate */
+    char *webhook_url;       /* NULL: polling */
+    char *webhook_secret;    /* NULL: made from the token */
+    bool webhook_reply;      /* calls in the answers to updates */
+    int webhook_connections; /* of Telegram's, at once */
+    bool webhook_alone;      /* no other process gets this bot's updates */
+    int port;       /* of the simulator's page in dev and simulate, or webhook's */
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
+    int metrics_port; /* 0: none */
+    char *metrics_address;
     /* log */
     enum log_level log_level;
     enum log_format log_format;

@@ -67,7 +67,7 @@ test("the version", async () => {
 test("a bad value of a setting names the variable and what it may hold", async () => {
   const bad = [
     ["PORT", "http", "0 to 65535"], ["PORT", "65536", "0 to 65535"], ["PORT", "-1", "0 to 65535"],
-    ["LOG_LEVEL", "loud", "debug|info|warn|error"], ["LOG_FORMAT", "xml", "text|logfmt"],
+    ["LOG_LEVEL", "loud", "debug|info|warn|error"], ["LOG_FORMAT", "xml", "text|logfmt|json"],
     ["UPDATES_MAX", "0", "1 to 100000"], ["UPDATES_MAX_KB", "1e3", "64 to"], ["POLL_TIMEOUT_S", "51", "0 to 50"],
     ["API_TIMEOUT_MS", "99999999999999999999", "100 to"], ["TASK_TIMEOUT_S", "5s", "1 to"],
     ["DATABASE_PREPARE", "maybe", "on or off"], ["RELOAD", "2", "on or off"], ["STOP_TIMEOUT_S", "-1", "0 to 600"],
