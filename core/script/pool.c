@@ -4,18 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sanitizers see more when each block comes from malloc(). */
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEPS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEEPS 0
-#endif
-#endif
-#ifndef KEEPS
-#define KEEPS 1
-#endif
-
 static size_t class_of(size_t size)
 {
     return (size + POOL_CLASS - 1) / POOL_CLASS;
@@ -26,7 +14,7 @@ static void *take(struct pool *pool, size_t size)
     size_t class = class_of(size);
     struct pool_block *block;
 
-    if (!KEEPS || size > POOL_SIZE_MAX)
+    if (!pool->keeps || size > POOL_SIZE_MAX)
         return malloc(size);
     block = pool->kept[class];
     if (!block)
@@ -41,7 +29,8 @@ static void give_back(struct pool *pool, void *p, size_t size)
     size_t class = class_of(size);
     struct pool_block *block = p;
 
-    if (!KEEPS || size > POOL_SIZE_MAX || !p || pool->bytes >= POOL_KEEP) {
+    if (!pool->keeps || size > POOL_SIZE_MAX || !p ||
+        pool->bytes >= POOL_KEEP) {
         free(p);
         return;
     }
@@ -70,7 +59,7 @@ void *pool_resize(struct pool *pool, void *p, size_t old, size_t size)
     }
     if (!p)
         return take(pool, size);
-    if (!KEEPS || (old > POOL_SIZE_MAX && size > POOL_SIZE_MAX))
+    if (!pool->keeps || (old > POOL_SIZE_MAX && size > POOL_SIZE_MAX))
         return realloc(p, size);
     if (old <= POOL_SIZE_MAX && class_of(old) == class_of(size))
         return p;

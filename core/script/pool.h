@@ -8,18 +8,32 @@
 #ifndef SCRIPT_POOL_H
 #define SCRIPT_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define POOL_CLASS 16       /* bytes by which sizes differ */
 #define POOL_SIZE_MAX 1024  /* larger ones are malloc()'s alone */
 #define POOL_KEEP (1 << 19) /* bytes in kept blocks, in all */
 
+/* Sanitizers see more when each block comes from malloc(). */
+#ifdef __has_feature
+#define POOL_CLANG_SANITIZES __has_feature(address_sanitizer)
+#else
+#define POOL_CLANG_SANITIZES 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || POOL_CLANG_SANITIZES
+#define POOL_KEEPS false
+#else
+#define POOL_KEEPS true
+#endif
+
 struct pool_block {
     struct pool_block *next;
 };
 
-/* All zero: empty. */
+/* All zero: empty, and malloc() alone. */
 struct pool {
+    bool keeps; /* POOL_KEEPS */
     struct pool_block *kept[POOL_SIZE_MAX / POOL_CLASS + 1];
     size_t bytes;
 };

@@ -299,6 +299,7 @@ struct vm *vm_new(const struct services *services,
 
     vm->services = services;
     vm->limits = *limits;
+    vm->pool.keeps = POOL_KEEPS;
     TAILQ_INIT(&vm->tasks);
     vm->L = lua_newstate(vm_alloc, vm);
     if (!vm->L)
