@@ -19,9 +19,10 @@ struct host_broadcasts {
 static struct op *desk_make(void *arg, const struct broadcast_order *order)
 {
     struct host *host = arg;
-    struct op *op =
-        broadcast_make_start(host->loop, host->pg, tg_bot_id(host->tg), order);
+    struct op *op;
 
+    chats_flush(host->chats); /* who has just spoken is one of all */
+    op = broadcast_make_start(host->loop, host->pg, tg_bot_id(host->tg), order);
     /* The look is asked for behind it, on the same connection. */
     broadcasts_kick(host->broadcasts->sending);
     return op;
