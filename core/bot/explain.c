@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "bot/broadcast_statements.h"
+#include "bot/dead_statements.h"
 #include "bot/migrate.h"
 
 #define INDEXES_MAX 16
@@ -191,16 +192,18 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         "'moonpost', '0001_chat_configs.sql', 'SELECT 1'",
         { NULL },
     };
+    static const struct config_explained *const lists[] = {
+        config_explained,
+        broadcast_explained,
+        dead_explained,
+    };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
-    const struct config_explained *e;
 
     if (!look_at_indexes(&x, err))
         return false;
-    for (e = config_explained; e->statement; e++)
-        if (!explain_one(&x, e, err))
-            return false;
-    for (e = broadcast_explained; e->statement; e++)
-        if (!explain_one(&x, e, err))
-            return false;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (const struct config_explained *e = lists[i]; e->statement; e++)
+            if (!explain_one(&x, e, err))
+                return false;
     return explain_one(&x, &own, err);
 }

@@ -54,6 +54,8 @@ static bool open_database(struct tool *tool, const struct tool_options *o,
         return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
     pg_on_state(tool->pg, on_database, NULL);
     tool->store =
+    if (!tool->gen)
+        return true;
         config_store_new(tool->loop, tool->pg,
                          &(struct config_store_options){
                              .cache_bytes = (size_t)s->config_cache_mb << 20,
@@ -94,7 +96,7 @@ static bool load_folder(struct tool *tool, const struct tool_options *o,
 bool tool_open(struct tool *tool, const struct tool_options *o, struct err *err)
 {
     *tool = (struct tool){ .loop = loop_new() };
-    if (load_folder(tool, o, err) &&
+    if ((!o->dir || load_folder(tool, o, err)) &&
         (!o->application_name || open_database(tool, o, err))) {
         interrupted = false;
         loop_on_signal(tool->loop, SIGINT, on_signal, tool);

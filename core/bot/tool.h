@@ -20,7 +20,7 @@ struct services;
 struct tool {
     struct loop *loop;
     struct pg *pg;              /* NULL when opened without a database */
-    struct config_store *store; /* the same */
+    struct config_store *store; /* the same, or without a folder */
     const struct setting *schema;
     int config_version;
     /* private */
@@ -31,7 +31,7 @@ struct tool {
 
 struct tool_options {
     const struct settings *settings;
-    const char *dir;              /* the bot's folder */
+    const char *dir;              /* the bot's folder; NULL: it is not needed */
     const char *application_name; /* NULL: no database is needed */
     bool
         with_scripts; /* scripts/ must load too; else only what makes configs */

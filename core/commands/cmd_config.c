@@ -10,6 +10,7 @@
 
 #include "config/rows.h"
 #include "config_command.h"
+#include "output.h"
 #include "running.h"
 
 #define ARGUMENTS_MANY INT_MAX
@@ -289,14 +290,6 @@ static bool read_arguments(const struct invocation *in,
 
 /* --- running ------------------------------------------------------------------------ */
 
-static int output_error; /* errno of the first write that failed */
-
-void config_print(const struct buf *text)
-{
-    if (fwrite(text->data, 1, text->len, stdout) < text->len && !output_error)
-        output_error = errno;
-}
-
 static bool check_tables(struct config_call *c, struct err *err)
 {
     struct pg_op *op = config_ready_start(c->tool.pg);
@@ -308,17 +301,6 @@ static bool check_tables(struct config_call *c, struct err *err)
                      "program; run `moonpost migrate` first");
     op_free(&op->op);
     return ok;
-}
-
-/* Of a pipe whose reader has enough (| head) nothing needs to be said. */
-static bool check_output(struct err *err)
-{
-    if (fflush(stdout) && !output_error)
-        output_error = errno;
-    if (output_error == EPIPE)
-        return err_set(err, ERR_SYSTEM, "%s", "");
-    return !output_error || err_set(err, ERR_SYSTEM, "standard output: %s",
-                                    strerror(output_error));
 }
 
 static bool run_subcommand(const struct subcommand *s, struct config_call *c,
@@ -336,7 +318,7 @@ static bool run_subcommand(const struct subcommand *s, struct config_call *c,
         return false;
     ok = check_tables(c, err) && s->run(c, err);
     tool_close(&c->tool);
-    return check_output(err) && ok;
+    return output_end(err) && ok;
 }
 
 static int wrong_usage(const struct subcommand *s, const struct err *err)

@@ -43,7 +43,4 @@ bool config_stats(struct config_call *c, struct err *err);
 /* "-1001234567890"; ERR_USAGE. */
 bool config_parse_chat(const char *text, int64_t *chat, struct err *err);
 
-/* Write to standard output; an error is found when the command ends. */
-void config_print(const struct buf *text);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "config/rows.h"
 #include "config_command.h"
+#include "output.h"
 
 /* What a batch should be, so that memory stays flat whatever the rows are. */
 #define BATCH_BYTES (1 << 20)
@@ -58,7 +59,7 @@ static bool export_all(struct config_call *c, struct err *err)
         if (ok) {
             more = add_batch(query, n, &out, &from);
             n = next_batch(n, out.len);
-            config_print(&out);
+            output_add(&out);
             buf_reset(&out);
         }
         op_free(&query->op);
@@ -77,7 +78,7 @@ static bool export_chat(struct config_call *c, int64_t chat, struct err *err)
         struct config_row row = config_row_read(query, 0);
 
         add_line(&out, &row);
-        config_print(&out);
+        output_add(&out);
     } else if (ok) {
         fprintf(stderr, "moonpost: chat %lld has no row: nothing is set\n",
                 (long long)chat);

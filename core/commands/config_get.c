@@ -7,6 +7,7 @@
 #include "config_command.h"
 #include "config_diff.h"
 #include "config_show.h"
+#include "output.h"
 
 #define DEFAULT_ROOM 30 /* columns kept free after a value that is set */
 
@@ -248,7 +249,7 @@ bool config_get(struct config_call *c, struct err *err)
         show_json(&v, &out);
     else if (ok)
         show(&v, &out);
-    config_print(&out);
+    output_add(&out);
     buf_release(&out);
     view_release(&v);
     return ok;

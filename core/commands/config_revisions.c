@@ -10,6 +10,7 @@
 #include "config_command.h"
 #include "config_diff.h"
 #include "config_show.h"
+#include "output.h"
 
 /* Values in what changed, on no terminal: enough to know which it was. */
 #define SHOWN_MAX 100
@@ -101,7 +102,7 @@ bool config_history(struct config_call *c, struct err *err)
             show_revision_json(history, i, &out);
         else
             show_revision(history, i, &out);
-        config_print(&out);
+        output_add(&out);
         buf_reset(&out);
     }
     buf_release(&out);
@@ -234,7 +235,7 @@ static void say_undone(const struct undo *u, const struct config *now)
         config_diff_show(&out, buf_slice(&u->present_document), now->text,
                          "    ", value_room());
     }
-    config_print(&out);
+    output_add(&out);
     buf_release(&out);
 }
 
@@ -251,7 +252,7 @@ static void say_is_as_now(const struct undo *u)
                  "chat %lld: has the settings of revision %lld; nothing was "
                  "written\n",
                  (long long)u->c->chat, (long long)u->target.revision);
-    config_print(&out);
+    output_add(&out);
     buf_release(&out);
 }
 

@@ -6,6 +6,7 @@
 #include "config_command.h"
 #include "config_diff.h"
 #include "config_show.h"
+#include "output.h"
 
 #define ALL_SECTIONS UINT32_MAX
 
@@ -91,7 +92,7 @@ static void say_set(const struct config_call *c, const struct setting *s,
         }
         add_revision(&out, now, changed);
     }
-    config_print(&out);
+    output_add(&out);
     buf_release(&out);
 }
 
@@ -158,7 +159,7 @@ static void say_unset(const struct config_call *c, const struct config *now,
         }
         add_revision(&out, now, changed);
     }
-    config_print(&out);
+    output_add(&out);
     buf_release(&out);
 }
 

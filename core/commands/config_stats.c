@@ -3,6 +3,7 @@
 
 #include "config/rows.h"
 #include "config_command.h"
+#include "output.h"
 #include "progress.h"
 
 static void add_line(struct buf *out, const char *name, int64_t n)
@@ -128,7 +129,7 @@ bool config_stats(struct config_call *c, struct err *err)
             show_json(&stats, c->tool.config_version, &out);
         else
             show(&stats, c->tool.config_version, &out);
-        config_print(&out);
+        output_add(&out);
         config_statistics_release(&stats);
     }
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)
