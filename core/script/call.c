@@ -9,6 +9,7 @@
 #include "script/lazy.h"
 #include "script/raise.h"
 #include "script/task.h"
+#include "telegram/call_chat.h"
 
 static const char api_key; /* in the registry: the table of methods */
 
@@ -26,14 +27,28 @@ static int call_done(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
+/* What goes to where the update came from is waited for by somebody. */
+static enum send_priority priority_of(const struct task *t,
+                                      const struct tg_call *call)
+{
+    struct slice body = call->body ? buf_slice(call->body) : SLICE_NONE;
+    int64_t chat;
+
+    if (!t || !t->in)
+        return SEND_OTHER;
+    chat = tg_call_chat(body, call->form);
+    return !chat || chat == t->in->u.chat_id || chat == t->in->u.user_id
+               ? SEND_REPLY
+               : SEND_OTHER;
+}
+
 struct tg_op *call_start(lua_State *L, const struct tg_call *call)
 {
     struct sender *sender = vm_of(L)->services->sender;
-    struct task *t = task_find(L);
 
     if (!sender)
         luaL_error(L, "the Bot API can't be called now");
-    return send_start(sender, call, t && t->in ? SEND_REPLY : SEND_OTHER);
+    return send_start(sender, call, priority_of(task_find(L), call));
 }
 
 /* Stack top: method (string), body (userdata). */

@@ -20,7 +20,8 @@
  */
 int call_json(lua_State *L, const char *method, struct buf *body);
 
-/* send_start() for the task that runs: as a reply if an update brought it.
+/* send_start() for the task that runs: as a reply if it goes to the chat or the
+ * person that the task's update came from, or to no chat.
  * Raises where nothing can be called. */
 struct tg_op *call_start(lua_State *L, const struct tg_call *call);
 

@@ -27,8 +27,8 @@
 /* Who goes first where there is a limit. The first ones are served first; each
  * leaves a part of the bot's burst to those before it. */
 enum send_priority {
-    SEND_REPLY, /* somebody waits for it: what handlers of updates call */
-    SEND_OTHER, /* timers, errands of the host */
+    SEND_REPLY, /* somebody waits for it */
+    SEND_OTHER, /* messages to elsewhere, timers, errands of the host */
     SEND_BROADCAST,
     SEND_PRIORITIES,
 };
