@@ -10,6 +10,7 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static void start_waiting(struct http *http);
+static void watch_progress(struct http_pending *p);
 
 static void activate(struct http *http, struct http_pending *p)
 {
@@ -24,6 +25,8 @@ static void activate(struct http *http, struct http_pending *p)
     p->handle = h;
     http->active++;
     curl_multi_add_handle(http->multi, h->easy);
+    if (p->stall_ms)
+        watch_progress(p);
 }
 
 static void release_handle(struct http_pending *p)
@@ -35,6 +38,10 @@ static void release_handle(struct http_pending *p)
     curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL);
     http_handle_give_back(http, h);
     p->handle = NULL;
+    p->paused = false;
+    if (p->look)
+        event_free(p->look);
+    p->look = NULL;
     http->active--;
 }
 
@@ -76,6 +83,68 @@ static void finish(struct handle *h, CURLcode code)
     release_handle(p);
     op_complete(&p->pub.op);
 }
+
+/* --- progress ------------------------------------------------------------------- */
+
+static void fail(struct http_pending *p, CURLcode code)
+{
+    struct http *http = p->http;
+
+    finish(p->handle, code);
+    start_waiting(http);
+}
+
+/* It is all with the server, which may take its time. */
+static bool is_answer_awaited(const struct http_pending *p, curl_off_t got)
+{
+    return got == 0 && (p->form || p->request_body.len) && is_upload_whole(p);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_pending *p = arg;
+    CURL *e = p->handle->easy;
+    curl_off_t sent = 0, got = 0;
+    int64_t before = p->moved;
+
+    (void)fd, (void)what;
+    curl_easy_getinfo(e, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(e, CURLINFO_SIZE_DOWNLOAD_T, &got);
+    p->moved = sent + got;
+    if (p->has_waited || is_answer_awaited(p, got)) {
+        p->has_waited = p->paused;
+        return;
+    }
+    if (p->moved - before >= HTTP_STALL_BYTES)
+        return;
+    err_set(&p->pub.op.err, ERR_TIMEOUT, "stalled: %lld bytes moved in %d ms",
+            (long long)(p->moved - before), p->stall_ms);
+    fail(p, CURLE_OPERATION_TIMEDOUT);
+}
+
+static void watch_progress(struct http_pending *p)
+{
+    struct timeval tv = { p->stall_ms / 1000, (p->stall_ms % 1000) * 1000 };
+
+    p->look = event_new(p->http->loop->base, -1, EV_PERSIST, on_look, p);
+    event_add(p->look, &tv);
+}
+
+/* What the sink refuses in here, curl reports nowhere else. */
+void http_resume(struct http_op *op)
+{
+    struct http_pending *p = (struct http_pending *)op;
+    CURLcode code;
+
+    if (!p->paused)
+        return;
+    p->paused = false;
+    code = curl_easy_pause(p->handle->easy, CURLPAUSE_CONT);
+    if (code != CURLE_OK && op->op.state == OP_RUNNING)
+        fail(p, code);
+}
+
+/* --- the line --------------------------------------------------------------------- */
 
 void http_collect_finished(struct http *http)
 {
@@ -189,6 +258,9 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     for (const char *const *h = req->headers; h && *h; h++)
         p->headers = curl_slist_append(p->headers, *h);
     p->form = http_form_ref(req->form);
+    p->sink = req->sink;
+    p->sink_arg = req->sink_arg;
+    p->stall_ms = req->stall_ms;
     p->deadline = loop_now_ms() +
                   (req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
     TAILQ_INSERT_TAIL(&http->waiting, p, link);

@@ -44,6 +44,8 @@ struct http_part {
 
 struct http_form *http_form_new(void); /* with one reference: the caller's */
 void http_form_add(struct http_form *form, const struct http_part *part);
+int64_t
+http_form_size(const struct http_form *form); /* bytes of its contents */
 struct http_form *http_form_ref(struct http_form *form); /* NULL is allowed */
 void http_form_unref(struct http_form *form);            /* NULL is allowed */
 /* The text of the part of that name; SLICE_NONE: there is none, or it is a file.
@@ -53,6 +55,18 @@ struct slice http_form_value(const struct http_form *form, const char *name);
 void http_form_set(struct http_form *form, const char *name,
                    struct slice value);
 
+/*
+ * Gets an answer's body piece by piece, as it comes. HTTP_WAIT: the piece was
+ * not taken; it comes again, and more after it, when http_resume() is called.
+ * Till then the connection is not read. HTTP_STOP: the op fails, ERR_CANCELLED.
+ * Called in the middle of things: it only records, writes and queues.
+ */
+enum http_sink_result { HTTP_TAKEN, HTTP_WAIT, HTTP_STOP };
+typedef enum http_sink_result (*http_sink_fn)(struct slice piece, void *arg);
+
+/* What must move in a request's stall_ms. */
+#define HTTP_STALL_BYTES (16 << 10)
+
 struct http_request {
     const char *method; /* NULL: GET, or POST when there is a body or form */
     const char *url;    /* "https://api.telegram.org/…"; copied */
@@ -61,8 +75,14 @@ struct http_request {
     struct buf *body;   /* taken (left empty), or NULL */
     const char *type;   /* its Content-Type; NULL: application/json */
     const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
-    struct http_form *form; /* instead of body; takes a reference */
+    struct http_form *form;     /* instead of body; takes a reference */
     int64_t timeout_ms; /* for all of it, waiting in line too; 0: 60 s */
+    /* ERR_TIMEOUT, too, when HTTP_STALL_BYTES did not move in so long. Not while
+     * a sink waits, nor between a body's end and the answer. 0: no such limit */
+    int stall_ms;
+    http_sink_fn
+        sink; /* for the body of a 200; others come in op.body. Or NULL */
+    void *sink_arg;
 };
 
 struct http_op {
@@ -79,6 +99,9 @@ void http_free(struct http *http); /* after all its ops */
 
 /* Never fails and never completes here: errors arrive in op.err. */
 struct http_op *http_start(struct http *http, const struct http_request *req);
+
+/* After HTTP_WAIT. The sink is called in here. */
+void http_resume(struct http_op *op);
 
 /* The request's body out of a DONE op, for another try. What is in body is
  * freed. */

@@ -86,8 +86,7 @@ void http_form_add(struct http_form *form, const struct http_part *part)
 {
     if (form->n == form->cap) {
         form->cap = form->cap ? 2 * form->cap : 8;
-        form->parts =
-            xrealloc(form->parts, form->cap * sizeof(*form->parts));
+        form->parts = xrealloc(form->parts, form->cap * sizeof(*form->parts));
     }
     form->parts[form->n++] = (struct part){
         .name = xstrdup(part->name),
@@ -125,6 +124,22 @@ void http_form_set(struct http_form *form, const char *name, struct slice value)
     part_drop_data(part);
     part->data = (struct slice){ slice_dup(value), value.n };
     part->release = NULL;
+}
+
+int64_t http_form_size(const struct http_form *form)
+{
+    int64_t size = 0;
+    struct stat st;
+
+    for (size_t i = 0; i < form->n; i++) {
+        const struct part *part = &form->parts[i];
+
+        if (!part->path)
+            size += (int64_t)part->data.n;
+        else if (stat(part->path, &st) == 0)
+            size += st.st_size;
+    }
+    return size;
 }
 
 /* --- sending ------------------------------------------------------------------- */
@@ -206,10 +221,9 @@ static bool add_part(curl_mime *mime, const struct part *part,
     struct reader *r = xalloc(sizeof(*r));
     const char *filename = part->filename;
 
-    *r = (struct reader){ .p = p,
-                          .part = part,
-                          .fd = -1,
-                          .size = (int64_t)part->data.n };
+    *r = (struct reader){
+        .p = p, .part = part, .fd = -1, .size = (int64_t)part->data.n
+    };
     if (part->path && !open_file(r, &p->pub.op.err)) {
         on_reader_free(r);
         return false;

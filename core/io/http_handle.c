@@ -12,12 +12,32 @@
 
 #define CONNECT_TIMEOUT_MS 10000L
 
+/* A piece for the sink. */
+static size_t give(struct http_pending *p, const char *data, size_t n)
+{
+    switch (p->sink((struct slice){ data, n }, p->sink_arg)) {
+    case HTTP_TAKEN: return n;
+    case HTTP_WAIT:
+        p->paused = p->has_waited = true;
+        return CURL_WRITEFUNC_PAUSE;
+    case HTTP_STOP: break;
+    }
+    err_set(&p->pub.op.err, ERR_CANCELLED, "the answer was not taken");
+    return 0;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
     struct handle *h = arg;
     struct http_pending *p = (struct http_pending *)h->user;
+    long status = 0;
 
     n *= size;
+    if (p->sink) {
+        curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status == 200)
+            return give(p, data, n);
+    }
     if (p->pub.body.len + n > p->http->body_max) {
         err_set(&p->pub.op.err, ERR_NETWORK, "answer larger than %zu bytes",
                 p->http->body_max);

@@ -51,6 +51,14 @@ struct http_pending {
     struct event *patience;         /* the same: till the deadline */
     bool in_line;
     bool tried; /* curl has begun to send it */
+    /* Answers that are taken in pieces: */
+    http_sink_fn sink;
+    void *sink_arg;
+    bool paused;     /* the sink waits */
+    bool has_waited; /* it did, since the last look at what moves */
+    int stall_ms;
+    struct event *look; /* every stall_ms, while active; or NULL */
+    int64_t moved;      /* bytes in both directions, at the last look */
 };
 
 /* http_socket.c: let curl's multi handle run on the loop. */

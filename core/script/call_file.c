@@ -6,7 +6,9 @@
  */
 #include "script/call_file.h"
 
+#include <ctype.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,10 @@
 #define FORM_MT "moonpost.form"
 #define PARTS_MAX 64 /* parameters and files of one call */
 
+/* A call with files may take longer, by the time that these speeds need. */
+#define SLOW_BYTES_PER_MS 64         /* to the Bot API server */
+#define SLOW_LOCAL_BYTES_PER_MS 1024 /* from one on this computer to Telegram */
+
 /* A file to upload: uservalues are its path or data, name and type. */
 struct file {
     bool is_path;
@@ -28,6 +34,18 @@ struct file {
 enum { FILE_CONTENT = 1, FILE_NAME, FILE_TYPE };
 
 /* --- bot.file -------------------------------------------------------------------- */
+
+/* The data folder need not be in the bot's. */
+static void push_data_path(lua_State *L, const char *name)
+{
+    const struct services *s = vm_of(L)->services;
+    struct buf *path = json_push_buf(L);
+
+    data_folder_add(&s->files, s->dir, path);
+    buf_addf(path, "/%s", name);
+    lua_pushlstring(L, path->data, path->len);
+    lua_remove(L, -2);
+}
 
 void call_push_path(lua_State *L, const char *what, const char *path)
 {
@@ -38,7 +56,10 @@ void call_push_path(lua_State *L, const char *what, const char *path)
                    "%s(\"%s\"): only files in the bot's folder, named from "
                    "there, can be used",
                    what, path);
-    lua_pushfstring(L, "%s/%s", s->dir, path);
+    if (strncmp(path, "data/", 5) == 0)
+        push_data_path(L, path + 5);
+    else
+        lua_pushfstring(L, "%s/%s", s->dir, path);
 }
 
 static void push_path_to_send(lua_State *L, const char *path)
@@ -85,6 +106,8 @@ int call_file(lua_State *L)
 struct form {
     struct http_form *http; /* NULL: files are only counted */
     int nparts, nfiles;
+    bool local; /* files on disk are sent as their paths */
+    int64_t local_bytes;
 };
 
 static int form_gc(lua_State *L)
@@ -153,14 +176,50 @@ static void add_part(lua_State *L, int index, const char *name,
     http_form_add(form, &part);
 }
 
+static void add_uri(const char *path, struct buf *out)
+{
+    struct buf uri = BUF_INIT;
+    char *full =
+        realpath(path, NULL); /* NULL: the server will say what's wrong */
+
+    buf_adds(&uri, "file://");
+    for (const char *p = full ? full : path; *p; p++) {
+        if (isalnum((unsigned char)*p) || strchr("/._-~", *p))
+            buf_addc(&uri, *p);
+        else
+            buf_addf(&uri, "%%%02X", (unsigned)(unsigned char)*p);
+    }
+    json_add_text(out, buf_slice(&uri));
+    buf_release(&uri);
+    free(full);
+}
+
+/* A server on this computer reads the file itself. */
+static void add_local(lua_State *L, int index, struct buf *out,
+                      struct form *form)
+{
+    const char *path = file_text(L, index, FILE_CONTENT);
+    struct stat st;
+
+    if (stat(path, &st) == 0)
+        form->local_bytes += st.st_size;
+    add_uri(path, out);
+}
+
 static bool add_file(lua_State *L, int index, struct buf *out, void *arg)
 {
     struct form *form = arg;
+    const struct file *f;
     char name[32];
 
     index = lua_absindex(L, index);
-    if (!luaL_testudata(L, index, FILE_MT) || form->nparts == PARTS_MAX)
+    f = luaL_testudata(L, index, FILE_MT);
+    if (!f || form->nparts == PARTS_MAX)
         return false;
+    if (f->is_path && form->local) {
+        add_local(L, index, out, form);
+        return true;
+    }
     snprintf(name, sizeof(name), "file%d", form->nfiles++);
     form->nparts++;
     if (form->http)
@@ -206,9 +265,9 @@ static void add_fields(lua_State *L, struct slice object, struct form *form)
         if (!json_to_text(it.value, text))
             buf_add_slice(text, it.value);
         lua_pushlstring(L, it.key.p, it.key.n); /* ends with a NUL */
-        http_form_add(form->http, &(struct http_part){
-                                      .name = lua_tostring(L, -1),
-                                      .data = buf_slice(text) });
+        http_form_add(form->http,
+                      &(struct http_part){ .name = lua_tostring(L, -1),
+                                           .data = buf_slice(text) });
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -224,21 +283,37 @@ static struct form *push_form(lua_State *L)
     return form;
 }
 
+static int timeout_of(lua_State *L, const struct form *form)
+{
+    struct tg *tg = vm_of(L)->services->tg;
+    int64_t ms = tg ? tg_timeout_ms(tg) : 0;
+
+    ms += form->local_bytes / SLOW_LOCAL_BYTES_PER_MS;
+    if (form->http)
+        ms += http_form_size(form->http) / SLOW_BYTES_PER_MS;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
 struct call_params call_push_params(lua_State *L, const char *method, int index)
 {
-    struct form counted = { .http = NULL }, *form;
+    struct form counted = { .local = vm_of(L)->services->files.local }, *form;
     struct buf *body;
 
     index = lua_absindex(L, index);
     body = push_json(L, method, index, &counted);
     if (counted.nfiles == 0)
-        return (struct call_params){ .body = body };
+        return (struct call_params){ .body = body,
+                                     .timeout_ms = counted.local_bytes
+                                                       ? timeout_of(L, &counted)
+                                                       : 0 };
     lua_pop(L, 1);
     form = push_form(L);
+    form->local = counted.local;
     body = push_json(L, method, index, form);
     add_fields(L, buf_slice(body), form);
     lua_pop(L, 1);
-    return (struct call_params){ .form = form->http };
+    return (struct call_params){ .form = form->http,
+                                 .timeout_ms = timeout_of(L, form) };
 }
 
 void call_file_open(lua_State *L)

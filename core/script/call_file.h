@@ -24,6 +24,7 @@ void call_push_path(lua_State *L, const char *what, const char *path);
 struct call_params {
     struct buf *body;       /* a JSON object */
     struct http_form *form; /* when a file is among the parameters */
+    int timeout_ms;         /* files need longer; 0: what any call has */
 };
 
 /*

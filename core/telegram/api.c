@@ -3,20 +3,25 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
+
+#define FILE_TIMEOUT_MS 30000
 
 struct tg {
     struct loop *loop;
     struct http *http;
-    char *url;    /* without a slash at its end */
-    char *prefix; /* the path before the method: "/bot<token>/" */
-    char *origin; /* url without a path, for curl */
+    char *url;       /* without a slash at its end */
+    char *prefix;    /* the path before the method: "/bot<token>/" */
+    size_t path_len; /* of what is before /bot in it */
+    char *origin;    /* url without a path, for curl */
     int64_t bot_id;
-    int timeout_ms;
+    int timeout_ms, file_timeout_ms;
 };
 
 static bool parse_token(const char *token, int64_t *id, struct err *err)
@@ -97,12 +102,15 @@ struct tg *tg_new(struct loop *loop, struct http *http,
     tg->http = http;
     tg->bot_id = id;
     tg->timeout_ms = options->timeout_ms;
+    tg->file_timeout_ms =
+        options->file_timeout_ms ? options->file_timeout_ms : FILE_TIMEOUT_MS;
     tg->url = xstrdup(options->url);
     tg->origin = slice_dup(
         (struct slice){ options->url, (size_t)(path - options->url) });
     n = strlen(path);
     while (n > 0 && path[n - 1] == '/')
         n--;
+    tg->path_len = n;
     buf_add(&prefix, path, n);
     buf_addf(&prefix, "/bot%s/", options->token);
     tg->prefix = buf_detach(&prefix);
@@ -132,6 +140,33 @@ const char *tg_url(const struct tg *tg)
 int tg_timeout_ms(const struct tg *tg)
 {
     return tg->timeout_ms;
+}
+
+void tg_add_file_target(const struct tg *tg, struct buf *out)
+{
+    buf_add(out, tg->prefix, tg->path_len);
+    buf_adds(out, "/file");
+    buf_adds(out, tg->prefix + tg->path_len);
+}
+
+int tg_file_timeout_ms(const struct tg *tg)
+{
+    return tg->file_timeout_ms;
+}
+
+const char *tg_origin(const struct tg *tg)
+{
+    return tg->origin;
+}
+
+struct http *tg_http(const struct tg *tg)
+{
+    return tg->http;
+}
+
+struct loop *tg_loop(const struct tg *tg)
+{
+    return tg->loop;
 }
 
 /* --- answers ---------------------------------------------------------------- */
@@ -242,6 +277,44 @@ static void read_answer(struct tg_op *tg)
     not_an_answer(tg, &why);
 }
 
+/* --- metrics ----------------------------------------------------------------- */
+
+/* Each HTTP request is a call: one that is tried again counts again. */
+static struct metric calls = {
+    .name = "moonpost_api_calls_total",
+    .help = "Requests to the Bot API by method and HTTP-like code; network: "
+            "no usable answer, timeout: none in time.",
+    .type = METRIC_COUNTER,
+    .labels = { "method", "code" },
+    .series_max = 200,
+};
+static struct metric call_seconds = {
+    .name = "moonpost_api_seconds",
+    .help = "Time to the Bot API's answer, getUpdates left out.",
+    .type = METRIC_HISTOGRAM,
+};
+
+static void count(const struct tg_op *tg)
+{
+    const char *method = metric_value(tg->counted, 0);
+    char code[16];
+
+    if (!tg->op.err.kind) {
+        metric_add(tg->counted, 1);
+    } else if (tg->op.err.kind == ERR_TELEGRAM) {
+        snprintf(code, sizeof(code), "%d", tg->error_code);
+        metric_add(metric_of(&calls, method, code), 1);
+    } else {
+        metric_add(metric_of(&calls, method,
+                             tg->op.err.kind == ERR_TIMEOUT ? "timeout"
+                                                            : "network"),
+                   1);
+    }
+    if (tg->started_us)
+        metric_observe(metric_plain(&call_seconds),
+                       metric_clock_us() - tg->started_us);
+}
+
 static void on_http(struct op *op)
 {
     struct tg_op *tg = op->arg;
@@ -257,6 +330,7 @@ static void on_http(struct op *op)
             tg->http->body.data[--tg->http->body.len] = '\0';
         read_answer(tg);
     }
+    count(tg);
     op_complete_here(&tg->op);
 }
 
@@ -288,11 +362,14 @@ struct tg_op *tg_start(struct tg *tg, const struct tg_call *call)
         .target = target,
         .body = call->body,
         .form = call->form,
+        .stall_ms = call->form ? tg->file_timeout_ms : 0,
         .timeout_ms = call->timeout_ms ? call->timeout_ms : tg->timeout_ms,
     };
 
     op_init(&op->op, &tg_class, tg->loop);
     op->lenient = call->lenient;
+    op->counted = metric_of(&calls, call->method, "200");
+    op->started_us = call->lenient ? 0 : metric_clock_us();
     if (strlen(tg->prefix) + strlen(call->method) < sizeof(target)) {
         strcpy(stpcpy(target, tg->prefix), call->method);
     } else {

@@ -20,6 +20,9 @@ struct tg_options {
     const char *url;   /* of the server, "https://api.telegram.org" */
     const char *token; /* "<bot id>:<secret>" */
     int timeout_ms;    /* for a call that sets none */
+    /* For a file on its way, up or down, of which nearly nothing moves: see
+     * stall_ms in io/http.h. 0: 30 s */
+    int file_timeout_ms;
 };
 
 /* ERR_USAGE: the token or the URL does not look like one. Hides the token in logs. */
@@ -29,6 +32,12 @@ void tg_free(struct tg *tg);            /* after all its calls */
 int64_t tg_bot_id(const struct tg *tg); /* the number in the token */
 const char *tg_url(const struct tg *tg);
 int tg_timeout_ms(const struct tg *tg); /* for a call that sets none */
+int tg_file_timeout_ms(const struct tg *tg);
+/* For file.c: what a file's request needs, before its path. Holds the token. */
+void tg_add_file_target(const struct tg *tg, struct buf *out);
+const char *tg_origin(const struct tg *tg);
+struct http *tg_http(const struct tg *tg);
+struct loop *tg_loop(const struct tg *tg);
 
 struct tg_op {
     struct op op;
@@ -45,14 +54,16 @@ struct tg_op {
     struct http_op *http;
     /* getUpdates: result may hold elements that are not valid JSON */
     bool lenient, valid;
+    struct metric_series *counted; /* with the code 200 */
+    int64_t started_us;
 };
 
 struct tg_call {
-    const char *method;            /* "sendMessage"; letters, digits, _ */
-    struct buf *body;              /* a JSON object, taken; or NULL: none */
-    struct http_form *form; /* instead: multipart/form-data; a reference is taken */
-    int timeout_ms; /* 0: the tg's */
-    bool lenient;   /* see tg_op.valid */
+    const char *method;     /* "sendMessage"; letters, digits, _ */
+    struct buf *body;       /* a JSON object, taken; or NULL: none */
+    struct http_form *form; /* instead: multipart; a reference is taken */
+    int timeout_ms;         /* 0: the tg's */
+    bool lenient;           /* see tg_op.valid */
 };
 
 struct tg_op *tg_start(struct tg *tg, const struct tg_call *call);
