@@ -43,6 +43,7 @@ static bool open_database(struct tool *tool, const struct tool_options *o,
     tool->pg = pg_new(tool->loop,
                       &(struct pg_options){
                           .url = s->database_url,
+                          .schema = s->database_schema,
                           .application_name = o->application_name,
                           .query_timeout_ms = s->database_timeout_ms,
                           .wait_timeout_ms = s->database_timeout_ms,
@@ -53,9 +54,9 @@ static bool open_database(struct tool *tool, const struct tool_options *o,
     if (!tool->pg)
         return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
     pg_on_state(tool->pg, on_database, NULL);
-    tool->store =
     if (!tool->gen)
         return true;
+    tool->store =
         config_store_new(tool->loop, tool->pg,
                          &(struct config_store_options){
                              .cache_bytes = (size_t)s->config_cache_mb << 20,
