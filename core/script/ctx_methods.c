@@ -13,6 +13,13 @@
 
 /* --- writing bodies ----------------------------------------------------------- */
 
+static void add_key(struct buf *body, const char *key)
+{
+    buf_adds(body, ",\"");
+    buf_adds(body, key);
+    buf_adds(body, "\":");
+}
+
 /* "key":<text at index>; numbers are texts too. */
 static void add_text(lua_State *L, struct buf *body, const char *key, int index)
 {
@@ -20,7 +27,7 @@ static void add_text(lua_State *L, struct buf *body, const char *key, int index)
     struct err err = ERR_INIT;
 
     text.p = luaL_checklstring(L, index, &text.n);
-    buf_addf(body, ",\"%s\":", key);
+    add_key(body, key);
     if (!json_add_string(body, text, &err))
         luaL_error(L, "%s: %s", key, err.text);
 }
@@ -29,7 +36,7 @@ static void add_json(struct buf *body, const char *key, struct slice value)
 {
     if (!value.p)
         return;
-    buf_addf(body, ",\"%s\":", key);
+    add_key(body, key);
     buf_add_slice(body, value);
 }
 
