@@ -132,22 +132,21 @@ static int get_command(lua_State *L, struct task *t)
     return 1;
 }
 
-/* What stands after the command, unescaped. */
-static struct buf *push_args_text(lua_State *L, struct task *t)
+/* Push what stands after the command, unescaped. */
+static const char *push_args_text(lua_State *L, struct task *t)
 {
-    struct buf *text = json_push_buf(L);
+    struct slice raw = t->in->u.command_args;
+    luaL_Buffer b;
+    char *to = luaL_buffinitsize(L, &b, raw.n);
 
-    if (t->in->u.command_args.p)
-        json_add_unescaped(text, t->in->u.command_args);
-    return text;
+    luaL_pushresultsize(&b, json_unescape(to, raw));
+    return lua_tostring(L, -1);
 }
 
 static int get_match(lua_State *L, struct task *t)
 {
-    struct buf *text = push_args_text(L, t);
-
     if (t->in->u.command.n)
-        lua_pushlstring(L, text->data, text->len);
+        push_args_text(L, t);
     else
         lua_pushnil(L);
     return 1;
@@ -155,7 +154,7 @@ static int get_match(lua_State *L, struct task *t)
 
 static int get_args(lua_State *L, struct task *t)
 {
-    const char *p = push_args_text(L, t)->data;
+    const char *p = push_args_text(L, t); /* the stack keeps it */
     lua_Integer i = 0;
 
     lua_newtable(L);
