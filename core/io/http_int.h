@@ -18,6 +18,7 @@ struct handle {
     struct http_op *user;
     bool plain_json; /* set up as POST of JSON, ready for the next one */
     char *url;
+    CURLU *parsed; /* the same, or NULL */
     struct curl_slist *list; /* headers of this request only */
     curl_mime *mime;
     struct handle *next;
