@@ -15,6 +15,7 @@ pkg-config       cmd  pkg-config
 liblua5.4-dev    pc   lua5.4
 libpq-dev        pc   libpq
 libcurl4-openssl-dev pc libcurl
+libssl-dev       pc   libcrypto
 libevent-dev     pc   libevent
 libjansson-dev   pc   jansson
 uthash-dev       file /usr/include/uthash.h

@@ -37,6 +37,13 @@ static const struct setting table[] = {
       "connection's search_path says, which is public unless it was set)" },
     { "TELEGRAM_API_URL", STRING, AT(telegram_api_url),
       "https://api.telegram.org", 0, 0, NULL, false, "the Bot API server" },
+    { "TELEGRAM_API_LOCAL", BOOLEAN, AT(telegram_api_local), "off", 0, 0, NULL,
+      false,
+      "that server runs on this computer with --local: files are passed by "
+      "their paths" },
+    { "DATA_DIR", STRING, AT(data_dir), NULL, 0, 0, NULL, false,
+      "where files that scripts download are kept (default: data in the bot's "
+      "folder)" },
     { "PORT", INTEGER, AT(port), "8081", 0, 65535, NULL, false,
       "where dev and simulate serve their page, and run the webhook" },
     { "WEBHOOK_URL", STRING, AT(webhook_url), NULL, 0, 0, NULL, false,
@@ -53,10 +60,12 @@ static const struct setting table[] = {
       "there is never more than one process: updates are saved only if they "
       "are slow" },
     { "METRICS_PORT", INTEGER, AT(metrics_port), "0", 0, 65535, NULL, false,
-      "a port for /metrics and /healthz alone; 0: none (with WEBHOOK_URL, "
-      "/healthz is on PORT too)" },
+      "a port of its own for /metrics and /healthz; 0: none" },
     { "METRICS_ADDRESS", STRING, AT(metrics_address), "127.0.0.1", 0, 0, NULL,
       false, "where METRICS_PORT listens; 0.0.0.0: everywhere" },
+    { "METRICS_TOKEN", STRING, AT(metrics_token), NULL, 0, 0, NULL, true,
+      "what who reads /metrics must send (Authorization: Bearer …); with it, "
+      "/metrics is on the webhook's PORT, too" },
     { "LOG_LEVEL", CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
       false, "the least that is logged" },
     { "LOG_FORMAT", CHOICE, AT(log_format), "text", 0, 0, "text|logfmt|json",
@@ -75,6 +84,13 @@ static const struct setting table[] = {
       false, "connections to the Bot API at once; polling takes one" },
     { "API_TIMEOUT_MS", INTEGER, AT(api_timeout_ms), "30000", 100, 3600000,
       NULL, false, "time for one call of the Bot API" },
+    { "FILE_TIMEOUT_S", INTEGER, AT(file_timeout_s), "30", 1, 3600, NULL, false,
+      "a file that is sent or fetched is given up when less than 16 KiB moved "
+      "in so long" },
+    { "DOWNLOAD_MAX_MB", INTEGER, AT(download_max_mb), "0", 0, 4096, NULL,
+      false,
+      "size of a file that a script may fetch, in MiB; 0: 20, or 2000 with "
+      "TELEGRAM_API_LOCAL" },
     { "PACE_BOT_PER_S", INTEGER, AT(pace_bot_per_s), "30", 1, 1000000, NULL,
       false, "messages a second, to all chats together" },
     { "PACE_CHAT_PER_S", INTEGER, AT(pace_chat_per_s), "1", 1, 1000000, NULL,

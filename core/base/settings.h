@@ -18,6 +18,8 @@ struct settings {
     char *database_listen_url; /* NULL: the same */
     char *database_schema;     /* NULL: as the session's search_path says */
     char *telegram_api_url;
+    bool telegram_api_local; /* it runs here, with --local */
+    char *data_dir;          /* NULL: data/ in the bot's folder */
     char *webhook_url;       /* NULL: polling */
     char *webhook_secret;    /* NULL: made from the token */
     bool webhook_reply;      /* calls in the answers to updates */
@@ -27,6 +29,7 @@ struct settings {
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
     int metrics_port; /* 0: none */
     char *metrics_address;
+    char *metrics_token; /* NULL: anybody may read */
     /* log */
     enum log_level log_level;
     enum log_format log_format;
@@ -38,6 +41,8 @@ struct settings {
     int poll_patience_ms;     /* before polling again with updates unfinished */
     int api_connections;      /* to the Bot API at once */
     int api_timeout_ms;       /* for one call */
+    int file_timeout_s;       /* for a file of which nearly nothing moves */
+    int download_max_mb;      /* one file; 0: what the Bot API server gives */
     int pace_bot_per_s;       /* messages, to all chats */
     int pace_chat_per_s;      /* to one */
     int pace_chat_burst;      /* to one, at once */

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "bot/chats.h"
 #include "bot/host_broadcasts.h"
+#include "bot/host_metrics.h"
+#include "bot/host_webhook.h"
 
 #define SHOWN_MAX 200 /* bytes of an update in the log */
 
@@ -86,6 +88,7 @@ static void on_update_done(struct incoming *in, enum task_result result,
     struct host *host = arg;
     struct errand *errand = NULL;
 
+    host_metrics_done(host, in, result);
     if (result == TASK_KILLED) /* it is the next process's */
         return;
     dead_add_ended(host->dead, in, result);
@@ -115,6 +118,7 @@ static void on_dead(int64_t update_id, struct slice text, const char *reason,
     log_error("update", "update %lld is set aside: %s: %.*s%s",
               (long long)update_id, why, shown, text.p,
               text.n > SHOWN_MAX ? "…" : "");
+    host_metrics_dead(reason);
     dead_add(host->dead, &(struct dead_update){
                              .id = update_id,
                              .reason = crash ? DEAD_CRASH : DEAD_UNREADABLE,
@@ -197,6 +201,7 @@ static bool open_telegram(struct host *host, struct err *err)
                                                        : s->telegram_api_url,
                           .token = token,
                           .timeout_ms = s->api_timeout_ms,
+                          .file_timeout_ms = s->file_timeout_s * 1000,
                       },
                       err);
     if (!host->tg)
@@ -220,7 +225,7 @@ static void open_intake(struct host *host)
     host->instance = instance_new(host->loop, host->pg,
                                   &(struct instance_options){
                                       .bot_id = bot,
-                                      .polls = true,
+                                      .polls = !s->webhook_url,
                                       .changed = host_led,
                                       .beat = host_beat,
                                       .arg = host,
@@ -234,7 +239,8 @@ static void open_intake(struct host *host)
                                   .bytes_max = (size_t)s->updates_max_kb << 10,
                                   .patience_ms = s->poll_patience_ms,
                                   .poll_timeout_s = s->poll_timeout_s,
-                                  .polls = true,
+                                  .polls = !s->webhook_url,
+                                  .shares = !s->webhook_alone,
                                   .inbox = host->inbox,
                                   .refused = on_refused,
                                   .arrived = on_arrived,
@@ -257,6 +263,9 @@ static void open_lua(struct host *host)
         .admins = host->admins,
         .bot_username = "",
         .dir = host->dir,
+        .files = { .data_dir = s->data_dir,
+                   .download_max_mb = s->download_max_mb,
+                   .local = s->telegram_api_local },
     };
     host->vm = vm_new(&host->services,
                       &(struct vm_limits){
@@ -284,7 +293,9 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
     open_lua(host);
     open_intake(host);
     host_open_broadcasts(host);
-    if (!host_load(host, err))
+    if (!host_metrics_open(host, err))
+        goto fail;
+    if (!host_webhook_open(host, err) || !host_load(host, err))
         goto fail;
     return host;
 fail:
@@ -298,6 +309,7 @@ void host_free(struct host *host)
 
     if (!host)
         return;
+    host_metrics_free(host);
     watch_free(host->watch);
     op_free(host->step);
     op_free(host->stop_timer);
@@ -306,6 +318,7 @@ void host_free(struct host *host)
     if (host->vm)
         tasks_kill_all(host->vm);
     intake_free(host->intake);
+    host_webhook_free(host);
     inbox_free(host->inbox);
     dead_free(host->dead);
     instance_free(host->instance);

@@ -27,6 +27,9 @@ enum host_stop_phase { /* host_stop.c */
 
 struct chats;
 struct host_broadcasts;
+struct host_http;
+struct host_metrics;
+struct host_webhook;
 
 /* A call that nobody waits for: its end is logged if it failed. */
 struct errand {
@@ -65,6 +68,9 @@ struct host {
     struct intake *intake;
     struct host_broadcasts *broadcasts;
     struct chats *chats; /* that were seen */
+    struct host_http *port; /* of the webhook; or NULL */
+    struct host_webhook *webhook; /* NULL: polling */
+    struct host_metrics *metrics;
     struct watch *watch;
     struct op *step; /* of starting or stopping */
     enum host_stop_phase stop_phase;

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "bot/host_int.h"
+#include "bot/host_metrics.h"
+#include "bot/host_webhook.h"
 #include "script/upgrade.h"
 
 static void use_generation(struct host *host, struct generation *gen)
@@ -72,6 +74,7 @@ static void reload(void *arg)
         generation_unref(gen);
         return;
     }
+    host_metrics_reloaded(gen != NULL);
     if (!gen) {
         log_error("reload",
                   "%s\nnot reloaded: the scripts loaded before stay in use",
@@ -154,5 +157,6 @@ void host_sync_allowed(struct host *host)
         buf_addf(&allowed, "%s\"my_chat_member\"]", allowed.len > 1 ? "," : "");
     }
     intake_allow(host->intake, allowed.data);
+    host_webhook_allow(host, allowed.data);
     buf_release(&allowed);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "bot/host_broadcasts.h"
 #include "bot/host_int.h"
+#include "bot/host_webhook.h"
 #include "bot/migrate.h"
 
 #define BACKOFF_MIN_MS 250
@@ -70,6 +71,7 @@ static void say_ready(struct host *host)
 /* Updates are taken from now on. */
 void host_opened(void *arg)
 {
+    host_webhook_begin(arg);
     say_ready(arg);
 }
 
@@ -77,9 +79,11 @@ static void lead(struct host *host, bool clean)
 {
     struct buf body = BUF_INIT;
 
-    buf_adds(&body, "{\"drop_pending_updates\":false}");
-    host_errand(host, "deleteWebhook", &body);
-    buf_release(&body);
+    if (!host->webhook) {
+        buf_adds(&body, "{\"drop_pending_updates\":false}");
+        host_errand(host, "deleteWebhook", &body);
+        buf_release(&body);
+    }
     host_sync_commands(host);
     host_sync_allowed(host);
     intake_begin(host->intake, clean);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bot/host_broadcasts.h"
 #include "bot/host_int.h"
+#include "bot/host_webhook.h"
 
 /* For the last writes, when all else is over. */
 #define WRITE_MS 2000
@@ -205,6 +206,7 @@ void host_stop(struct host *host, bool hurry)
     host->upgrades = NULL;
     op_free(host->step);
     host->step = NULL;
+    host_webhook_stop(host);
     lanes_stop(host->lanes);
     intake_stop(host->intake);
     host_stop_broadcasts(host, host_stop_when_idle);
@@ -225,6 +227,7 @@ void host_fail(struct host *host, const char *why)
 {
     log_error("host", "%s", why);
     host->exit_status = 1;
+    host_webhook_stop(host);
     lanes_stop(host->lanes);
     intake_stop(host->intake);
     if (host->state == HOST_RUNNING) { /* others may go on at once */

@@ -25,6 +25,11 @@ int intake_in_hand(const struct intake *in)
     return (int)HASH_COUNT(in->by_id);
 }
 
+int intake_saved(const struct intake *in)
+{
+    return intake_in_hand(in) - in->unsaved;
+}
+
 bool intake_is_open(const struct intake *in)
 {
     return in->state == INTAKE_OPEN && !in->stopped;
@@ -197,4 +202,9 @@ void intake_stop(struct intake *in)
     op_free(in->patience);
     in->patience = NULL;
     poll_stop(in->poll);
+}
+
+const char *intake_trouble(const struct intake *in)
+{
+    return in->options.polls ? poll_trouble(in->poll) : NULL;
 }

@@ -73,7 +73,10 @@ void intake_push(struct intake *intake, struct slice update,
 void intake_done(struct intake *intake, int64_t update_id);
 
 int intake_in_hand(const struct intake *intake);
+int intake_saved(const struct intake *intake); /* of these: in the inbox, too */
 bool intake_is_open(const struct intake *intake);
+/* Why no updates come; NULL: they do, or another instance polls. */
+const char *intake_trouble(const struct intake *intake);
 
 /* --- the end --------------------------------------------------------------------- */
 

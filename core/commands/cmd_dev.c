@@ -3,6 +3,7 @@
  * they speak HTTP on loopback all the same. With BOT_TOKEN: the real Telegram.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "running.h"
@@ -74,6 +75,8 @@ static int dev_run(struct invocation *in)
         return EXIT_USAGE;
     options.dir = args.dir;
     in->settings.reload = true;
+    free(in->settings.webhook_url); /* it polls: Telegram can't reach here */
+    in->settings.webhook_url = NULL;
     loop = loop_new();
     if (in->settings.bot_token) {
         log_info("dev", "BOT_TOKEN is set: talking to Telegram, no simulator");

@@ -13,11 +13,13 @@
 
 #include "config/store.h"
 #include "io/loop.h"
+#include "script/data_file.h"
 #include "script/pool.h"
 #include "telegram/send.h"
 
 struct task;
 struct broadcast_desk;
+struct call_answering;
 
 /* What scripts reach through their modules. All borrowed; outlives the vm. */
 struct services {
@@ -27,8 +29,10 @@ struct services {
     struct config_store *store; /* NULL in `check` */
     struct admins *admins;      /* or NULL */
     const struct broadcast_desk *broadcasts; /* NULL in `check` */
+    const struct call_answering *answering; /* or NULL: call_answer.h */
     const char *bot_username;   /* "" until getMe has answered */
     const char *dir;            /* the bot's folder */
+    struct file_rules files;
 };
 
 struct vm_limits {

@@ -250,6 +250,11 @@ bool poll_is_running(const struct poll *poll)
     return poll->call || poll->pause;
 }
 
+const char *poll_trouble(const struct poll *poll)
+{
+    return poll->trouble.kind ? poll->trouble.text : NULL;
+}
+
 void poll_next(struct poll *poll, int64_t offset, int limit)
 {
     assert(!poll_is_running(poll));

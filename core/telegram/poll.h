@@ -39,6 +39,8 @@ void poll_allow(struct poll *poll, const char *allowed_updates);
 /* Ask for updates from offset on (0: all that wait). One at a time. */
 void poll_next(struct poll *poll, int64_t offset, int limit);
 bool poll_is_running(const struct poll *poll);
+/* Why the last try brought nothing; NULL: it went well, or is the first. */
+const char *poll_trouble(const struct poll *poll);
 /* End the call that runs, if any; its answer is not acknowledged. */
 void poll_stop(struct poll *poll);
 
