@@ -7,6 +7,7 @@
 #include "bot/broadcast_desk.h"
 #include "broadcast_command.h"
 #include "config_show.h"
+#include "output.h"
 #include "progress.h"
 
 #define LIST_MAX 20
@@ -100,7 +101,8 @@ void broadcast_print(const struct broadcast_call *c, const struct broadcast *b)
         show_cut(&out, b->recipients, 40);
         buf_addc(&out, ')');
     }
-    printf("%s\n", out.data);
+    buf_addc(&out, '\n');
+    output_add(&out);
     buf_release(&out);
 }
 
@@ -163,7 +165,7 @@ static void show_one(const struct broadcast *b)
     add_speed(&out, b);
     if (slice_eq(b->state, "running") && !b->active)
         buf_adds(&out, "No running bot has it in hand just now.\n");
-    fputs(out.data, stdout);
+    output_add(&out);
     buf_release(&out);
 }
 
@@ -181,7 +183,7 @@ static bool show_errors(struct broadcast_call *c, struct err *err)
         show_cut(&out, pg_value(query, i, 1), TEXT_SHOWN);
         buf_addf(&out, " (as chat %lld)\n", (long long)pg_int(query, i, 3));
     }
-    fputs(out.data, stdout);
+    output_add(&out);
     buf_release(&out);
     op_free(&query->op);
     return ok;
@@ -286,7 +288,8 @@ static void print_chat(const struct broadcast_call *c, const struct pg_op *rows,
             buf_addf(&out, " %.*s", (int)pg_value(rows, i, 1).n,
                      pg_value(rows, i, 1).p);
     }
-    printf("%s\n", out.data);
+    buf_addc(&out, '\n');
+    output_add(&out);
     buf_release(&out);
 }
 

@@ -10,7 +10,8 @@
 
 #include "bot/broadcast_desk.h"
 #include "broadcast_command.h"
-#include "running.h"
+#include "command.h"
+#include "output.h"
 
 struct action {
     const char *name; /* NULL: FILE */
@@ -115,7 +116,6 @@ static const struct action *find(const char *name)
 
 struct command_line {
     const struct action *action;
-    const char *dir;
     struct broadcast_call call;
     char **args;
     int nargs;
@@ -138,8 +138,6 @@ static bool read_option(const struct invocation *in, int *i,
 
     if (strcmp(arg, "--json") == 0)
         l->call.json = true;
-    else if (strcmp(arg, "--dir") == 0)
-        return value_of(in, i, &l->dir, err);
     else if (makes && strcmp(arg, "--to") == 0)
         return value_of(in, i, &l->call.to, err);
     else if (makes && strcmp(arg, "--method") == 0)
@@ -241,22 +239,21 @@ static bool run(const struct invocation *in, struct command_line *l,
                 struct err *err)
 {
     struct tool_options o = { .settings = &in->settings,
-                              .dir = l->dir,
                               .application_name = "moonpost broadcast" };
     bool ok;
 
     if ((!l->action->name && !read_bot(&in->settings, &l->call, err)) ||
-        !check_bot_folder(l->dir, err) || !tool_open(&l->call.tool, &o, err))
+        !tool_open(&l->call.tool, &o, err))
         return false;
     ok = l->action->changes ? change(&l->call, l->action->change, err)
                             : l->action->run(&l->call, err);
     tool_close(&l->call.tool);
-    return ok;
+    return output_end(err) && ok;
 }
 
 static int broadcast(struct invocation *in)
 {
-    struct command_line l = { .dir = "." };
+    struct command_line l = { 0 };
     struct err err = ERR_INIT;
 
     if (!read_arguments(in, &l, &err)) {
@@ -265,7 +262,9 @@ static int broadcast(struct invocation *in)
                 err.text);
         return EXIT_USAGE;
     }
-    return run(in, &l, &err) ? EXIT_OK : command_failed(&err);
+    if (run(in, &l, &err))
+        return EXIT_OK;
+    return err.text[0] ? command_failed(&err) : EXIT_FAILED;
 }
 
 const struct command cmd_broadcast = {
@@ -292,7 +291,6 @@ const struct command cmd_broadcast = {
         "failed, in_doubt, …)\n"
         "  pause ID, resume ID, cancel ID\n"
         "  retry ID       send again to those that failed or are in doubt\n"
-        "  --dir DIR      the bot's folder (default: .)\n"
         "  --json         for programs\n\n"
         "It is put into the database; a running bot sends it, after all "
         "replies.",

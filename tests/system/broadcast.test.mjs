@@ -80,14 +80,14 @@ async function counts(host, people, text) {
 
 // The command's arguments with its subcommand first, as a person writes them.
 async function ok(host, url, ...args) {
-  const { code, said } = await run(["broadcast", ...args, "--dir", host.folder.dir], environment({ url, base: host.sim.base, bot: host.bot }));
+  const { code, said } = await run(["broadcast", ...args], environment({ url, base: host.sim.base, bot: host.bot }));
   assert.equal(code, 0, `${args.join(" ")}: ${said}`);
   assertDiscreet(said);
   return said;
 }
 
 async function fails(host, url, pattern, ...args) {
-  const { code, said } = await run(["broadcast", ...args, "--dir", host.folder.dir], environment({ url, base: host.sim.base, bot: host.bot }));
+  const { code, said } = await run(["broadcast", ...args], environment({ url, base: host.sim.base, bot: host.bot }));
   assert.notEqual(code, 0, `${args.join(" ")}: ${said}`);
   assert.match(said, pattern);
 }
@@ -266,7 +266,7 @@ describe("broadcasts", { concurrency: 3 }, () => {
     const made = await ok(host, db.url, file, "--to", `@${ids}`, "--json");
     assert.match(made, /"state":"running".*"total":2/);
     await finished(db);
-    const { said } = await run(["broadcast", "show", "1", "--json", "--dir", host.folder.dir], environment({ url: db.url, base: host.sim.base, bot: host.bot }));
+    const { said } = await run(["broadcast", "show", "1", "--json"], environment({ url: db.url, base: host.sim.base, bot: host.bot }));
     const one = JSON.parse(said);
     assert.deepEqual([one.state, one.sent, one.to, one.parameters.text], ["done", 2, "2 chats", "from a file"]);
     assert.match(await ok(host, db.url, "list"), /^1 {2}done {7}2 of 2 chats: 2 sent {2}\(sendMessage to 2 chats\)$/m);
