@@ -25,6 +25,11 @@ static struct {
     struct httpd_request *held;
     int pending; /* ops whose done is waited for */
     int served, together, most_together;
+    struct buf large;
+    struct buf taken; /* by the sink */
+    size_t wait_at;   /* it waits there, once; 0: never */
+    size_t stop_at;
+    int released;
 } t;
 
 /* --- the server --------------------------------------------------------------- */
@@ -89,6 +94,8 @@ static void on_request(struct httpd_request *req, void *arg)
         big.len = 10000;
         httpd_reply(req, 200, NULL, buf_slice(&big));
         buf_release(&big);
+    } else if (strcmp(path, "/large") == 0) {
+        httpd_reply(req, 200, NULL, buf_slice(&t.large));
     } else if (strcmp(path, "/404") == 0) {
         httpd_reply(req, 404, NULL, slice_of("{\"ok\":false}"));
     } else {
@@ -104,6 +111,8 @@ static int setup_with(int connections_max)
     struct err err = ERR_INIT;
 
     memset(&t, 0, sizeof(t));
+    buf_init(&t.large);
+    buf_init(&t.taken);
     t.loop = loop_new();
     t.http = http_new(t.loop, &client);
     t.httpd = httpd_start(t.loop, &o, on_request, NULL, &err);
@@ -132,6 +141,8 @@ static int teardown(void **state)
     httpd_free(t.httpd);
     raw_stop(&t.raw);
     loop_free(t.loop);
+    buf_release(&t.large);
+    buf_release(&t.taken);
     return 0;
 }
 
@@ -346,6 +357,240 @@ static void test_http__a_file_that_is_none(void **state)
         http_form_unref(req.form);
     }
     assert_int_equal(t.raw.requests, 0);
+}
+
+static void on_release(void *arg)
+{
+    assert_ptr_equal(arg, &t);
+    t.released++;
+}
+
+/* Two tries of one call, at the same time even, send the same memory. */
+static void test_http__a_form_is_shared(void **state)
+{
+    struct http_part part = {
+        .name = "a", .data = { "one text", 8 }, .release = on_release, .arg = &t
+    };
+    struct http_request req = { .url = url_of(t.raw.port, "/"),
+                                .form = form_of(&part, 1) };
+    struct http_op *ops[3];
+
+    (void)state;
+    assert_int_equal(http_form_size(req.form), 8);
+    for (int i = 0; i < 3; i++)
+        ops[i] = http_start(t.http, &req);
+    http_form_unref(req.form);
+    wait_for(ops, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(t.released, 0);
+        assert_non_null(memmem(ops[i]->body.data, ops[i]->body.len,
+                               "\r\n\r\none text\r\n", 14));
+        op_free(&ops[i]->op);
+    }
+    assert_int_equal(t.released, 1);
+}
+
+static void make_large(void)
+{
+    uint32_t n = 1;
+
+    buf_reserve(&t.large, 4 << 20);
+    for (; t.large.len < 4 << 20; n = n * 1664525 + 1013904223)
+        buf_add(&t.large, &n, sizeof(n));
+}
+
+/* Half an upload has no effect, whatever becomes of it. */
+static void test_http__half_an_upload_is_not_maybe_sent(void **state)
+{
+    struct http_part part = { .name = "a" };
+    struct http_request req = { .url = url_of(t.raw.port, "/") };
+
+    (void)state;
+    make_large();
+    part.data = buf_slice(&t.large);
+    req.form = form_of(&part, 1);
+    t.raw.refuse = true;
+    expect_err(http_start(t.http, &req), ERR_NETWORK, false);
+    http_form_unref(req.form);
+}
+
+static void test_http__a_file_that_shrinks(void **state)
+{
+    char path[] = "/tmp/moonpost-test-XXXXXX";
+    int fd = mkstemp(path);
+    struct http_part part = { .name = "photo", .path = path };
+    struct http_request req = { .url = url_of(t.raw.port, "/"),
+                                .form = form_of(&part, 1) };
+    struct http_op *op;
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, 32 << 20), 0);
+    op = http_start(t.http, &req);
+    assert_int_equal(ftruncate(fd, 1 << 10), 0);
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_SYSTEM);
+    assert_non_null(strstr(op->op.err.text, "became shorter"));
+    assert_false(op->maybe_sent);
+    op_free(&op->op);
+    http_form_unref(req.form);
+    close(fd);
+    unlink(path);
+}
+
+static void test_http__the_body_comes_back(void **state)
+{
+    struct http_op *op = start_raw("/drop", "{\"x\":1}");
+    struct buf body = BUF_INIT;
+
+    (void)state;
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_NETWORK);
+    http_take_body_back(op, &body);
+    assert_string_equal(body.data, "{\"x\":1}");
+    op_free(&op->op);
+    buf_release(&body);
+}
+
+/* --- answers in pieces ------------------------------------------------------------ */
+
+static enum http_sink_result on_piece(struct slice piece, void *arg)
+{
+    assert_ptr_equal(arg, &t);
+    if (t.wait_at && t.taken.len >= t.wait_at)
+        return HTTP_WAIT;
+    if (t.stop_at && t.taken.len >= t.stop_at)
+        return HTTP_STOP;
+    buf_add_slice(&t.taken, piece);
+    return HTTP_TAKEN;
+}
+
+static struct http_op *start_sunk(int port, const char *path, int stall_ms)
+{
+    struct http_request req = { .url = url_of(port, path),
+                                .timeout_ms = 20000,
+                                .stall_ms = stall_ms,
+                                .sink = on_piece,
+                                .sink_arg = &t };
+
+    return http_start(t.http, &req);
+}
+
+static void expect_all_taken(struct http_op *op)
+{
+    assert_string_equal(op->op.err.text, "");
+    assert_int_equal(op->body.len, 0);
+    assert_int_equal(t.taken.len, t.large.len);
+    assert_memory_equal(t.taken.data, t.large.data, t.large.len);
+    op_free(&op->op);
+}
+
+/* More than the client would take as a whole. */
+static void test_http__sink(void **state)
+{
+    struct http_op *op = start_sunk(httpd_port(t.httpd), "/large", 0);
+
+    (void)state;
+    make_large();
+    wait_for(&op, 1);
+    expect_all_taken(op);
+}
+
+static void test_http__sink_waits(void **state)
+{
+    struct http_op *op;
+    size_t before;
+
+    (void)state;
+    make_large();
+    t.wait_at = 100000;
+    op = start_sunk(httpd_port(t.httpd), "/large", 100);
+    run_ms(250);
+    before = t.taken.len;
+    assert_true(before >= t.wait_at && before < t.large.len);
+    run_ms(250); /* no stall either: that it waits is our doing */
+    assert_int_equal(t.taken.len, before);
+    assert_int_equal(op->op.state, OP_RUNNING);
+    http_resume(op); /* in vain */
+    assert_int_equal(t.taken.len, before);
+    t.wait_at = 0;
+    http_resume(op);
+    wait_for(&op, 1);
+    expect_all_taken(op);
+}
+
+static void test_http__sink_stops(void **state)
+{
+    struct http_op *op;
+
+    (void)state;
+    make_large();
+    t.stop_at = 1000;
+    expect_err(start_sunk(httpd_port(t.httpd), "/large", 0), ERR_CANCELLED,
+               true);
+    /* the same when it had waited */
+    t.taken.len = 0;
+    t.stop_at = 0;
+    t.wait_at = 1000;
+    op = start_sunk(httpd_port(t.httpd), "/large", 0);
+    run_ms(50);
+    t.wait_at = 0;
+    t.stop_at = 1;
+    http_resume(op);
+    expect_err(op, ERR_CANCELLED, true);
+}
+
+static void test_http__sink_freed_while_it_waits(void **state)
+{
+    struct http_op *op = start_sunk(httpd_port(t.httpd), "/large", 0);
+
+    (void)state;
+    make_large();
+    t.wait_at = 1;
+    run_ms(50);
+    assert_true(t.taken.len > 0);
+    op_free(&op->op);
+    run_ms(10);
+}
+
+static void test_http__sink_gets_no_errors(void **state)
+{
+    struct http_op *op = start_sunk(httpd_port(t.httpd), "/404", 0);
+
+    (void)state;
+    wait_for(&op, 1);
+    assert_int_equal(op->status, 404);
+    assert_string_equal(op->body.data, "{\"ok\":false}");
+    assert_int_equal(t.taken.len, 0);
+    op_free(&op->op);
+}
+
+static void test_http__sink_of_a_cut_answer(void **state)
+{
+    (void)state;
+    expect_err(start_sunk(t.raw.port, "/cut", 0), ERR_NETWORK, true);
+}
+
+static void test_http__stall(void **state)
+{
+    struct http_op *op = start_sunk(t.raw.port, "/hold", 50);
+    struct buf body = BUF_INIT;
+    struct http_request req = { .url = url_of(t.raw.port, "/hold"),
+                                .body = &body,
+                                .stall_ms = 30,
+                                .timeout_ms = 300 };
+
+    (void)state;
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_TIMEOUT);
+    assert_non_null(strstr(op->op.err.text, "stalled"));
+    op_free(&op->op);
+    /* The server has all of it, and thinks. */
+    buf_adds(&body, "{}");
+    op = http_start(t.http, &req);
+    wait_for(&op, 1);
+    assert_int_equal(op->op.err.kind, ERR_TIMEOUT);
+    assert_null(strstr(op->op.err.text, "stalled"));
+    op_free(&op->op);
 }
 
 static void test_http__a_name_is_looked_up(void **state)
@@ -766,6 +1011,17 @@ int main(void)
         TEST(test_http__any_status_is_an_answer),
         TEST(test_http__multipart),
         TEST(test_http__a_file_that_is_none),
+        TEST(test_http__a_form_is_shared),
+        TEST(test_http__half_an_upload_is_not_maybe_sent),
+        TEST(test_http__a_file_that_shrinks),
+        TEST(test_http__the_body_comes_back),
+        TEST(test_http__sink),
+        TEST(test_http__sink_waits),
+        TEST(test_http__sink_stops),
+        TEST(test_http__sink_freed_while_it_waits),
+        TEST(test_http__sink_gets_no_errors),
+        TEST(test_http__sink_of_a_cut_answer),
+        TEST(test_http__stall),
         TEST(test_http__a_name_is_looked_up),
         TEST(test_http__a_name_that_is_none),
         TEST(test_http__a_large_answer_after_a_failure),
