@@ -67,6 +67,8 @@ static void run(struct intake *in, struct pushed *p, bool saved)
     h->answer_arg = p->answer_arg;
     p->in = NULL;
     pushed_free(p);
+    if (!in->patience)
+        intake_wait_push(in, in->options.patience_ms);
     if (!parked_push(in->parked, incoming))
         lanes_push(in->lanes, incoming);
 }
@@ -194,8 +196,6 @@ void intake_push_flush(void *arg)
         run_all(in);
     else if (!in->put)
         put_next(in);
-    if (!in->patience && TAILQ_FIRST(&in->order))
-        intake_wait_push(in, in->options.patience_ms);
 }
 
 void intake_push_release(struct intake *in)
