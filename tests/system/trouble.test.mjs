@@ -235,6 +235,10 @@ bot.command("direct", "x", function(ctx)
   if not ok then return show(ctx, e) end
   ctx:reply("fine")
 end)
+bot.command("topic", "x", function(ctx)
+  local ok, e = pcall(ctx.api.createForumTopic, { chat_id = 1001, name = "x" })
+  ctx:reply(cjson.encode({ kind = e.kind, error_code = e.error_code, method = e.method, maybe_sent = e.maybe_sent }))
+end)
 bot.command("bare", "x", function(ctx) local m = ctx.api.getMe() ctx:reply(m.username) end)
 bot.command("wrong", "x", function(ctx)
   local ok, e = pcall(ctx.api.getMe, 5)
@@ -252,18 +256,16 @@ end)
     assert.equal(JSON.parse(await ask("/empty")).description, "Bad Request: message text is empty");
     assert.equal(await ask("/bare"), `moonpost_${host.bot}_bot`);
     assert.equal(await ask("/wrong"), "string");
-    await host.sim.fault({ method: "getChat", kind: "error", status: 429, retry_after: 7 });
+    // Longer than the call's time: the script hears of it at once.
+    await host.sim.fault({ method: "getChat", kind: "error", status: 429, retry_after: 70 });
     const limited = JSON.parse(await ask("/direct"));
     assert.equal(limited.error_code, 429);
-    assert.deepEqual(limited.parameters, { retry_after: 7 });
-    await host.sim.fault({ method: "getChat", kind: "error", status: 502 });
-    assert.equal(JSON.parse(await ask("/direct")).error_code, 502);
-    await host.sim.fault({ method: "getChat", kind: "garbage" });
-    assert.notEqual(JSON.parse(await ask("/direct")).kind, "telegram");
-    await host.sim.fault({ method: "getChat", kind: "drop_after", times: 5 });
-    assert.equal(JSON.parse(await ask("/direct")).kind, "network");
-    await host.sim.ask("fault", { method: "DELETE" });
-    assert.equal(await ask("/direct"), "fine");
+    assert.deepEqual(limited.parameters, { retry_after: 70 });
+    await host.sim.fault({ method: "createForumTopic", kind: "garbage" });
+    assert.deepEqual(JSON.parse(await ask("/topic")), { kind: "network", error_code: 200, method: "createForumTopic", maybe_sent: true });
+    await host.sim.fault({ method: "createForumTopic", kind: "drop_after" });
+    assert.deepEqual(JSON.parse(await ask("/topic")), { kind: "network", method: "createForumTopic", maybe_sent: true });
+    assert.equal(JSON.parse(await ask("/direct")).kind, "timeout"); // that 429 still holds
     await host.sim.send(alice, "/failing");
     await host.line(/handler failed: scripts\/api\.lua:12: sendMessage: .*chat not found/);
   });
@@ -425,8 +427,9 @@ bot.catch(function(e, ctx) log.warn("caught " .. tostring(e)) end)`;
       const list = numbers(texts);
       assert.deepEqual(list, [...new Set(list)].sort((a, b) => a - b));
     }
-    assert.ok(caught.length <= 9, caught.join("\n"));
+    // A 429 is waited for; of a 500 and of a broken connection nobody knows.
+    assert.ok(caught.length <= 5, caught.join("\n"));
     t.diagnostic(`${caught.length} sendMessage failed, as they should`);
-    assert.ok(caught.length >= 7, "what Telegram said no to was passed on to the handlers");
+    assert.ok(caught.length >= 3, "what may have been sent was passed on to the handlers");
   });
 });
