@@ -124,51 +124,55 @@ static char *write_labels(const struct metric *m, const char *const *values,
     return buf_detach(&out);
 }
 
+struct key {
+    char text[METRIC_LABELS_MAX * (VALUE_MAX + 1)];
+    size_t len;
+};
+
 static struct metric_series_private *find(const struct metric *m,
-                                          const struct buf *key)
+                                          const struct key *key)
 {
     struct metric_series_private *known = m->series ? m->series->more : NULL;
     struct metric_series_private *found;
 
-    HASH_FIND(hh, known, key->data, key->len, found);
+    HASH_FIND(hh, known, key->text, key->len, found);
     return found;
 }
 
-static struct metric_series *make(struct metric *m, struct buf *key,
+static struct metric_series *make(struct metric *m, const struct key *key,
                                   const char *const *values, size_t n)
 {
     struct metric_series_private *p = xalloc(sizeof(*p));
     struct metric_series_private *known = m->series ? m->series->more : NULL;
-    size_t len = key->len;
 
-    p->key = buf_detach(key);
+    p->key = xalloc(key->len + 1);
+    memcpy(p->key, key->text, key->len);
     p->labels = write_labels(m, values, n);
     p->series.more = p;
     p->series.limits = m->limits;
     if (m->nlimits)
         p->series.buckets = xalloc((size_t)m->nlimits * sizeof(uint64_t));
-    HASH_ADD_KEYPTR(hh, known, p->key, len, p);
+    HASH_ADD_KEYPTR(hh, known, p->key, key->len, p);
     m->series = &known->series;
     m->nseries++;
     return &p->series;
 }
 
+/* values are clean: none is longer than VALUE_MAX. */
 static struct metric_series *get(struct metric *m, const char *const *values,
                                  size_t n, bool may_make)
 {
     struct metric_series_private *found;
-    struct metric_series *series = NULL;
-    struct buf key = BUF_INIT;
+    struct key key;
+    char *end = key.text;
 
     for (size_t i = 0; i < n; i++)
-        buf_add(&key, values[i], strlen(values[i]) + 1);
+        end = stpcpy(end, values[i]) + 1;
+    key.len = (size_t)(end - key.text);
     found = find(m, &key);
     if (found)
-        series = &found->series;
-    else if (may_make)
-        series = make(m, &key, values, n);
-    buf_release(&key);
-    return series;
+        return &found->series;
+    return may_make ? make(m, &key, values, n) : NULL;
 }
 
 /* There is no more room: the first label is the one that may have many values,
@@ -219,6 +223,26 @@ void metric_read_from(struct metric_series *series, metric_read_fn read,
 {
     series->more->read = read;
     series->more->arg = arg;
+}
+
+void metric_forget_reads(const void *arg)
+{
+    for (const struct metric *m = first; m; m = m->next) {
+        struct metric_series_private *p;
+
+        for (p = m->series ? m->series->more : NULL; p; p = p->hh.next)
+            if (p->arg == arg)
+                metric_read_from(&p->series, NULL, NULL);
+    }
+}
+
+const char *metric_value(const struct metric_series *series, size_t label)
+{
+    const char *value = series->more->key;
+
+    while (label--)
+        value += strlen(value) + 1;
+    return value;
 }
 
 static void free_series(struct metric *m)

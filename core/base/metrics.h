@@ -77,6 +77,10 @@ struct metric_series *metric_plain(struct metric *metric);
 typedef double (*metric_read_fn)(void *arg);
 void metric_read_from(struct metric_series *series, metric_read_fn read,
                       void *arg);
+/* What is read with this arg is no more: 0 from now on. */
+void metric_forget_reads(const void *arg);
+/* The value of the label numbered from 0, as it was given. Borrowed. */
+const char *metric_value(const struct metric_series *series, size_t label);
 
 static inline void metric_add(struct metric_series *series, uint64_t n)
 {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "base/metrics.h"
+
 struct lane {
     int64_t id;
     struct lanes *lanes;
@@ -28,6 +30,18 @@ struct lanes {
     void *arg;
     int running;
     bool stopped;
+    struct metric_series *waited;
+};
+
+/* To a millisecond: the clock is read anyway, that often. */
+static const int64_t wait_limits[] = { 1000,     5000,     25000,   100000,
+                                       250000,   1000000,  2500000, 10000000,
+                                       60000000, INT64_MAX };
+static struct metric wait_seconds = {
+    .name = "moonpost_lane_seconds",
+    .help = "Time an update waited for its chat's turn.",
+    .type = METRIC_HISTOGRAM,
+    .limits = wait_limits,
 };
 
 static void lane_free(struct lane *lane)
@@ -110,6 +124,7 @@ static void start_next(struct lane *lane)
     struct task *t = task_new(lanes->vm, lanes->gen, in, on_task_end, lane);
 
     TAILQ_REMOVE(&lane->queue, in, link);
+    metric_observe(lanes->waited, 1000 * (t->started_ms - in->pushed_ms));
     lane->running = true;
     lane_settle(lane);
     lanes->running++;
@@ -136,6 +151,7 @@ struct lanes *lanes_new(struct loop *loop, struct vm *vm, lanes_done_fn done,
     *lanes = (struct lanes){ .loop = loop, .vm = vm, .done = done, .arg = arg };
     TAILQ_INIT(&lanes->urgent);
     TAILQ_INIT(&lanes->ready);
+    lanes->waited = metric_plain(&wait_seconds);
     lanes->hook = loop_at_end_of_turn(loop, run_ready, lanes);
     return lanes;
 }

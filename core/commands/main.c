@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/metrics.h"
 #include "command.h"
 
 static const struct command *const commands[] = {
@@ -135,6 +136,7 @@ static int run(const struct command *c, int argc, char **argv)
     log_hide(in.settings.bot_token);
     status = c->run(&in);
     settings_release(&in.settings);
+    metrics_release();
     log_unhide_all();
     return status;
 }

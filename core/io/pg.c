@@ -419,6 +419,18 @@ bool pg_is_up(const struct pg *pg)
     return pg->phase == PG_UP;
 }
 
+struct pg_pending pg_pending(const struct pg *pg)
+{
+    struct pg_pending n = { 0 };
+    const struct query *q;
+
+    TAILQ_FOREACH (q, &pg->waiting, link)
+        n.waiting++;
+    TAILQ_FOREACH (q, &pg->sent, link)
+        n.sent++;
+    return n;
+}
+
 unsigned pg_connections(const struct pg *pg)
 {
     return pg->connections;

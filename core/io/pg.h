@@ -84,6 +84,11 @@ bool pg_is_up(const struct pg *pg);
 /* How often it came up. Another number than before: the server may have crashed,
  * and lost commits that did not wait for the disk. */
 unsigned pg_connections(const struct pg *pg);
+/* Queries that are not over. Goes through them: for looking now and then. */
+struct pg_pending {
+    size_t waiting, sent;
+};
+struct pg_pending pg_pending(const struct pg *pg);
 
 /*
  * What others send with NOTIFY to the channels this connection listens to

@@ -106,6 +106,7 @@ static int run_from(lua_State *L, int ctx, int from)
         h = &hs->list[number];
     } while (!matches(L, ctx, h, &t->in->u));
     t->handler = h->what;
+    t->seconds = h->seconds;
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->gen->functions_ref);
     lua_rawgeti(L, -1, number + 1);
     lua_remove(L, -2);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/metrics.h"
 
 #define HANDLERS_MAX 10000
 #define COMMAND_LEN_MAX 32 /* https://core.telegram.org/bots/api#botcommand */
@@ -78,6 +79,14 @@ static bool add_command(struct handlers *hs, const struct handler *h,
     return true;
 }
 
+static struct metric handler_seconds = {
+    .name = "moonpost_handler_seconds",
+    .help = "Time of a handler's runs, waiting included; by the handler that "
+            "was entered last.",
+    .type = METRIC_HISTOGRAM,
+    .labels = { "handler" },
+};
+
 int handlers_add(struct handlers *hs, const struct handler *h, struct err *err)
 {
     struct handler taken = *h;
@@ -92,6 +101,7 @@ int handlers_add(struct handlers *hs, const struct handler *h, struct err *err)
         handler_release(&taken);
         return -1;
     }
+    taken.seconds = metric_of(&handler_seconds, h->what ? h->what : "");
     hs->list = xrealloc(hs->list, (size_t)(number + 1) * sizeof(*hs->list));
     hs->list[hs->n++] = taken;
     hs->has_use = hs->has_use || h->type == HANDLER_USE;

@@ -34,6 +34,7 @@ struct handler {
     char *pattern;   /* HEARS, CALLBACK */
     bool plain;      /* the pattern has nothing magic: must be equal */
     bool wants_next; /* its function takes a second argument */
+    struct metric_series *seconds; /* of its runs; set by handlers_add() */
 };
 
 struct command_entry;

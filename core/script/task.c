@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "script/ctx.h"
 #include "script/dispatch.h"
 #include "script/raise.h"
@@ -121,6 +122,8 @@ static void task_end(struct task *t, enum task_result result)
 {
     struct vm *vm = t->vm;
 
+    if (t->seconds)
+        metric_observe(t->seconds, metric_clock_us() - t->started_us);
     op_free(t->op);
     op_free(t->finished);
     t->op = t->finished = NULL;
@@ -251,12 +254,14 @@ struct task *task_new(struct vm *vm, struct generation *gen,
                       struct incoming *in, task_end_fn on_end, void *arg)
 {
     struct task *t = xalloc(sizeof(*t));
+    int64_t now_us = metric_clock_us();
 
     *t = (struct task){
         .vm = vm,
         .gen = generation_ref(gen),
         .in = in,
-        .started_ms = loop_now_ms(),
+        .started_us = now_us,
+        .started_ms = now_us / 1000, /* the same clock as loop_now_ms() */
         .on_end = on_end,
         .arg = arg,
         .trace = BUF_INIT,

@@ -59,6 +59,8 @@ struct task {
     struct ctx *ctx;     /* its userdata, while the coroutine lives */
     struct view *views;  /* of chats' configs; views_end() ends them */
     const char *handler; /* what runs, for messages; borrowed from gen */
+    struct metric_series *seconds; /* of what runs, or NULL */
+    int64_t started_us;            /* of metric_clock_us() */
     int64_t started_ms;
     bool overran, failed;
     bool no_database;
