@@ -109,15 +109,28 @@ static void read_beat(struct instance *in, const struct pg_op *op)
         change(in, leads ? INSTANCE_LEADING : INSTANCE_STANDBY, clean);
 }
 
+/* A server that is read-only for a while can't be asked; who begins then polls all
+ * the same: if another one does too, Telegram says so (409). */
+static void on_trouble(struct instance *in, const struct pg_op *op)
+{
+    bool read_only = strcmp(op->sqlstate, "25006") == 0;
+
+    if (!in->told_trouble && pg_is_up(in->pg))
+        log_warn("instance", "%s; %s", op->op.err.text,
+                 read_only ? "who polls can't be agreed on now"
+                           : "trying again");
+    in->told_trouble = true;
+    if (read_only && in->state == INSTANCE_JOINING && !in->released)
+        change(in, INSTANCE_LEADING, true);
+}
+
 static void on_beat(struct op *op)
 {
     struct instance *in = op->arg;
 
     in->asking = NULL;
     if (op->err.kind) {
-        if (!in->told_trouble && pg_is_up(in->pg))
-            log_warn("instance", "%s; trying again", op->err.text);
-        in->told_trouble = true;
+        on_trouble(in, (struct pg_op *)op);
     } else {
         in->told_trouble = false;
         read_beat(in, (struct pg_op *)op);

@@ -1,6 +1,7 @@
 /* intake_inbox.c - saving what is in hand, loading what waits. See intake.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "bot/intake_int.h"
@@ -253,11 +254,13 @@ static void open_up(struct intake *in)
     intake_poll_if_due(in);
 }
 
+/* A server that is read-only gives no rows: their lanes wait until it does. */
 static struct op *failed_op(const struct intake *in)
 {
     if (in->seen_op && in->seen_op->op.err.kind)
         return &in->seen_op->op;
-    if (in->take_op->op.err.kind)
+    if (in->take_op->op.err.kind &&
+        strcmp(in->take_op->sqlstate, "25006") != 0)
         return &in->take_op->op;
     return in->lanes_op && in->lanes_op->op.err.kind ? &in->lanes_op->op : NULL;
 }

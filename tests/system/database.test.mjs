@@ -104,7 +104,7 @@ describe("a server of our own", () => {
     await sleep(200);
     host.kill("SIGTERM");
     assert.equal((await host.end(6000 * slow)).code, 0, host.said);
-    assert.match(host.said, /1 handlers did not finish in time; their updates will come again/);
+    assert.match(host.said, /1 handlers did not finish in time; their updates will be handled by the next process/);
     server.start();
     const next = await startBot(t, place, null, { url: db.url, bot: host.bot, folder: host.folder });
     assert.deepEqual(await next.sim.texts(bob, 1), ["max 5"]);

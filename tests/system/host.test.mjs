@@ -88,7 +88,7 @@ describe("signals", { concurrency: 3 }, () => {
     const { code, said } = await host.end(10000 * slow);
     assert.equal(code, 0, said);
     assert.ok(Date.now() - asked >= 950, "it waited");
-    assert.match(said, /warn +host: 1 handlers did not finish in time; their updates will come again/);
+    assert.match(said, /warn +host: 1 handlers did not finish in time; their updates will be handled by the next process/);
     host.folder.write("scripts/a.lua", script.replace("60", "0").replaceAll("tonumber(ctx.args[1])", "0"));
     const next = await again(t, host);
     assert.deepEqual(await next.sim.texts(alice, 3), ["began", "began", "done"]);
