@@ -81,6 +81,7 @@ bool host_follow_configs(struct host *host, struct err *err)
                             &(struct config_listener_options){
                                 .connection = {
                                     .url = url,
+                                    .schema = s->database_schema,
                                     .application_name = "moonpost listen",
                                     .query_timeout_ms = s->database_timeout_ms,
                                     .wait_timeout_ms =

@@ -35,6 +35,22 @@ struct migrate {
     struct pg_op *query;
 };
 
+/* Of each schema one, so that bots that share a database don't wait for each other. */
+#define LOCK                                                                   \
+    "pg_advisory_xact_lock(CASE current_schema() WHEN 'public' THEN "          \
+    "7299154105 ELSE hashtextextended('moonpost migrate ' || "                 \
+    "coalesce(current_schema(), ''), 0) END)"
+
+/*
+ * IF NOT EXISTS asks for the right to make schemas also where it exists. Without it
+ * there is none in the search path: its lock is that of whoever makes one.
+ */
+static const char schema_sql[] = "DO $$ BEGIN"
+                                 " IF to_regnamespace('%s') IS NULL THEN"
+                                 "  PERFORM " LOCK ";"
+                                 "  CREATE SCHEMA IF NOT EXISTS %s;"
+                                 " END IF; END $$;";
+
 /*
  * One statement that makes the table, without its notice, and one reader. The
  * checksum tells a file that was edited after it ran.
@@ -42,7 +58,7 @@ struct migrate {
 static const char prepare_sql[] =
     "DO $$ BEGIN"
     " IF to_regclass('schema_migrations') IS NULL THEN"
-    "  PERFORM pg_advisory_xact_lock(7299154105);"
+    "  PERFORM " LOCK ";"
     "  CREATE TABLE IF NOT EXISTS schema_migrations ("
     "   owner TEXT NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL,"
     "   applied_at TIMESTAMPTZ NOT NULL DEFAULT now(),"
@@ -163,7 +179,8 @@ static void fail(struct migrate *m, const struct migration *file,
         text += sizeof(ours) - 1;
     if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
         hint = "; run `moonpost migrate` as the owner of the tables, or, if "
-               "there are none yet, GRANT CREATE ON SCHEMA public to this role";
+               "there are none yet, GRANT CREATE ON SCHEMA public to this role "
+               "(ON DATABASE, for a schema of its own)";
     if (strncmp(text, away, sizeof(away) - 1) == 0)
         err_set(&m->pub.op.err, why->kind, "%s", text);
     else
@@ -225,7 +242,7 @@ static void apply(struct migrate *m, const struct migration *f,
     struct buf sql = BUF_INIT;
 
     buf_adds(&sql, "SET LOCAL client_min_messages = warning;"
-                   "SELECT pg_advisory_xact_lock(7299154105);"
+                   "SELECT " LOCK ";"
                    "INSERT INTO schema_migrations (owner, name, checksum) "
                    "VALUES (");
     add_literal(&sql, f->owner);
@@ -331,6 +348,20 @@ static void on_prepared(struct op *op)
     op_free(op);
 }
 
+static void prepare(struct migrate *m)
+{
+    const char *schema = pg_schema(m->pg);
+    struct buf sql = BUF_INIT;
+
+    if (schema)
+        buf_addf(&sql, schema_sql, schema, schema);
+    buf_adds(&sql, prepare_sql);
+    m->query = pg_script(m->pg, buf_slice(&sql));
+    m->query->op.done = on_prepared;
+    m->query->op.arg = m;
+    buf_release(&sql);
+}
+
 static void migrate_stop(struct op *op)
 {
     (void)op;
@@ -370,8 +401,6 @@ struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
         look_at_next(m);
         return &m->pub.op;
     }
-    m->query = pg_script(pg, slice_of(prepare_sql));
-    m->query->op.done = on_prepared;
-    m->query->op.arg = m;
+    prepare(m);
     return &m->pub.op;
 }

@@ -4,7 +4,8 @@
  * The core's are compiled in; the bot's are migrations/schema/NNNN_name.sql.
  * Each file is one transaction together with its row in schema_migrations, and
  * runs once. Two programs that migrate at the same time wait for each other
- * (an advisory lock within the transaction).
+ * (an advisory lock within the transaction). The schema of pg's options is made if
+ * it is not there; its name must be one that needs no quotes.
  */
 #ifndef BOT_MIGRATE_H
 #define BOT_MIGRATE_H

@@ -10,10 +10,10 @@
 #include "config/statements.h"
 #include "config/store_int.h"
 
-#define CHANNEL "moonpost_config"
-#define CHANGES_MAX 10000 /* of one look: with more, all is forgotten */
-#define TEST_MS 5000      /* for the test message to come */
-#define TESTS_MAX 3       /* that get lost before it gives up */
+#define CHANNEL "moonpost_config" /* _ and the schema, unless it is public */
+#define CHANGES_MAX 10000         /* of one look: with more, all is forgotten */
+#define TEST_MS 5000              /* for the test message to come */
+#define TESTS_MAX 3               /* that get lost before it gives up */
 #define LOOK_MS 60000 /* between looks while listening: notices a dead peer */
 
 struct config_listener {
@@ -263,7 +263,7 @@ static void on_notify(const char *channel, struct slice payload, void *arg)
 {
     struct config_listener *l = arg;
 
-    if (strcmp(channel, CHANNEL) != 0)
+    if (strncmp(channel, CHANNEL, sizeof(CHANNEL) - 1) != 0)
         return;
     if (l->test[0] && slice_eq(payload, l->test))
         test_came(l);

@@ -5,7 +5,8 @@
  *          ▲  └─ the test message does not come ─► POLLING                │
  *          └──────────────────────────────────────────────────────────────┘
  *
- * A connection of its own LISTENs to the channel moonpost_config. After each
+ * A connection of its own LISTENs to the channel moonpost_config (and a schema's
+ * name, where it is not public: bots can share a database). After each
  * (re)connect it reads what changed since the last moment of which it knew
  * everything, then sends itself a message through the store's connection. If
  * that does not come (a pooler in transaction mode swallows it), it says so

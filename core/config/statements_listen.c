@@ -1,15 +1,29 @@
 /* statements_listen.c - the SQL of keeping a cache current. See listen.h. */
 #include "config/statements.h"
 
+/*
+ * The channel of the schema where the configs are, as moonpost_channel() in
+ * bot/schema/0005_channels.sql names it, which may not be there yet.
+ */
+#define CHANNEL                                                                \
+    "(SELECT CASE WHEN name = 'public' THEN 'moonpost_config' "                \
+    "WHEN octet_length(name) > 40 THEN 'moonpost_config_' || md5(name) "       \
+    "ELSE 'moonpost_config_' || name END FROM (SELECT coalesce(("              \
+    "SELECT nspname FROM pg_class JOIN pg_namespace AS n "                     \
+    "ON n.oid = relnamespace WHERE pg_class.oid = "                            \
+    "to_regclass('chat_configs')), current_schema(), 'public')::text "         \
+    "AS name) AS here)"
+
+/* LISTEN itself takes no expression. */
 const struct pg_statement config_listen_statement = {
     "config_listen",
-    "LISTEN moonpost_config",
+    "DO $$ BEGIN EXECUTE format('LISTEN %I', " CHANNEL "); END $$",
     0,
 };
 
 const struct pg_statement config_notify_statement = {
     "config_notify",
-    "SELECT pg_notify('moonpost_config', $1)",
+    "SELECT pg_notify(" CHANNEL ", $1)",
     1,
 };
 

@@ -373,6 +373,7 @@ struct pg *pg_new(struct loop *loop, const struct pg_options *options,
     pg->loop = loop;
     pg->url = url;
     pg->options = *options;
+    pg->schema = options->schema ? xstrdup(options->schema) : NULL;
     fill_defaults(&pg->options);
     TAILQ_INIT(&pg->waiting);
     TAILQ_INIT(&pg->sent);
@@ -399,7 +400,13 @@ void pg_free(struct pg *pg)
     event_free(pg->pump);
     event_free(pg->deadline);
     free(pg->prepared);
+    free(pg->schema);
     free(pg);
+}
+
+const char *pg_schema(const struct pg *pg)
+{
+    return pg->schema;
 }
 
 void pg_on_state(struct pg *pg, pg_state_fn fn, void *arg)
@@ -419,6 +426,11 @@ bool pg_is_up(const struct pg *pg)
     return pg->phase == PG_UP;
 }
 
+unsigned pg_connections(const struct pg *pg)
+{
+    return pg->connections;
+}
+
 struct pg_pending pg_pending(const struct pg *pg)
 {
     struct pg_pending n = { 0 };
@@ -431,7 +443,7 @@ struct pg_pending pg_pending(const struct pg *pg)
     return n;
 }
 
-unsigned pg_connections(const struct pg *pg)
+int pg_backend(const struct pg *pg)
 {
-    return pg->connections;
+    return pg->phase == PG_UP && !pg->pooled ? PQbackendPID(pg->conn) : 0;
 }

@@ -36,6 +36,10 @@ struct pg;
 struct pg_options {
     const char *url; /* postgres://… or a keyword=value string; copied */
     const char *application_name;
+    const char *schema; /* a session's search_path, nothing else in it; NULL: as
+                         * it is. Where a pooler is in between it is not set,
+                         * and there is no connection unless it is so. Copied;
+                         * it need not exist yet */
     int statement_timeout_ms; /* the server's, unless a pooler is in between; 0:
                                * 7/8 of the next one, so that the server says
                                * no, and the connection stays */
@@ -72,6 +76,7 @@ struct pg_op {
 struct pg *pg_new(struct loop *loop, const struct pg_options *options,
                   struct err *err) MUST_CHECK;
 void pg_free(struct pg *pg); /* after all its ops; closes the connection */
+const char *pg_schema(const struct pg *pg); /* as in its options */
 
 /*
  * Called when the connection is there, when it broke, and when it cannot be
@@ -89,6 +94,10 @@ struct pg_pending {
     size_t waiting, sent;
 };
 struct pg_pending pg_pending(const struct pg *pg);
+
+/* The server's process that serves this connection; 0: none, or a pooler is in
+ * between. */
+int pg_backend(const struct pg *pg);
 
 /*
  * What others send with NOTIFY to the channels this connection listens to

@@ -325,6 +325,25 @@ static void come_up(struct pg *pg)
         pg->on_state(true, "", pg->on_state_arg);
 }
 
+/* It may still have to be made: the path has its name, then. */
+static bool is_in_schema(struct pg *pg, const PGresult *res)
+{
+    char reason[600];
+
+    if (!pg->schema || *PQgetvalue(res, 0, 2) == 'f' ||
+        *PQgetvalue(res, 0, 4) == 't')
+        return true;
+    snprintf(reason, sizeof(reason),
+             "DATABASE_SCHEMA is %.60s, but sessions behind this pooler have "
+             "the search_path %.120s, and none can be set for one session "
+             "there: ALTER ROLE %.60s IN DATABASE %.60s SET search_path = "
+             "%.60s, then let the pooler connect anew",
+             pg->schema, PQgetvalue(res, 0, 5), PQgetvalue(res, 0, 6),
+             PQgetvalue(res, 0, 7), pg->schema);
+    pg_lost(pg, reason);
+    return false;
+}
+
 static void read_greeting(struct pg *pg)
 {
     while (!PQisBusy(pg->conn)) {
@@ -337,7 +356,7 @@ static void read_greeting(struct pg *pg)
         }
         if (!ok)
             pg_lost(pg, PQresultErrorMessage(res));
-        else if (*PQgetvalue(res, 0, 2) == 't')
+        else if ((ok = is_in_schema(pg, res)) && *PQgetvalue(res, 0, 2) == 't')
             pg_behind_pooler(pg, "the server has another process number");
         PQclear(res);
         if (!ok)
@@ -377,29 +396,51 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 /*
  * Not by the start-up parameter "options": poolers refuse it. Behind a pooler
  * (which says another process number than the server) a session may be anybody's
- * in the next moment: there the settings end with this transaction.
+ * in the next moment: there the settings end with this transaction, and the
+ * search path is only looked at. Only the one schema may be in it: what another
+ * one has would be taken for ours where ours is not made yet.
  */
+static void add_greeting(struct pg *pg, struct buf *sql)
+{
+    char *schema =
+        pg->schema ? PQescapeLiteral(pg->conn, pg->schema, strlen(pg->schema))
+                   : NULL;
+
+    buf_addf(
+        sql,
+        "SELECT set_config('statement_timeout', '%d', pooled), "
+        "set_config('idle_in_transaction_session_timeout', '60000', "
+        "pooled), pooled, CASE WHEN NOT pooled AND wanted IS NOT NULL THEN "
+        "set_config('search_path', quote_ident(wanted), false) END, "
+        "CASE WHEN cardinality(path) = 0 THEN "
+        "trim(split_part(current_setting('search_path'), ',', 1), ' \"') "
+        "= wanted ELSE path = ARRAY[wanted]::name[] END, "
+        "current_setting('search_path'), quote_ident(current_user), "
+        "quote_ident(current_database()) "
+        "FROM (SELECT pg_backend_pid() <> %d AS pooled, %s::text AS "
+        "wanted, current_schemas(false) AS path) AS here",
+        pg->options.statement_timeout_ms, PQbackendPID(pg->conn),
+        schema ? schema : "NULL");
+    PQfreemem(schema);
+}
+
 static void greet(struct pg *pg)
 {
     struct event_base *base = loop_base(pg->loop);
     int fd = PQsocket(pg->conn);
-    char sql[300];
+    struct buf sql = BUF_INIT;
 
     stop_watching(pg);
     pg->phase = PG_GREETING;
     pg->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, pg);
     pg->writable = event_new(base, fd, EV_WRITE, on_writable, pg);
     event_add(pg->readable, NULL);
-    snprintf(sql, sizeof(sql),
-             "SELECT set_config('statement_timeout', '%d', pooled), "
-             "set_config('idle_in_transaction_session_timeout', '60000', "
-             "pooled), pooled FROM (SELECT pg_backend_pid() <> %d AS pooled) "
-             "AS here",
-             pg->options.statement_timeout_ms, PQbackendPID(pg->conn));
-    if (PQsetnonblocking(pg->conn, 1) || !PQsendQuery(pg->conn, sql))
+    add_greeting(pg, &sql);
+    if (PQsetnonblocking(pg->conn, 1) || !PQsendQuery(pg->conn, sql.data))
         pg_lost(pg, PQerrorMessage(pg->conn));
     else
         pg_flush(pg);
+    buf_release(&sql);
 }
 
 /* --- down ----------------------------------------------------------------- */

@@ -89,6 +89,7 @@ struct pg_lookup; /* pg_connect.c */
 struct pg {
     struct loop *loop;
     struct pg_options options; /* the numbers, with defaults filled in */
+    char *schema;
     pg_state_fn on_state;
     void *on_state_arg;
     pg_notify_fn on_notify;

@@ -1,13 +1,10 @@
 // PgBouncer in transaction mode between the bot and the server: any statement may
 // run in any session, and a session is somebody else's in the next moment.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { database, folder, Host, query, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
-import { freePort, until } from "./lib/program.mjs";
+import { PgBouncer } from "./lib/pgbouncer.mjs";
+import { until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
@@ -32,46 +29,6 @@ async function ask(host, as, text) {
 const times = (text, pattern) => text.split(pattern).length - 1;
 const lost = /a pooler is in between/
 const unheard = /notifications of PostgreSQL do not come through/;
-
-// Of a server; a statement goes to the session that was idle longest.
-class PgBouncer {
-  async start(server) {
-    const dir = path.join(server.parent, "pgbouncer");
-    const port = await freePort();
-    const { uid, gid } = statSync(path.join(server.dir, "data"));
-    mkdirSync(dir);
-    chmodSync(dir, 0o755);
-    writeFileSync(path.join(dir, "users.txt"), `"moonpost" ""\n`);
-    writeFileSync(path.join(dir, "pgbouncer.ini"), `[databases]
-* = host=${server.dir}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = trust
-auth_file = ${dir}/users.txt
-pool_mode = transaction
-min_pool_size = 4
-server_round_robin = 1
-`);
-    const unprivileged = process.getuid() === 0 ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"] : [];
-    const [command, ...args] = [...unprivileged, "/usr/sbin/pgbouncer", path.join(dir, "pgbouncer.ini")];
-    this.said = "";
-    this.child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const out of [this.child.stdout, this.child.stderr]) out.on("data", (d) => { this.said += d; });
-    this.ended = once(this.child, "close");
-    this.base = `postgresql://moonpost@127.0.0.1:${port}/postgres?sslmode=disable`;
-    await until("PgBouncer is up", () => {
-      assert.equal(this.child.exitCode, null, this.said);
-      return /process up/.test(this.said);
-    });
-  }
-
-  async stop() {
-    this.child?.kill("SIGKILL");
-    await this.ended;
-  }
-}
 
 describe("behind PgBouncer", { concurrency: 4 }, () => {
   const server = new Server();

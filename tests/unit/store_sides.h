@@ -97,7 +97,8 @@ static inline void use_rules(struct side *s, int version, bool lazy)
 /* --- listening by hand ------------------------------------------------------------------ */
 
 static const struct pg_statement listen_statement = { "listen",
-                                                      "LISTEN moonpost_config",
+                                                      "LISTEN "
+                                                      "moonpost_config_" SCHEMA,
                                                       0 };
 
 static inline void on_listening(struct op *op)

@@ -44,6 +44,7 @@ static inline void make_tables(const char *schema)
     buf_reset(&text);
     add_schema_file("0001_chat_configs.sql", &text);
     add_schema_file("0002_config_history.sql", &text);
+    add_schema_file("0005_channels.sql", &text);
     sql(text.data);
     buf_release(&text);
 }

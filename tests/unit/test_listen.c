@@ -160,10 +160,12 @@ static void test_listen__foreign_notifications(void **state)
     start_listening();
     fetch(5);
     fetch(6);
-    write_as_other("NOTIFY moonpost_config; NOTIFY moonpost_config, 'hello'; "
-                   "NOTIFY moonpost_config, '5'; NOTIFY moonpost_config, "
-                   "'5:x,6:1'; NOTIFY moonpost_config, 'test:00'; "
-                   "NOTIFY moonpost_config, '6:9'");
+    write_as_other("NOTIFY moonpost_config_test_listen; NOTIFY "
+                   "moonpost_config_test_listen, 'hello'; "
+                   "NOTIFY moonpost_config_test_listen, '5'; NOTIFY "
+                   "moonpost_config_test_listen, "
+                   "'5:x,6:1'; NOTIFY moonpost_config_test_listen, 'test:00'; "
+                   "NOTIFY moonpost_config_test_listen, '6:9'");
     expect_forgotten(6);
     assert_non_null(config_cached(store, 5));
 }

@@ -5,6 +5,7 @@
 #include "bot/migrate.h"
 
 #define SCHEMA "test_migrate"
+#define LOCK "(hashtextextended('moonpost migrate " SCHEMA "', 0))"
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 extern const struct embedded core_schema[];
@@ -204,7 +205,7 @@ static void test_migrate__two_at_once(void **state)
     (void)state;
     assert_int_equal(migrate(), core_files);
     file("0001_first.sql", "CREATE TABLE steps (n INT)");
-    script_ok(&third, "SELECT pg_advisory_lock_shared(7299154105)");
+    script_ok(&third, "SELECT pg_advisory_lock_shared" LOCK);
     op = migrate_start(other.loop, other.pg, folder, false);
     while (number("SELECT count(*) FROM pg_locks WHERE NOT granted AND "
                   "locktype = 'advisory'") == 0)
@@ -214,7 +215,7 @@ static void test_migrate__two_at_once(void **state)
               "CREATE TABLE steps (n INT);"
               "INSERT INTO schema_migrations VALUES "
               "('bot', '0001_first.sql', md5('CREATE TABLE steps (n INT)'))");
-    script_ok(&third, "SELECT pg_advisory_unlock_shared(7299154105)");
+    script_ok(&third, "SELECT pg_advisory_unlock_shared" LOCK);
     late = finish(&other, op);
     assert_string_equal(late->op.err.text, "");
     assert_int_equal(late->applied, 0);
@@ -376,6 +377,30 @@ static void test_migrate__freed_while_it_runs(void **state)
     assert_int_equal(migrate(), core_files);
 }
 
+/* --- a schema of its own -------------------------------------------------------- */
+
+static void test_migrate__makes_the_schema(void **state)
+{
+    struct client own = client_new(&(struct pg_options){
+        .url = pg_server_url(), .schema = SCHEMA "_own" });
+    struct migrate_op *op;
+
+    (void)state;
+    script_ok(&db, "DROP SCHEMA IF EXISTS " SCHEMA "_own CASCADE");
+    file("0001_first.sql", "CREATE TABLE steps (n INT)");
+    assert_int_equal(migrate(), core_files + 1); /* somebody else's */
+    op = finish(&own, migrate_start(own.loop, own.pg, folder, false));
+    assert_string_equal(op->op.err.text, "");
+    assert_int_equal(op->applied, core_files + 1);
+    op_free(&op->op);
+    assert_int_equal(number("SELECT count(*) FROM pg_class WHERE "
+                            "relname = 'steps' AND relnamespace::regnamespace"
+                            "::text LIKE '" SCHEMA "%'"),
+                     2);
+    script_ok(&db, "DROP SCHEMA " SCHEMA "_own CASCADE");
+    client_free(&own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +420,7 @@ int main(void)
         TEST(test_migrate__an_empty_file),
         TEST(test_migrate__a_lost_connection_can_be_tried_again),
         TEST(test_migrate__freed_while_it_runs),
+        TEST(test_migrate__makes_the_schema),
     };
 
     log_setup(LOG_ERROR, LOG_TEXT);

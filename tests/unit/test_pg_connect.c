@@ -345,6 +345,31 @@ static void test_pg__session(void **state)
     client_free(&c);
 }
 
+static void test_pg__schema(void **state)
+{
+    static const struct pg_statement path = {
+        "path", "SELECT current_setting('search_path'), current_schema()", 0
+    };
+    static const char *const wanted[][2] = {
+        { "t_not_made", "t_not_made" }, /* it need not be there */
+        { "pg \"odd\"'", "\"pg \"\"odd\"\"'\"" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        struct client c = client_new(&(struct pg_options){
+            .url = pg_server_url(), .schema = wanted[i][0] });
+        struct pg_op *op = ask(&c, &path);
+
+        assert_string_equal(op->op.err.text, "");
+        assert_true(slice_eq(pg_value(op, 0, 0), wanted[i][1]));
+        assert_true(pg_is_null(op, 0, 1));
+        assert_string_equal(pg_schema(c.pg), wanted[i][0]);
+        op_free(&op->op);
+        client_free(&c);
+    }
+}
+
 /* --- notify --------------------------------------------------------------- */
 
 static void on_notify(const char *channel, struct slice payload, void *arg)
@@ -412,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_pg__password_is_mended),
         cmocka_unit_test(test_pg__free_at_any_time),
         cmocka_unit_test(test_pg__session),
+        cmocka_unit_test(test_pg__schema),
         cmocka_unit_test(test_pg__notify),
     };
 
