@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <lauxlib.h>
 
+#include "script/call_answer.h"
 #include "script/call_file.h"
+#include "script/download.h"
 #include "script/json_lua.h"
 #include "script/lazy.h"
 #include "script/raise.h"
@@ -60,6 +62,10 @@ static int call_now(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     (void)ctx;
+    if (body && call_answer_keep(L, method, buf_slice(body))) {
+        lua_pushboolean(L, true);
+        return 1;
+    }
     op = call_start(L, &(struct tg_call){ .method = method, .body = body });
     return task_wait_ctx(L, &op->op, (lua_KContext)method, call_done);
 }
@@ -104,16 +110,20 @@ void call_add_options(lua_State *L, struct buf *body, int index)
 
 /* --- calls with any parameters --------------------------------------------------- */
 
-/* Stack top: method (string), the form's owner, the form (lightuserdata). */
-static int upload_now(lua_State *L, int status, lua_KContext ctx)
+/* Stack top: method (string), the parameters' owner, the parameters. */
+static int call_with_files(lua_State *L, int status, lua_KContext ctx)
 {
     const char *method = lua_tostring(L, -3);
-    struct http_form *form = lua_touserdata(L, -1);
+    const struct call_params *params = lua_touserdata(L, -1);
     struct tg_op *op;
 
     (void)status;
     (void)ctx;
-    op = call_start(L, &(struct tg_call){ .method = method, .form = form });
+    op = call_start(L, &(struct tg_call){ .method = method,
+                                          .body = params->body,
+                                          .form = params->form,
+                                          .timeout_ms = params->timeout_ms });
+    task_stop_clock(task_current(L));
     return task_wait_ctx(L, &op->op, (lua_KContext)method, call_done);
 }
 
@@ -127,10 +137,10 @@ static int call_table(lua_State *L, const char *method, int index)
 
     lua_pushstring(L, method);
     params = call_push_params(L, method, index);
-    if (!params.form)
+    if (!params.timeout_ms)
         return call_json(L, method, params.body);
-    lua_pushlightuserdata(L, params.form);
-    return task_commit(L, upload_now);
+    *(struct call_params *)lua_newuserdatauv(L, sizeof(params), 0) = params;
+    return task_commit(L, call_with_files);
 }
 
 /* --- bot.api ------------------------------------------------------------------------ */
@@ -193,6 +203,7 @@ void call_open(lua_State *L)
     lua_setmetatable(L, -2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &api_key);
     call_file_open(L);
+    download_open(L);
 }
 
 void call_push_api(lua_State *L)

@@ -6,6 +6,7 @@
 #include "script/admins.h"
 #include "script/call.h"
 #include "script/ctx.h"
+#include "script/download.h"
 #include "script/json_lua.h"
 #include "script/raise.h"
 #include "script/task.h"
@@ -289,11 +290,10 @@ static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
         add_reply_to(body, json_get(t->in->u.message, "message_id"));
     }
     buf_adds(body, ",\"text\":\"Only administrators can do this.\"}");
-    return task_wait_ctx(L,
-                         &call_start(L, &(struct tg_call){ .method = method,
-                                                           .body = body })
-                              ->op,
-                         0, refused);
+    return task_wait_ctx(
+        L,
+        &call_start(L, &(struct tg_call){ .method = method, .body = body })->op,
+        0, refused);
 }
 
 /* ctx:require_admin(): ends the handler, with an answer, for anybody else. [waits] */
@@ -339,9 +339,18 @@ static int ctx_is_set(lua_State *L)
     return ctx_with_config(L, find_setting);
 }
 
+/* ctx:download(file_id [, name | function]): see bot.download.           [waits] */
+static int ctx_download(lua_State *L)
+{
+    ctx_task(L, 1);
+    lua_remove(L, 1);
+    return download(L);
+}
+
 const luaL_Reg ctx_methods[] = {
     { "answer", ctx_answer },
     { "delete", ctx_delete },
+    { "download", ctx_download },
     { "edit", ctx_edit },
     { "is_admin", ctx_is_admin },
     { "is_set", ctx_is_set },

@@ -11,6 +11,7 @@
 
 #include "script/call.h"
 #include "script/call_file.h"
+#include "script/download.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/modules.h"
@@ -337,6 +338,7 @@ static const luaL_Reg functions[] = {
     { "commands", l_commands },
     { "concurrent", l_concurrent },
     { "config", bot_config },
+    { "download", download },
     { "file", l_file },
     { "find_broadcast", bot_find_broadcast },
     { "hears", l_hears },

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "script/call_answer.h"
 #include "script/ctx.h"
 #include "script/dispatch.h"
 #include "script/raise.h"
@@ -172,6 +173,13 @@ static void task_resume(struct task *t, int nargs)
     }
 }
 
+static void start_clock(struct task *t)
+{
+    if (t->stopped_ms)
+        t->free_ms += loop_now_ms() - t->stopped_ms;
+    t->stopped_ms = 0;
+}
+
 static void on_op_done(struct op *op)
 {
     struct task *t = op->arg;
@@ -179,6 +187,7 @@ static void on_op_done(struct op *op)
     assert(t->state == TASK_WAITING && t->op == op);
     t->finished = op;
     t->op = NULL;
+    start_clock(t);
     task_resume(t, 0);
 }
 
@@ -193,6 +202,7 @@ int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
                              "called from C (a comparator, a gsub callback, a "
                              "metamethod)");
     }
+    call_answer_send(t);
     op_free(t->op); /* left by an error that the script caught */
     t->op = op;
     op->done = on_op_done;
@@ -203,6 +213,11 @@ int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
 int task_wait(lua_State *L, struct op *op, lua_KFunction k)
 {
     return task_wait_ctx(L, op, 0, k);
+}
+
+void task_stop_clock(struct task *t)
+{
+    t->stopped_ms = loop_now_ms();
 }
 
 static void sweep(struct op *op);
@@ -229,7 +244,8 @@ static void sweep(struct op *op)
         next = TAILQ_NEXT(t, link);
         if (now - t->started_ms < vm->limits.task_ms)
             break;
-        if (t->state != TASK_WAITING)
+        if (t->state != TASK_WAITING || t->stopped_ms ||
+            now - t->started_ms - t->free_ms < vm->limits.task_ms)
             continue;
         report_overrun(t, "it ran longer than TASK_TIMEOUT_S");
         task_end(t, TASK_OVERRAN);

@@ -62,8 +62,11 @@ struct task {
     struct metric_series *seconds; /* of what runs, or NULL */
     int64_t started_us;            /* of metric_clock_us() */
     int64_t started_ms;
+    int64_t stopped_ms; /* its clock stands since then; 0: it runs */
+    int64_t free_ms;    /* how long it stood before */
     bool overran, failed;
     bool no_database;
+    bool answer_kept; /* see call_answer.h */
     struct buf trace; /* of an error that bot.catch gets */
     task_end_fn on_end;
     void (*on_leave)(struct task *t); /* see task_leave_lane(); once, or NULL */
@@ -83,6 +86,10 @@ void tasks_kill_all(struct vm *vm);
 
 /* The task goes on, and what is behind it need not wait for its end any more. */
 void task_leave_lane(struct task *t);
+
+/* The wait that comes next is not counted as time of the task: a file on its way
+ * has limits of its own. */
+void task_stop_clock(struct task *t);
 
 /* --- for the modules ------------------------------------------------------------ */
 
