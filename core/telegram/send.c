@@ -430,7 +430,7 @@ static bool is_too_many(struct send_op *op, int64_t now)
 
     if (s->wakes.n < (size_t)s->queue_max)
         return false;
-    err_set(&op->pub.op.err, ERR_USAGE,
+    err_set(&op->pub.op.err, ERR_TIMEOUT,
             "not sent: %d calls wait for the flood limits already "
             "(PACE_QUEUE_MAX)",
             s->queue_max);

@@ -8,9 +8,8 @@
  * what counts and what may be repeated in telegram/methods.h.
  *
  * A call's time (timeout_ms, or the tg's) counts from send_start() on:
- *   - ERR_TIMEOUT, "not sent": it still waited for the flood limits, or they are
- *     known to last longer than its time. The latter ends it at once.
- *   - ERR_USAGE, "not sent": too many calls wait already (queue_max).
+ *   - ERR_TIMEOUT, "not sent": it still waited for the flood limits. At once, if
+ *     they are known to last longer than its time, or if queue_max calls wait.
  *   - else the last try's error. op.maybe_sent: it may have arrived all the same;
  *     op.err.text says so, too.
  *

@@ -15,7 +15,8 @@
 #define S INT64_C(1000000000)
 #define MS (S / 1000)
 #define MANY 1000000
-#define ITEMS 4000
+#define ITEMS 12000
+#define CHATS 1200
 
 static const struct pace_limits telegram = { 30, 1, 5, 20 };
 
@@ -33,7 +34,7 @@ static struct {
     struct pace_item items[ITEMS];
     int n;
     struct sent sent[ITEMS];
-    int nsent;
+    int nsent, landed;
     int64_t flight; /* how long a message is on its way */
 } t;
 
@@ -80,12 +81,19 @@ static struct pace_item *ask(int64_t chat, int priority)
     return item;
 }
 
+static void forget_sent(void)
+{
+    t.nsent = t.landed = 0;
+}
+
 static void land_those_due(void)
 {
-    for (int i = 0; i < t.nsent; i++) {
-        struct pace_item *item = &t.items[t.sent[i].number];
+    for (; t.landed < t.nsent; t.landed++) {
+        struct pace_item *item = &t.items[t.sent[t.landed].number];
 
-        if (item->state == PACE_IN_FLIGHT && t.sent[i].at + t.flight <= t.now)
+        if (t.sent[t.landed].at + t.flight > t.now)
+            break;
+        if (item->state == PACE_IN_FLIGHT)
             pace_done(t.p, item, t.now);
     }
 }
@@ -244,7 +252,7 @@ static void test_pace__chats_take_turns(void **state)
         ask(2, 0);
     for (int i = 0; i < 3; i++)
         ask(3, 0);
-    t.nsent = 0;
+    forget_sent();
     run_until(t.now + 4 * S);
     assert_int_equal(went(2), 3);
     assert_int_equal(went(3), 3);
@@ -272,7 +280,7 @@ static void test_pace__priorities(void **state)
     for (int i = 0; i < 200; i++)
         ask(1000 + i, 2);
     run_until(T0 + 2 * S);
-    t.nsent = 0;
+    forget_sent();
     for (int i = 0; i < 9; i++)
         ask(i + 1, 0); /* what is kept back for them */
     assert_int_equal(t.nsent, 9);
@@ -280,7 +288,7 @@ static void test_pace__priorities(void **state)
         ask(i + 100, 0);
     for (int i = 0; i < 30; i++)
         ask(i + 200, 1);
-    t.nsent = 0;
+    forget_sent();
     run_until(t.now + 3 * S);
     for (int i = 1; i < t.nsent; i++)
         assert_true(t.sent[i].priority >= t.sent[i - 1].priority);
@@ -355,6 +363,92 @@ static void test_pace__slow_answers_count(void **state)
         assert_true(t.sent[i].at - (t.sent[i - 1].at + t.flight) >= 1000 * MS);
 }
 
+/* --- a flood ----------------------------------------------------------------------------- */
+
+/* In a chat, those of a priority as they were asked for. */
+static void check_order(void)
+{
+    static int last[2 * CHATS][PACE_PRIORITIES];
+
+    memset(last, -1, sizeof(last));
+    for (int i = 0; i < t.nsent; i++) {
+        int *n = &last[t.sent[i].chat + CHATS][t.sent[i].priority];
+
+        assert_true(t.sent[i].number > *n);
+        *n = t.sent[i].number;
+    }
+}
+
+/* Telegram's side: buckets that leak, as strict as what is said of them. */
+struct leak {
+    double level;
+    int64_t at;
+};
+
+static void pour(struct leak *leak, double size, double per_s, int64_t now)
+{
+    leak->level -= (double)(now - leak->at) / (double)S * per_s;
+    if (leak->level < 0)
+        leak->level = 0;
+    leak->at = now;
+    leak->level += 1;
+    if (leak->level > size + 1e-6)
+        fail_msg("too many: %f of %f", leak->level, size);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct sent *x = a, *y = b;
+
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* They arrive some time after they were sent, and not all as late. */
+static void expect_telegram_takes_them(void)
+{
+    static struct leak all, chats[CHATS], minutes[CHATS];
+
+    all = (struct leak){ 0, 0 };
+    memset(chats, 0, sizeof(chats));
+    memset(minutes, 0, sizeof(minutes));
+    for (int i = 0; i < t.nsent; i++)
+        t.sent[i].at += random() % t.flight;
+    qsort(t.sent, (size_t)t.nsent, sizeof(t.sent[0]), by_time);
+    for (int i = 0; i < t.nsent; i++) {
+        size_t chat = (size_t)llabs(t.sent[i].chat);
+
+        pour(&all, 30, 30, t.sent[i].at);
+        pour(&chats[chat], 5, 1, t.sent[i].at);
+        if (t.sent[i].chat < 0)
+            pour(&minutes[chat], 20, 20 / 60.0, t.sent[i].at);
+    }
+}
+
+/* 10,000 messages at once to 1,000 chats, by Telegram's own numbers; replies that
+ * are asked for meanwhile, every 3 s, leave soon. */
+static void test_pace__a_flood(void **state)
+{
+    int asked;
+
+    (void)state;
+    begin(&telegram);
+    srandom(5);
+    t.flight = 100 * MS;
+    for (int i = 0; i < 10000; i++)
+        ask(i % 1000 % 10 ? i % 1000 + 1 : -(i % 1000 + 1), 2);
+    while (t.nsent < t.n) {
+        asked = t.n;
+        ask(1001 + t.n % 100, 0);
+        run_until(t.now + 1400 * MS);
+        assert_int_equal(t.items[asked].state, PACE_NONE);
+        run_until(t.now + 1600 * MS);
+    }
+    assert_true(t.now - T0 < 350 * S); /* 30 a second: 333, and the replies */
+    check_order();
+    expect_telegram_takes_them();
+    check_order();
+}
+
 /* --- trouble -------------------------------------------------------------------------------- */
 
 static void test_pace__back_in_line(void **state)
@@ -371,7 +465,7 @@ static void test_pace__back_in_line(void **state)
     pace_back(t.p, first, t.now + 3 * S);
     assert_true(pace_held_until(t.p, 1, t.now) == t.now + 3 * S);
     assert_true(pace_held_until(t.p, 2, t.now) == 0);
-    t.nsent = 0;
+    forget_sent();
     run_until(T0 + 6 * S);
     assert_int_equal(t.nsent, 2);
     assert_int_equal(t.sent[0].number, 0);
@@ -394,7 +488,7 @@ static void test_pace__flood_in_a_chat(void **state)
     for (int i = 0; i < 5; i++)
         ask(1, 0);
     ask(2, 0);
-    t.nsent = 0;
+    forget_sent();
     run_until(T0 + 9 * S);
     assert_int_equal(t.nsent, 0);
     run_until(T0 + 10 * S + 500 * MS); /* no burst */
@@ -411,7 +505,7 @@ static void test_pace__flood_of_the_bot(void **state)
     t.flight = 10 * MS;
     for (int i = 0; i < 3; i++)
         flood(ask(i + 1, 0), T0 + 10 * S + i * 300 * MS);
-    t.nsent = 0;
+    forget_sent();
     assert_true(pace_held_until(t.p, 99, t.now) > T0 + 10 * S);
     for (int i = 0; i < 30; i++)
         ask(100 + i, 0);
@@ -499,19 +593,6 @@ static void check_rates(void)
     assert_true(most_in(0, S) <= 30 + 20);
 }
 
-static void check_order(void)
-{
-    int last[2 * 7][PACE_PRIORITIES];
-
-    memset(last, -1, sizeof(last));
-    for (int i = 0; i < t.nsent; i++) {
-        int *n = &last[t.sent[i].chat + 6][t.sent[i].priority];
-
-        assert_true(t.sent[i].number > *n);
-        *n = t.sent[i].number;
-    }
-}
-
 static void test_pace__by_chance(void **state)
 {
     (void)state;
@@ -586,6 +667,7 @@ int main(void)
         TEST(test_pace__priorities_in_a_chat),
         TEST(test_pace__one_in_flight),
         TEST(test_pace__slow_answers_count),
+        TEST(test_pace__a_flood),
         TEST(test_pace__back_in_line),
         TEST(test_pace__flood_in_a_chat),
         TEST(test_pace__flood_of_the_bot),

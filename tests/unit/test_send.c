@@ -529,7 +529,7 @@ static void test_send__too_many(void **state)
     for (int i = 0; i < 4; i++)
         send_to(1, SEND_REPLY);
     wait_done(4);
-    expect_err(t.calls[3], ERR_USAGE, "PACE_QUEUE_MAX");
+    expect_err(t.calls[3], ERR_TIMEOUT, "PACE_QUEUE_MAX");
     for (int i = 0; i < 3; i++)
         expect_ok(t.calls[i]);
     assert_int_equal(stats().refused, 1);
