@@ -283,7 +283,7 @@ bot.catch(function(err, ctx) if ctx.command ~= "told" then error(err, 0) end end
     });
     assert.deepEqual(dead.map((row) => [row.reason, row.handler, row.bot_id, row.chat_id]),
       [["deadline", "/slow", host.bot, alice], ["error", "/a", host.bot, alice]]);
-    assert.match(dead[1].error, /^scripts\/a\.lua:2: broken 1\n.*scripts\/a\.lua:2: /);
+    assert.match(dead[1].error, /^scripts\/a\.lua:2: broken 1\n[^]*scripts\/a\.lua:\d: /);
     host.folder.replace("scripts/a.lua", script("ctx:reply('mended ' .. ctx.args[1])")["scripts/a.lua"]);
     await host.line(/reloaded: /);
     const retried = await inbox(["retry", String(dead[1].update_id)], { url: db.url });

@@ -28,6 +28,7 @@
 #include "io/httpd.h"
 #include "script/generation.h"
 #include "script/vm.h"
+#include "telegram/send.h"
 
 #define CALLS_MAX 300
 
@@ -273,6 +274,8 @@ static inline int bot_setup(void **state)
 {
     struct httpd_options o = { .address = "127.0.0.1", .body_max = 1 << 20 };
     struct vm_limits limits = { 64 << 20, 1000, 600000 };
+    static const struct sender_options no_limits = { 1000000, 1000000, 1000000,
+                                                     1000000, 1000000 };
     struct err err = ERR_INIT;
     char scripts[60];
 
@@ -299,10 +302,12 @@ static inline int bot_setup(void **state)
     assert_non_null(mkdtemp(bot.folder));
     snprintf(scripts, sizeof(scripts), "%s/scripts", bot.folder);
     assert_int_equal(mkdir(scripts, 0700), 0);
-    bot.services = (struct services){ .loop = bot.loop,
-                                      .tg = bot.tg,
-                                      .bot_username = "test_bot",
-                                      .dir = bot.folder };
+    bot.services =
+        (struct services){ .loop = bot.loop,
+                           .tg = bot.tg,
+                           .sender = sender_new(bot.loop, bot.tg, &no_limits),
+                           .bot_username = "test_bot",
+                           .dir = bot.folder };
     bot.vm = vm_new(&bot.services, &limits);
     bot.gen = bot_generation(bot_script, 1);
     bot.lanes = lanes_new(bot.loop, bot.vm, bot_on_done, NULL);
@@ -330,6 +335,7 @@ static inline int bot_teardown(void **state)
     lanes_free(bot.lanes);
     generation_unref(bot.gen);
     vm_free(bot.vm);
+    sender_free(bot.services.sender);
     assert_int_equal(loop_live_ops(bot.loop), 0);
     tg_free(bot.tg);
     http_free(bot.http);
