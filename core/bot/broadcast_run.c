@@ -15,10 +15,11 @@
 #include "bot/broadcasts_int.h"
 
 #define TELL_MS 5000
-#define RETRY_MS 1000    /* after trouble with the database */
-#define NOT_SENT_MS 2000 /* after a call that could not be made */
-#define REFUSED_MAX                                                            \
-    10 /* chats, the first ones: then something is wrong with it */
+#define RETRY_MS 1000 /* after trouble with the database */
+/* After a call that could not be made; how long all must wait, the sender knows. */
+#define NOT_SENT_MS 2000
+/* Chats, the first ones: then something is wrong with the message. */
+#define REFUSED_MAX 10
 
 static void advance(struct run *run);
 
@@ -210,17 +211,19 @@ static void react(struct run *run, const struct posting *p,
         break;
     case BROADCAST_FAILED: look_at_refusal(run, error); break;
     case BROADCAST_REFUSED: pause_itself(run, error); break;
-    case BROADCAST_NOT_SENT:
-        wait_ms(run, a->wait_s ? (int64_t)a->wait_s * 1000 : NOT_SENT_MS);
-        break;
+    case BROADCAST_NOT_SENT: wait_ms(run, NOT_SENT_MS); break;
     case BROADCAST_SENT:
     case BROADCAST_MOVED:
     case BROADCAST_IN_DOUBT: break;
     }
-    if (a->outcome == BROADCAST_NOT_SENT || a->outcome == BROADCAST_MOVED) {
-        run->dry = false; /* there is one more to claim */
-        run->after = INT64_MIN;
-    }
+}
+
+/* Will there be one more to claim when this is noted? */
+static bool opens(const struct noting *n)
+{
+    return n->answer.outcome == BROADCAST_NOT_SENT ||
+           n->answer.outcome == BROADCAST_REFUSED ||
+           n->answer.outcome == BROADCAST_MOVED;
 }
 
 static void posting_free(struct posting *p)
@@ -304,6 +307,7 @@ static void on_step(struct op *op)
     const struct pg_op *rows = (struct pg_op *)op;
     int64_t was_after = run->after;
     int asked = run->asked;
+    bool opened = false;
 
     run->step = NULL;
     if (op->err.kind) {
@@ -313,13 +317,17 @@ static void on_step(struct op *op)
         return;
     }
     run->told_database = false;
+    for (int i = 0; i < run->nsent; i++)
+        opened = opened || opens(&run->notings[i]);
     forget_notings(run, run->nsent);
     if (pg_int(rows, 0, 0) == 0) /* paused, cancelled, or another's */
         run->ending = true;
     if (begin_claimed(run, rows) < asked) {
-        run->dry = was_after == INT64_MIN;
-        run->after = INT64_MIN;
+        run->dry = was_after == INT64_MIN && !opened;
+        run->after = INT64_MIN; /* those before this one, again */
     }
+    if (opened)
+        run->dry = false;
     op_free(op);
     advance(run);
 }

@@ -153,7 +153,6 @@ struct broadcast_answer broadcast_read(const struct tg_op *op, int64_t chat_id)
     } else if (op->op.err.kind == ERR_TELEGRAM) {
         a.outcome = refusal(op);
         a.moved_to = op->migrate_to_chat_id;
-        a.wait_s = op->retry_after;
     } else {
         a.outcome = op->maybe_sent ? BROADCAST_IN_DOUBT : BROADCAST_NOT_SENT;
     }

@@ -98,7 +98,6 @@ struct broadcast_answer {
     enum broadcast_outcome outcome;
     int64_t message_id; /* or 0 */
     int64_t moved_to;   /* the chat's new id; of SENT: it went there; or 0 */
-    int wait_s;         /* of NOT_SENT: at least; or 0 */
 };
 
 /* What a finished call for chat_id says. */

@@ -55,6 +55,10 @@ static int answer_for(int64_t chat, char *out, size_t size)
     case 400:
         error = "400,\"description\":\"Bad Request: TOPIC_CLOSED\"";
         break;
+    case 429:
+        error = "429,\"description\":\"Too Many Requests: retry after 3000\","
+                "\"parameters\":{\"retry_after\":3000}";
+        break;
     case 401: error = "401,\"description\":\"Unauthorized\""; break;
     case -500:
         error = "400,\"description\":\"Bad Request: group chat was upgraded to "
@@ -623,6 +627,18 @@ static void test_moved__once_under_its_new_id(void **state)
                      1);
 }
 
+/* A chat that can't be sent to for now holds up no other for long. */
+static void test_flood__the_others_go_on(void **state)
+{
+    (void)state;
+    make("sql", "SELECT n FROM generate_series(426, 435) AS n");
+    wait_number("SELECT count(*) FROM broadcast_chats WHERE state = 'sent'", 9);
+    assert_int_equal(chats_in("failed") + chats_in("in_doubt"), 0);
+    assert_int_equal(number("SELECT count(*) FROM broadcasts WHERE state = "
+                            "'running'"),
+                     1);
+}
+
 static void test_mistake__pauses_after_ten(void **state)
 {
     int64_t id;
@@ -1001,6 +1017,7 @@ int main(void)
         SENDING(test_pause_resume_cancel),
         SENDING(test_blocked__are_left_out_next_time),
         SENDING(test_moved__once_under_its_new_id),
+        SENDING(test_flood__the_others_go_on),
         SENDING(test_mistake__pauses_after_ten),
         SENDING(test_wrong_token__pauses_and_misses_nobody),
         SENDING(test_two_processes__each_chat_once),
