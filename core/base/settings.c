@@ -56,6 +56,8 @@ static const struct setting table[] = {
       "answer updates with a call, if a handler ends with a small one" },
     { "WEBHOOK_CONNECTIONS", INTEGER, AT(webhook_connections), "40", 1, 100,
       NULL, false, "of Telegram's to the webhook at once" },
+    { "REQUEST_TIMEOUT_S", INTEGER, AT(request_timeout_s), "30", 1, 600, NULL,
+      false, "time for a request to come in, at the bot's port" },
     { "WEBHOOK_ALONE", BOOLEAN, AT(webhook_alone), "off", 0, 0, NULL, false,
       "there is never more than one process: updates are saved only if they "
       "are slow" },

@@ -24,6 +24,7 @@ struct settings {
     char *webhook_secret;    /* NULL: made from the token */
     bool webhook_reply;      /* calls in the answers to updates */
     int webhook_connections; /* of Telegram's, at once */
+    int request_timeout_s;   /* for a request to come in */
     bool webhook_alone;      /* no other process gets this bot's updates */
     int port;       /* of the simulator's page in dev and simulate, or webhook's */
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */

@@ -57,7 +57,7 @@ static void on_request(struct httpd_request *req, void *arg)
 }
 
 struct host_http *host_http_open(struct loop *loop, const char *address,
-                                 int port, struct err *err)
+                                 int port, int request_s, struct err *err)
 {
     struct host_http *http = xalloc(sizeof(*http));
 
@@ -66,6 +66,7 @@ struct host_http *host_http_open(struct loop *loop, const char *address,
                                   .address = address,
                                   .port = port,
                                   .body_max = BODY_MAX,
+                                  .request_seconds = request_s,
                                   .connections_max = CONNECTIONS_MAX,
                                   .check = check,
                               },

@@ -25,9 +25,11 @@ struct host_http_route {
     void *arg;
 };
 
-/* address: "0.0.0.0" for all. ERR_SYSTEM: the port is taken. */
+/* address: "0.0.0.0" for all. request_s: from a request's first byte to its last.
+ * ERR_SYSTEM: the port is taken. */
 struct host_http *host_http_open(struct loop *loop, const char *address,
-                                 int port, struct err *err) MUST_CHECK;
+                                 int port, int request_s,
+                                 struct err *err) MUST_CHECK;
 /* Some 8 at most. */
 void host_http_add(struct host_http *http, const struct host_http_route *route);
 int host_http_port(const struct host_http *http);

@@ -201,8 +201,8 @@ static bool open_port(struct host *host, struct err *err)
         return err_set(err, ERR_USAGE,
                        "WEBHOOK_URL: the path %s is taken by something else",
                        path);
-    host->port =
-        host_http_open(host->loop, "0.0.0.0", host->settings->port, err);
+    host->port = host_http_open(host->loop, "0.0.0.0", host->settings->port,
+                                host->settings->request_timeout_s, err);
     if (!host->port)
         return false;
     host_http_add(host->port, &(struct host_http_route){ .path = path,
