@@ -78,6 +78,14 @@ static void wake_task(struct download *d)
         op_complete(&d->wake->op);
 }
 
+/* The two don't know each other any more. */
+static void forget_wake(struct download *d)
+{
+    if (d->wake)
+        d->wake->d = NULL;
+    d->wake = NULL;
+}
+
 static struct op *wake_start(struct download *d)
 {
     struct wake *wake = xalloc(sizeof(*wake));
@@ -228,9 +236,7 @@ static int download_release(lua_State *L)
     op_free(d->transfer);
     op_free(d->pause);
     d->transfer = d->pause = NULL;
-    if (d->wake)
-        d->wake->d = NULL;
-    d->wake = NULL;
+    forget_wake(d);
     data_file_abort(&d->file);
     buf_release(&d->bytes);
     free(d->path);
@@ -327,6 +333,7 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
 
     (void)status;
     (void)k;
+    forget_wake(d);
     if (d->err.kind)
         return raise_err(L, &d->err);
     if (d->kind == TO_FUNCTION && d->bytes.len)
