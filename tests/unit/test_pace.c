@@ -261,6 +261,39 @@ static void test_pace__chats_take_turns(void **state)
     assert_int_equal(waiting(), 0);
 }
 
+/* Also where nothing else than the turn makes a chat wait: here, no chat at all. */
+static void test_pace__no_chat_takes_turns(void **state)
+{
+    static const struct pace_limits limits = { 3, MANY, MANY, MANY };
+
+    (void)state;
+    begin(&limits);
+    for (int i = 0; i < 60; i++)
+        ask(0, 0);
+    for (int i = 0; i < 3; i++)
+        ask(2, 0);
+    run_until(t.now + 4 * S);
+    assert_int_equal(went(2), 3);
+    run_until(t.now + 30 * S);
+    assert_int_equal(waiting(), 0);
+}
+
+/* Who asks in the moment when there is room does not pass those in line. */
+static void test_pace__nobody_jumps_the_line(void **state)
+{
+    static const struct pace_limits limits = { 3, MANY, MANY, MANY };
+
+    (void)state;
+    begin(&limits);
+    for (int i = 0; i < 4; i++)
+        ask(i + 1, 0);
+    t.now += 10 * S;
+    ask(9, 0);
+    assert_int_equal(went(9), 0);
+    run_until(t.now + S);
+    assert_int_equal(went(9), 1);
+}
+
 /* A chat at its limit holds up no other. */
 static void test_pace__a_full_chat_is_passed(void **state)
 {
@@ -662,6 +695,8 @@ int main(void)
         TEST(test_pace__no_chat),
         TEST(test_pace__no_limits),
         TEST(test_pace__chats_take_turns),
+        TEST(test_pace__no_chat_takes_turns),
+        TEST(test_pace__nobody_jumps_the_line),
         TEST(test_pace__a_full_chat_is_passed),
         TEST(test_pace__priorities),
         TEST(test_pace__priorities_in_a_chat),
