@@ -6,7 +6,9 @@
 #include "base/json.h"
 #include "bot/broadcast_statements.h"
 #include "bot/dead_statements.h"
+#include "bot/doctor_statements.h"
 #include "bot/migrate.h"
+#include "bot/moves_statements.h"
 
 #define INDEXES_MAX 16
 
@@ -196,6 +198,8 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         config_explained,
         broadcast_explained,
         dead_explained,
+        doctor_explained,
+        moves_explained,
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
 

@@ -96,7 +96,7 @@ static void on_update_done(struct incoming *in, enum task_result result,
         errand = say_no_database(host, &in->u);
     if (errand)
         errand->update_id = in->u.id;
-    else
+    else if (!moves_keep(host->moves, &in->u))
         intake_done(host->intake, in->u.id);
     host_stop_when_idle(host);
 }
@@ -106,6 +106,7 @@ static void on_arrived(const struct update *u, void *arg)
     struct host *host = arg;
 
     chats_seen(host->chats, u);
+    moves_see(host->moves, u);
 }
 
 static void on_dead(int64_t update_id, struct slice text, const char *reason,
@@ -126,6 +127,14 @@ static void on_dead(int64_t update_id, struct slice text, const char *reason,
                              .text = text,
                              .tries = tries,
                          });
+}
+
+static void on_moved(int64_t update_id, void *arg)
+{
+    struct host *host = arg;
+
+    intake_done(host->intake, update_id);
+    host_stop_when_idle(host);
 }
 
 static void on_refused(const char *why, void *arg)
@@ -233,6 +242,14 @@ static void open_intake(struct host *host)
     host->inbox =
         inbox_new(host->loop, host->pg, bot, instance_id(host->instance));
     host->dead = dead_new(host->loop, host->pg, s->dead_updates_max);
+    host->moves = moves_new(host->loop, host->pg,
+                            &(struct moves_options){
+                                .store = host->store,
+                                .lanes = host->lanes,
+                                .sender = host->sender,
+                                .done = on_moved,
+                                .arg = host,
+                            });
     host->intake = intake_new(host->loop, host->tg, host->lanes,
                               &(struct intake_options){
                                   .updates_max = s->updates_max,
@@ -317,6 +334,7 @@ void host_free(struct host *host)
         errand_free(e);
     if (host->vm)
         tasks_kill_all(host->vm);
+    moves_free(host->moves);
     intake_free(host->intake);
     host_webhook_free(host);
     inbox_free(host->inbox);

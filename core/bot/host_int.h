@@ -10,6 +10,7 @@
 #include "bot/instance.h"
 #include "bot/intake.h"
 #include "bot/lanes.h"
+#include "bot/moves.h"
 #include "bot/upgrades.h"
 #include "config/listen.h"
 #include "io/pg.h"
@@ -65,6 +66,7 @@ struct host {
     struct instance *instance;
     struct inbox *inbox;
     struct dead *dead;
+    struct moves *moves;
     struct intake *intake;
     struct host_broadcasts *broadcasts;
     struct chats *chats; /* that were seen */

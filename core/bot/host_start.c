@@ -121,6 +121,7 @@ static void join(struct host *host)
     host->state = HOST_RUNNING;
     host->backoff_ms = 0;
     dead_use(host->dead, tg_bot_id(host->tg));
+    moves_learn(host->moves);
     host_start_broadcasts(host);
     instance_join(host->instance);
 }

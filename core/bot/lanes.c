@@ -206,6 +206,14 @@ void lanes_push(struct lanes *lanes, struct incoming *in)
     lane_settle(lane);
 }
 
+bool lanes_is_running(const struct lanes *lanes, int64_t id)
+{
+    struct lane *lane;
+
+    HASH_FIND(hh, lanes->by_id, &id, sizeof(id), lane);
+    return lane && lane->running;
+}
+
 void lanes_hold(struct lanes *lanes, int64_t id)
 {
     struct lane *lane = lane_get(lanes, id);

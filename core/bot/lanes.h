@@ -39,6 +39,9 @@ void lanes_push(struct lanes *lanes, struct incoming *in);
 void lanes_hold(struct lanes *lanes, int64_t lane);
 void lanes_release(struct lanes *lanes, int64_t lane);
 
+/* Does a task of this lane run? Not one that has left it. */
+bool lanes_is_running(const struct lanes *lanes, int64_t lane);
+
 /* Start nothing more: what waits stays where it is. */
 void lanes_stop(struct lanes *lanes);
 /* Tasks, those that have left their lanes included. */

@@ -172,10 +172,24 @@ static void pause_by_chance(struct config_op *c)
     c->pause->arg = c;
 }
 
+/* The chat has another id now: the patch is for its config. */
+static bool go_home(struct config_op *c)
+{
+    int64_t home = config_home(c->store, c->chat_id);
+
+    if (home == c->chat_id)
+        return false;
+    config_flight_end(c->store, c->flight);
+    c->chat_id = home;
+    c->flight = config_flight(c->store, home);
+    return true;
+}
+
 static void conflict(struct config_op *c)
 {
     struct err err = ERR_INIT;
 
+    go_home(c);
     if (++c->conflicts == CONFLICTS_MAX) {
         err_set(&err, ERR_DATABASE,
                 "the config of chat %lld is being written by others all the "
@@ -299,7 +313,7 @@ struct config_op *config_commit(struct config_store *store, struct config *base,
     c->who = xstrdup(who);
     c->flight = config_flight(store, base->chat_id);
     config_patch_copy(&c->patch, patch);
-    if (base->partial)
+    if (go_home(c) || base->partial)
         read_again(c);
     else if (make_next(c, &c->op.err))
         write_next(c);

@@ -125,9 +125,12 @@ static bool can_join(const struct loading *l, uint32_t sections)
 struct config_op *config_fetch(struct config_store *store, int64_t chat_id,
                                uint32_t sections)
 {
-    struct config_op *op = config_op_new(store, chat_id);
-    struct loading *l = find_loading(store, chat_id);
+    struct config_op *op;
+    struct loading *l;
 
+    chat_id = config_home(store, chat_id);
+    op = config_op_new(store, chat_id);
+    l = find_loading(store, chat_id);
     if (!l || !can_join(l, sections))
         l = loading_new(store, chat_id);
     if (!l->sent)

@@ -28,6 +28,7 @@ void config_store_free(struct config_store *store)
         return;
     config_writebacks_free(store);
     config_fetches_free(store);
+    config_moves_free(store);
     loop_end_of_turn_cancel(store->hook);
     cache_free(store->cache);
     buf_release(&store->lazy);
@@ -126,7 +127,7 @@ void config_changed(struct config_store *store, int64_t chat_id,
 
 struct config *config_cached(struct config_store *store, int64_t chat_id)
 {
-    return cache_get(store->cache, chat_id);
+    return cache_get(store->cache, config_home(store, chat_id));
 }
 
 void config_forget(struct config_store *store, int64_t chat_id)

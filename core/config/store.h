@@ -90,6 +90,13 @@ void config_forget_all(struct config_store *store);
 void config_changed(struct config_store *store, int64_t chat_id,
                     int64_t revision);
 
+/*
+ * A chat has another id now, and its row with it: what is asked for or written
+ * under the old id is that of the new one from now on. Some thousands are known.
+ */
+void config_moved(struct config_store *store, int64_t from, int64_t to);
+int64_t config_home(const struct config_store *store, int64_t chat_id);
+
 struct config_op {
     struct op op;
     struct config *config; /* of a success; the op's reference */

@@ -53,6 +53,7 @@ struct config_store {
     struct pg *pg;
     struct cache *cache;
     struct flight *flights;
+    struct config_move *moved; /* by the old id: moved.c */
     struct loading *loading;
     struct loadings wanted; /* since the last turn's end */
     TAILQ_HEAD(, fetch) fetches;
@@ -75,6 +76,8 @@ struct writeback {
     struct pg_op *query;
     TAILQ_ENTRY(writeback) link;
 };
+
+void config_moves_free(struct config_store *store); /* moved.c */
 
 /* store.c */
 struct flight *config_flight(struct config_store *store, int64_t chat_id);

@@ -151,6 +151,10 @@ static void read_message(struct update *u, struct slice message)
             u->topic = it.value;
         else if (slice_eq(it.key, "business_connection_id"))
             u->business = it.value;
+        else if (slice_eq(it.key, "migrate_to_chat_id"))
+            json_to_int(it.value, &u->moved_to);
+        else if (slice_eq(it.key, "migrate_from_chat_id"))
+            json_to_int(it.value, &u->moved_from);
     }
     if (!in_topic)
         u->topic = SLICE_NONE; /* then it is a thread of replies */
