@@ -162,7 +162,8 @@ const struct pg_statement broadcast_look_statement = {
  * Results count also after the lease was lost: they are what happened. A chat that
  * is sending, and that the sender does not have, is one whose claim got no answer:
  * nothing was sent. The new id of a chat that moved waits, or, when the message went
- * there already, needs no other.
+ * there already, needs no other. The planner thinks a LIMIT that is a parameter to be
+ * a tenth of a table: so there is another, the most that BROADCAST_WINDOW can be.
  */
 const struct pg_statement broadcast_step_statement = {
     "broadcast_step",
@@ -191,12 +192,12 @@ const struct pg_statement broadcast_step_statement = {
     "AND (r.state = 'blocked' OR r.moved_to IS NOT NULL) ORDER BY r.chat_id "
     "ON CONFLICT (bot_id, chat_id) DO UPDATE SET gone = EXCLUDED.gone, "
     "gone_at = EXCLUDED.gone_at), "
-    "next AS (SELECT c.chat_id FROM broadcast_chats AS c, lease "
-    "WHERE c.broadcast_id = lease.id AND c.state IN ('waiting', 'sending') "
-    "AND c.chat_id <> ALL($4::bigint[]) AND c.chat_id > $6::bigint "
+    "next AS (SELECT chat_id FROM (SELECT c.chat_id FROM broadcast_chats AS c "
+    "WHERE c.broadcast_id = $1::bigint AND c.state IN ('waiting', 'sending') "
+    "AND c.chat_id > $6::bigint AND c.chat_id <> ALL($4::bigint[]) "
     "AND c.chat_id NOT IN (SELECT moved_to FROM result "
-    "WHERE moved_to IS NOT NULL) "
-    "ORDER BY c.chat_id LIMIT $5::int), "
+    "WHERE moved_to IS NOT NULL) AND EXISTS (SELECT FROM lease) "
+    "ORDER BY c.chat_id LIMIT 30) AS few ORDER BY chat_id LIMIT $5::int), "
     "claimed AS (UPDATE broadcast_chats AS c SET state = 'sending', "
     "at = now() FROM next WHERE c.broadcast_id = $1::bigint "
     "AND c.chat_id = next.chat_id RETURNING c.chat_id) "

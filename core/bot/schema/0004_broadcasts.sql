@@ -42,6 +42,8 @@ CREATE TABLE broadcast_chats (
 -- Those that are not over: few of many, near the end.
 CREATE INDEX broadcast_chats_open ON broadcast_chats (broadcast_id, chat_id)
   WHERE state IN ('waiting', 'sending');
+CREATE INDEX broadcast_chats_sending ON broadcast_chats (broadcast_id)
+  WHERE state = 'sending';
 
 -- The chats that a broadcast is for. who: all, private, groups, list (what: an array
 -- of ids), sql (what: a SELECT whose one column is the id). Nothing can be written in
