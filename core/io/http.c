@@ -69,6 +69,17 @@ static void set_error(struct http_pending *p, CURLcode code)
             p->errbuf[0] ? p->errbuf : curl_easy_strerror(code));
 }
 
+static int64_t read_date(CURL *easy)
+{
+    struct curl_header *date;
+    time_t at = -1;
+
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) ==
+        CURLHE_OK)
+        at = curl_getdate(date->value, NULL);
+    return at > 0 ? at : 0;
+}
+
 static void finish(struct handle *h, CURLcode code)
 {
     struct http_pending *p = (struct http_pending *)h->user;
@@ -77,6 +88,8 @@ static void finish(struct handle *h, CURLcode code)
     if (code == CURLE_OK) {
         curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
         p->pub.status = (int)status;
+        if (p->wants_date)
+            p->pub.date = read_date(h->easy);
     } else {
         set_error(p, code);
     }
@@ -258,6 +271,7 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     for (const char *const *h = req->headers; h && *h; h++)
         p->headers = curl_slist_append(p->headers, *h);
     p->form = http_form_ref(req->form);
+    p->wants_date = req->wants_date;
     p->sink = req->sink;
     p->sink_arg = req->sink_arg;
     p->stall_ms = req->stall_ms;

@@ -76,6 +76,7 @@ struct http_request {
     const char *type;   /* its Content-Type; NULL: application/json */
     const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
     struct http_form *form;     /* instead of body; takes a reference */
+    bool wants_date;            /* see http_op.date */
     int64_t timeout_ms; /* for all of it, waiting in line too; 0: 60 s */
     /* ERR_TIMEOUT, too, when HTTP_STALL_BYTES did not move in so long. Not while
      * a sink waits, nor between a body's end and the answer. 0: no such limit */
@@ -89,6 +90,8 @@ struct http_op {
     struct op op;
     int status;      /* valid when DONE and !op.err.kind */
     struct buf body; /* the answer's */
+    int64_t date;    /* the server's clock, if it was wanted: seconds since
+                      * 1970; 0: it did not say */
     /* May the whole request have arrived when it failed? If not, repeating is
      * safe. */
     bool maybe_sent;

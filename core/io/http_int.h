@@ -52,6 +52,7 @@ struct http_pending {
     struct event *patience;         /* the same: till the deadline */
     bool in_line;
     bool tried; /* curl has begun to send it */
+    bool wants_date;
     /* Answers that are taken in pieces: */
     http_sink_fn sink;
     void *sink_arg;
