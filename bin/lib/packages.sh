@@ -34,6 +34,9 @@ npm              cmd  npm
 packages_python='
 python3-psycopg2 file /usr/lib/python3/dist-packages/psycopg2/__init__.py
 '
+packages_peers='
+python3-python-telegram-bot file /usr/lib/python3/dist-packages/telegram/__init__.py
+'
 packages_browser='
 chromium         cmd  chromium|chromium-browser|google-chrome
 '

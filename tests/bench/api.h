@@ -37,7 +37,7 @@ struct api {
     int64_t poll_due;
     int poll_limit;
     unsigned polls, conflicts, calls;
-    bool ever_polled;
+    double first_poll_ms; /* when the bot first asked, Unix time; 0: never */
 
     struct conn *reporter; /* waits in /bench/report */
     int64_t report_due;

@@ -114,9 +114,11 @@ static void control(struct api *a, struct conn *c, struct slice what,
         buf_adds(&a->out, "{}");
     } else if (slice_is_ci(what, "status")) {
         buf_addf(&a->out,
-                 "{\"polling\":%s,\"polled\":%s,\"calls\":%u,\"served\":%u}",
+                 "{\"polling\":%s,\"polled\":%s,\"first_poll_ms\":%.3f,"
+                 "\"calls\":%u,\"served\":%u}",
                  a->poller ? "true" : "false",
-                 a->ever_polled ? "true" : "false", a->calls, a->load.handed);
+                 a->first_poll_ms > 0 ? "true" : "false", a->first_poll_ms,
+                 a->calls, a->load.handed);
     } else {
         conn_answer(c, 404, slice_of("{\"error\":\"not found\"}"));
         return;

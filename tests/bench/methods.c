@@ -130,6 +130,14 @@ static void serve_poll(struct api *a, int64_t now)
     conn_answer(c, 200, buf_slice(&a->out));
 }
 
+static double unix_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
 static void get_updates(struct api *a, struct conn *c, const struct request *r,
                         int64_t now)
 {
@@ -137,7 +145,8 @@ static void get_updates(struct api *a, struct conn *c, const struct request *r,
     int64_t limit = field_int(r, "limit", BATCH_MAX);
 
     a->polls++;
-    a->ever_polled = true;
+    if (a->first_poll_ms <= 0)
+        a->first_poll_ms = unix_ms();
     if (a->poller) {
         struct conn *old = a->poller;
 

@@ -11,17 +11,58 @@ import { startLoadServer } from "./load_server.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
 
+// Flood limits are on, and too high to matter: what they cost is measured, not
+// how they slow a bot down.
+const paceless = {
+  PACE_BOT_PER_S: "1000000",
+  PACE_CHAT_PER_S: "1000000",
+  PACE_CHAT_BURST: "1000000",
+  PACE_GROUP_PER_MIN: "1000000",
+};
+const moonpost = (program) => (o) => [program(o), "run", join(here, "moonpost")];
+
+// unordered: it promises no order within a chat; unchecked: its texts are wrong on
+// purpose; extra: only when named; updates: at most so many, it is slow; peer: the
+// name that a table for readers has.
 export const bots = {
-  moonpost: { command: (o) => [join(o.build, "moonpost"), "run", join(here, "moonpost")] },
-  other: { command: (o) => [o.other, "run", join(here, "moonpost")], extra: true },
-  grammy: { command: () => [process.execPath, join(here, "peers/grammy.mjs")] },
+  moonpost: { peer: "Moonpost", command: moonpost((o) => join(o.build, "moonpost")), env: paceless },
+  other: { command: moonpost((o) => o.other), env: paceless, extra: true },
+  grammy: {
+    peer: "grammY, runner, in order",
+    command: () => [process.execPath, join(here, "peers/grammy.mjs")],
+  },
+  "grammy-unordered": {
+    peer: "grammY, runner, no order",
+    command: () => [process.execPath, join(here, "peers/grammy.mjs"), "unordered"],
+    unordered: true,
+  },
+  telegraf: {
+    peer: "Telegraf, no order",
+    command: () => [process.execPath, join(here, "peers/telegraf.mjs")],
+    unordered: true,
+  },
+  python: {
+    peer: "python-telegram-bot 13, no order",
+    command: () => ["/usr/bin/python3", join(here, "peers/telegram_bot.py")],
+    unordered: true,
+    updates: 1000,
+  },
   // without lanes: what overlaps or overtakes there is no mistake
   script: {
     command: (o) => [join(o.build, "tests/bench/bench_script"), join(here, "moonpost")],
     unordered: true,
+    extra: true,
   },
-  telegram: { command: (o) => [join(o.build, "tests/bench/bench_telegram")], unchecked: true },
-  floor: { command: (o) => [join(o.build, "tests/bench/bench_floor")], unchecked: true },
+  telegram: {
+    command: (o) => [join(o.build, "tests/bench/bench_telegram")],
+    unchecked: true,
+    extra: true,
+  },
+  floor: {
+    peer: "libcurl alone, no bot",
+    command: (o) => [join(o.build, "tests/bench/bench_floor")],
+    unchecked: true,
+  },
 };
 
 const databaseUrl = (name) => process.env.DATABASE_URL.replace("/postgres?", `/${name}?`);
@@ -87,6 +128,7 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     "delay-ms": options["delay-ms"],
     rate: options.rate,
   });
+  const began = Date.now();
   const log = openSync(join(options.log, `bench-${name}.log`), "w");
   const [program, ...args] = wrap(bots[name].command(options));
   const bot = spawn(program, args, {
@@ -94,9 +136,11 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      BOT_TOKEN: "1:x",
+      BOT_TOKEN: "123456:bench",
       TELEGRAM_API_URL: server.url,
       DATABASE_URL: databaseUrl(database),
+      ...bots[name].env,
+      ...options.env?.[name],
     },
   });
   closeSync(log);
@@ -115,7 +159,8 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     }
     const peak = memory(bot.pid).peak;
     if (done) await done();
-    return { bot: name, ...report, rss_idle_mb: idle, rss_peak_mb: peak };
+    const start = { start_ms: (await server.status()).first_poll_ms - began };
+    return { bot: name, ...report, ...start, rss_idle_mb: idle, rss_peak_mb: peak };
   } catch (error) {
     const said = readFileSync(join(options.log, `bench-${name}.log`), "utf8").trim();
     throw new Error(`${name}: ${error.message}\n${said.split("\n").slice(-20).join("\n")}`);

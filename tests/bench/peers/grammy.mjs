@@ -1,31 +1,15 @@
 // The same bot with grammY, its runner and pg, as a careful author writes it:
-// updates side by side but in order per chat, a chat's config read once.
+// updates side by side, in order per chat unless asked not to, a chat's config
+// read once.
 import { run, sequentialize } from "@grammyjs/runner";
 import { Bot } from "grammy";
-import pg from "pg";
+import { makeConfigs } from "./configs.mjs";
 
-const defaults = { antiflood: { max: 5 } };
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
-const configs = new Map();
-
-async function configOf(chatId) {
-  let config = configs.get(chatId);
-  if (config) return config;
-  const { rows } = await pool.query({
-    name: "config",
-    text: "SELECT config FROM chat_configs WHERE chat_id = $1",
-    values: [chatId],
-  });
-  const stored = rows[0]?.config ?? {};
-  config = { ...defaults, ...stored, antiflood: { ...defaults.antiflood, ...stored.antiflood } };
-  configs.set(chatId, config);
-  return config;
-}
-
+const { configOf, pool } = makeConfigs();
 const bot = new Bot(process.env.BOT_TOKEN, {
   client: { apiRoot: process.env.TELEGRAM_API_URL },
 });
-bot.use(sequentialize((ctx) => ctx.chat?.id.toString()));
+if (process.argv[2] !== "unordered") bot.use(sequentialize((ctx) => ctx.chat?.id.toString()));
 bot.command("limit", async (ctx) => {
   const config = await configOf(ctx.chat.id);
   const mark = ctx.match ? ` ${ctx.match}` : "";

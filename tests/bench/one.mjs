@@ -1,4 +1,4 @@
-// The measuring itself; started by bin/bench, which says what the options mean.
+// The measuring itself; started by bin/bench one, which says what the options mean.
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -24,7 +24,7 @@ function readOptions() {
   if (read.rate) read.wait = Math.max(read.wait, Math.ceil(read.updates / read.rate) + 30);
   read.profile = positionals[0] === "profile";
   if (positionals.length > (read.profile ? 1 : 0)) throw new Error(`what is ${positionals}?`);
-  const usual = Object.keys(bots).filter((name) => !bots[name].extra || read[name]);
+  const usual = ["moonpost", "grammy", "telegram", "floor"].concat(read.other ? "other" : []);
   read.only = read.only ? read.only.split(",") : read.profile ? ["moonpost"] : usual;
   const unknown = read.only.find((name) => !bots[name]);
   if (read.only.includes("other") && !read.other) throw new Error("--other FILE is missing");
