@@ -68,7 +68,8 @@ struct connection {
     bool last;                 /* nothing comes after this request */
     bool ended;                /* the client sends no more */
     bool feeding, dead;        /* freed when feed() is left */
-    TAILQ_ENTRY(connection) link;
+    bool ready;                /* stands in httpd.ready */
+    TAILQ_ENTRY(connection) link, ready_link;
 };
 
 struct httpd {
@@ -80,7 +81,11 @@ struct httpd {
     httpd_handler_fn handler;
     void *arg;
     struct event *sweep;
-    TAILQ_HEAD(, connection) connections; /* oldest first */
+    TAILQ_HEAD(connection_list, connection) connections; /* oldest first */
+    /* Their next request may be there already. (bufferevent_trigger() would do,
+     * but what it defers keeps a bufferevent alive past its base's end.) */
+    struct connection_list ready;
+    struct event *resume;
     int nconnections;
     TAILQ_HEAD(, httpd_request) requests;
     time_t date;
@@ -160,6 +165,8 @@ static void close_connection(struct connection *c)
     if (c->dead)
         return;
     c->dead = true;
+    if (c->ready)
+        TAILQ_REMOVE(&c->httpd->ready, c, ready_link);
     if (c->req && c->state == HANDLING) {
         c->req->con = NULL;
         c->req = NULL;
@@ -313,10 +320,11 @@ static void answered(struct httpd_request *r)
         return;
     }
     enter(c, IDLE);
-    if (!c->feeding)
-        bufferevent_trigger(c->bev, EV_READ,
-                            BEV_TRIG_IGNORE_WATERMARKS |
-                                BEV_TRIG_DEFER_CALLBACKS);
+    if (c->feeding || c->ready)
+        return;
+    c->ready = true;
+    TAILQ_INSERT_TAIL(&c->httpd->ready, c, ready_link);
+    event_active(c->httpd->resume, EV_TIMEOUT, 1);
 }
 
 static void send_whole(struct httpd_request *r, int status,
@@ -490,6 +498,19 @@ static void on_readable(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     feed(arg);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+    struct connection *c;
+
+    (void)fd, (void)what;
+    while ((c = TAILQ_FIRST(&httpd->ready))) {
+        TAILQ_REMOVE(&httpd->ready, c, ready_link);
+        c->ready = false;
+        feed(c);
+    }
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
@@ -728,6 +749,7 @@ struct httpd *httpd_start(struct loop *loop, const struct httpd_options *o,
     set_defaults(&httpd->options);
     TAILQ_INIT(&httpd->connections);
     TAILQ_INIT(&httpd->requests);
+    TAILQ_INIT(&httpd->ready);
     httpd->listener = listen_at(httpd, err);
     if (!httpd->listener) {
         free(httpd);
@@ -736,6 +758,9 @@ struct httpd *httpd_start(struct loop *loop, const struct httpd_options *o,
     httpd->port = port_of(httpd->listener);
     httpd->options.address = NULL; /* borrowed for the start only */
     start_sweeping(httpd);
+    httpd->resume = event_new(httpd->base, -1, 0, on_resume, httpd);
+    if (!httpd->resume)
+        abort();
     return httpd;
 }
 
@@ -759,5 +784,6 @@ void httpd_free(struct httpd *httpd)
         close_connection(TAILQ_FIRST(&httpd->connections));
     evconnlistener_free(httpd->listener);
     event_free(httpd->sweep);
+    event_free(httpd->resume);
     free(httpd);
 }
