@@ -45,16 +45,9 @@ static void release_handle(struct http_pending *p)
     http->active--;
 }
 
-/* Is all of an upload out? Less than all of it can't have had an effect. */
-static bool is_upload_whole(const struct http_pending *p)
+bool http_is_whole(const struct http_pending *p)
 {
-    curl_off_t size = 0, sent = 0;
-
-    if (!p->form)
-        return true;
-    curl_easy_getinfo(p->handle->easy, CURLINFO_CONTENT_LENGTH_UPLOAD_T, &size);
-    curl_easy_getinfo(p->handle->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return size <= 0 || sent >= size;
+    return !p->form || p->form_read;
 }
 
 static void set_error(struct http_pending *p, CURLcode code)
@@ -64,7 +57,7 @@ static void set_error(struct http_pending *p, CURLcode code)
         code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_NETWORK;
 
     curl_easy_getinfo(p->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
-    p->pub.maybe_sent = p->pub.maybe_sent || (sent > 0 && is_upload_whole(p));
+    p->pub.maybe_sent = p->pub.maybe_sent || (sent > 0 && http_is_whole(p));
     err_set(&p->pub.op.err, kind, "%s",
             p->errbuf[0] ? p->errbuf : curl_easy_strerror(code));
 }
@@ -74,8 +67,7 @@ static int64_t read_date(CURL *easy)
     struct curl_header *date;
     time_t at = -1;
 
-    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) ==
-        CURLHE_OK)
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK)
         at = curl_getdate(date->value, NULL);
     return at > 0 ? at : 0;
 }
@@ -110,7 +102,7 @@ static void fail(struct http_pending *p, CURLcode code)
 /* It is all with the server, which may take its time. */
 static bool is_answer_awaited(const struct http_pending *p, curl_off_t got)
 {
-    return got == 0 && (p->form || p->request_body.len) && is_upload_whole(p);
+    return got == 0 && (p->form || p->request_body.len) && http_is_whole(p);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)

@@ -170,6 +170,16 @@ static size_t read_file(struct reader *r, char *to, size_t n)
     return CURL_READFUNC_ABORT;
 }
 
+static void move_to(struct reader *r, int64_t at)
+{
+    struct http_pending *p = r->p;
+
+    p->form_left -= at - r->at;
+    r->at = at;
+    if (p->form_left == 0)
+        p->form_read = true;
+}
+
 static size_t on_read(char *to, size_t size, size_t n, void *arg)
 {
     struct reader *r = arg;
@@ -184,7 +194,7 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
     else
         memcpy(to, r->part->data.p + r->at, n);
     if (n != CURL_READFUNC_ABORT)
-        r->at += (int64_t)n;
+        move_to(r, r->at + (int64_t)n);
     return n;
 }
 
@@ -194,7 +204,7 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 
     if (origin != SEEK_SET || offset < 0 || offset > r->size)
         return CURL_SEEKFUNC_FAIL;
-    r->at = offset;
+    move_to(r, offset);
     return CURL_SEEKFUNC_OK;
 }
 
@@ -228,6 +238,7 @@ static bool add_part(curl_mime *mime, const struct part *part,
         on_reader_free(r);
         return false;
     }
+    p->form_left += r->size;
     curl_mime_data_cb(m, r->size, on_read, on_seek, on_reader_free, r);
     curl_mime_name(m, part->name);
     if (!filename && part->path)
@@ -244,11 +255,13 @@ curl_mime *http_form_mime(const struct http_form *form, CURL *easy,
 {
     curl_mime *mime = curl_mime_init(easy);
 
+    p->form_left = 0;
     for (size_t i = 0; i < form->n; i++) {
         if (!add_part(mime, &form->parts[i], p)) {
             curl_mime_free(mime);
             return NULL;
         }
     }
+    p->form_read = p->form_left == 0;
     return mime;
 }

@@ -62,7 +62,7 @@ static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
         p->tried = true;
         return CURL_PREREQFUNC_OK;
     }
-    p->pub.maybe_sent = true;
+    p->pub.maybe_sent = http_is_whole(p);
     err_set(&p->pub.op.err, ERR_NETWORK,
             "the connection was closed before an answer came");
     return CURL_PREREQFUNC_ABORT;

@@ -18,7 +18,7 @@ struct handle {
     struct http_op *user;
     bool plain_json; /* set up as POST of JSON, ready for the next one */
     char *url;
-    CURLU *parsed; /* the same, or NULL */
+    CURLU *parsed;           /* the same, or NULL */
     struct curl_slist *list; /* headers of this request only */
     curl_mime *mime;
     struct handle *next;
@@ -46,6 +46,8 @@ struct http_pending {
     struct buf request_body;
     struct curl_slist *headers;
     struct http_form *form;
+    int64_t form_left; /* bytes that curl has not read in this try */
+    bool form_read;    /* there were none left once */
     int64_t deadline;
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line */
@@ -81,6 +83,9 @@ void http_handle_free(struct handle *h);
 /* http_form.c: what curl needs for one try of p, or NULL and p's err. */
 curl_mime *http_form_mime(const struct http_form *form, CURL *easy,
                           struct http_pending *p);
+
+/* http.c: may the server have all of the body? With less it can do nothing. */
+bool http_is_whole(const struct http_pending *p);
 
 /* http.c: complete the ops that curl has finished. */
 void http_collect_finished(struct http *http);
