@@ -13,11 +13,17 @@
 
 /* --- making ------------------------------------------------------------------- */
 
+/* A chat that is asked for by its old id, or by both, once. */
+#define WANTED                                                                 \
+    "SELECT DISTINCT coalesce(moved.new_id, asked.chat_id) AS chat_id "        \
+    "FROM moonpost_broadcast_chats($1::bigint, $2::text, $3::text) "           \
+    "AS asked (chat_id) LEFT JOIN moved_chats AS moved "                       \
+    "ON moved.old_id = asked.chat_id"
+
 const struct pg_statement broadcast_count_statement = {
     "broadcast_count",
     "SELECT count(*), (array_agg(chat_id))[1:5]::text "
-    "FROM moonpost_broadcast_chats($1::bigint, $2::text, $3::text) "
-    "AS wanted (chat_id)",
+    "FROM (" WANTED ") AS wanted",
     3,
 };
 
@@ -27,9 +33,7 @@ const struct pg_statement broadcast_count_statement = {
 
 const struct pg_statement broadcast_make_statement = {
     "broadcast_make",
-    "WITH wanted AS MATERIALIZED (SELECT chat_id FROM "
-    "moonpost_broadcast_chats($1::bigint, $2::text, $3::text) "
-    "AS wanted (chat_id)), "
+    "WITH wanted AS MATERIALIZED (" WANTED "), "
     "made AS (INSERT INTO broadcasts (bot_id, method, parameters, recipients, "
     "made_by, key, state, ended_at) "
     "SELECT $1::bigint, $4::text, $5::text, $6::text, $7::text, " KEY ", "

@@ -293,7 +293,9 @@ static int set_up_all(void **state)
 
     (void)state;
     make_tables(SCHEMA);
+    add_schema_file("0003_inbox.sql", &text);
     add_schema_file("0004_broadcasts.sql", &text);
+    add_schema_file("0006_moved_chats.sql", &text);
     sql(text.data);
     buf_release(&text);
     client_free(&db);
@@ -625,6 +627,19 @@ static void test_moved__once_under_its_new_id(void **state)
     assert_int_equal(number("SELECT count(*) FROM chats WHERE chat_id = -500 "
                             "AND gone IS NOT NULL"),
                      1);
+}
+
+static void test_moved_before__by_both_ids_once(void **state)
+{
+    (void)state;
+    sql("INSERT INTO moved_chats (old_id, new_id) VALUES (-600, -1000600), "
+        "(-700, -1000700)");
+    make("list", "{-600,-1000600,-700}");
+    wait_state("done");
+    sql("TRUNCATE moved_chats");
+    assert_int_equal(api.n, 2);
+    assert_int_equal(calls_to(-1000600), 1);
+    assert_int_equal(calls_to(-1000700), 1);
 }
 
 /* A chat that can't be sent to for now holds up no other for long. */
@@ -1017,6 +1032,7 @@ int main(void)
         SENDING(test_pause_resume_cancel),
         SENDING(test_blocked__are_left_out_next_time),
         SENDING(test_moved__once_under_its_new_id),
+        SENDING(test_moved_before__by_both_ids_once),
         SENDING(test_flood__the_others_go_on),
         SENDING(test_mistake__pauses_after_ten),
         SENDING(test_wrong_token__pauses_and_misses_nobody),
