@@ -43,27 +43,31 @@ void intake_wait(struct intake *in, int64_t ms)
     in->patience->arg = in;
 }
 
-static void poll_now(struct intake *in, int64_t offset)
+static void poll_now(struct intake *in, int64_t offset, int room)
 {
     op_free(in->patience);
     in->patience = NULL;
     in->impatient = false;
     in->polled_offset = offset;
     in->polled_at = loop_now_ms();
-    poll_next(in->poll, offset, in->options.updates_max - intake_in_hand(in));
+    poll_next(in->poll, offset, room);
 }
 
 /* They can't be saved: from the first of them on, and not too often. */
 static void poll_unsaved(struct intake *in)
 {
-    int64_t offset = next_offset(in), since = loop_now_ms() - in->polled_at;
+    int64_t offset = next_offset(in), since = loop_now_ms() - in->polled_at,
+            known = in->last_id - offset + 1;
 
     if (offset == in->polled_offset && since < SAME_OFFSET_MS) {
         intake_wait(in, SAME_OFFSET_MS - since);
         return;
     }
-    /* What is held from the offset on comes again, and takes up room too. */
-    poll_now(in, offset);
+    /* What came from the offset on comes again, and needs room too. */
+    if (known < 0 || known > ANSWER_MAX)
+        known = ANSWER_MAX;
+    poll_now(in, offset,
+             in->options.updates_max - intake_in_hand(in) + (int)known);
 }
 
 void intake_poll_if_due(struct intake *in)
@@ -73,7 +77,8 @@ void intake_poll_if_due(struct intake *in)
         in->careful_op)
         return;
     if (!in->unsaved) {
-        poll_now(in, next_offset(in));
+        poll_now(in, next_offset(in),
+                 in->options.updates_max - intake_in_hand(in));
         return;
     }
     if (!in->impatient || in->patience)
@@ -129,11 +134,13 @@ static struct incoming *read_new(struct intake *in, struct slice text,
         return NULL;
     }
     in->expected = incoming->u.id + 1;
-    in->last_id = incoming->u.id;
     if (seen_has(in->seen, incoming->u.id)) { /* came again, unacknowledged */
+        if (in->last_id < incoming->u.id)
+            in->last_id = incoming->u.id;
         incoming_free(incoming);
         return NULL;
     }
+    in->last_id = incoming->u.id;
     return incoming;
 }
 

@@ -13,6 +13,22 @@ static void on_refused(const char *why, void *arg)
     loop_stop(bot.loop);
 }
 
+static void on_opened(void *arg)
+{
+    (void)arg;
+}
+
+static void on_dead(int64_t update_id, struct slice text, const char *reason,
+                    const char *why, int tries, void *arg)
+{
+    (void)arg;
+    assert_string_equal(reason, "unreadable");
+    assert_int_equal(tries, 1);
+    log_error("update", "update %lld is set aside: %s: %.*s",
+              (long long)update_id, why, (int)(text.n < 200 ? text.n : 200),
+              text.p);
+}
+
 static void start(int updates_max, size_t bytes_max, int patience_ms)
 {
     bot.intake = intake_new(bot.loop, bot.tg, bot.lanes,
@@ -21,9 +37,12 @@ static void start(int updates_max, size_t bytes_max, int patience_ms)
                                 .bytes_max = bytes_max,
                                 .patience_ms = patience_ms,
                                 .poll_timeout_s = 50,
+                                .polls = true,
                                 .refused = on_refused,
+                                .dead = on_dead,
+                                .opened = on_opened,
                             });
-    intake_start(bot.intake);
+    intake_begin(bot.intake, true);
 }
 
 static int setup(void **state)
