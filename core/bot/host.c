@@ -96,7 +96,7 @@ static void on_update_done(struct incoming *in, enum task_result result,
         errand = say_no_database(host, &in->u);
     if (errand)
         errand->update_id = in->u.id;
-    else if (!moves_keep(host->moves, &in->u))
+    else
         intake_done(host->intake, in->u.id);
     host_stop_when_idle(host);
 }
@@ -127,14 +127,6 @@ static void on_dead(int64_t update_id, struct slice text, const char *reason,
                              .text = text,
                              .tries = tries,
                          });
-}
-
-static void on_moved(int64_t update_id, void *arg)
-{
-    struct host *host = arg;
-
-    intake_done(host->intake, update_id);
-    host_stop_when_idle(host);
 }
 
 static void on_refused(const char *why, void *arg)
@@ -247,8 +239,6 @@ static void open_intake(struct host *host)
                                 .store = host->store,
                                 .lanes = host->lanes,
                                 .sender = host->sender,
-                                .done = on_moved,
-                                .arg = host,
                             });
     host->intake = intake_new(host->loop, host->tg, host->lanes,
                               &(struct intake_options){

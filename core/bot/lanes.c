@@ -29,6 +29,7 @@ struct lanes {
     lanes_done_fn done;
     void *arg;
     int running;
+    int holds; /* of all lanes */
     bool stopped;
     struct metric_series *waited;
 };
@@ -191,11 +192,21 @@ static struct lane *lane_get(struct lanes *lanes, int64_t id)
     return lane;
 }
 
+/* What comes while it is held is not over before it is released. */
+static bool is_held(const struct lanes *lanes, int64_t id)
+{
+    struct lane *lane = NULL;
+
+    if (lanes->holds)
+        HASH_FIND(hh, lanes->by_id, &id, sizeof(id), lane);
+    return lane && lane->holds;
+}
+
 void lanes_push(struct lanes *lanes, struct incoming *in)
 {
     struct lane *lane;
 
-    if (!is_wanted(lanes, &in->u)) {
+    if (!is_wanted(lanes, &in->u) && !is_held(lanes, update_lane(&in->u))) {
         lanes->done(in, TASK_OK, lanes->arg);
         incoming_free(in);
         return;
@@ -219,6 +230,7 @@ void lanes_hold(struct lanes *lanes, int64_t id)
     struct lane *lane = lane_get(lanes, id);
 
     lane->holds++;
+    lanes->holds++;
     lane_settle(lane);
 }
 
@@ -228,6 +240,7 @@ void lanes_release(struct lanes *lanes, int64_t id)
 
     assert(lane->holds > 0);
     lane->holds--;
+    lanes->holds--;
     lane_settle(lane);
 }
 

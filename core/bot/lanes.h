@@ -34,7 +34,7 @@ void lanes_push(struct lanes *lanes, struct incoming *in);
 
 /*
  * Nothing of this lane starts until it is released as often as it was held. What
- * runs goes on; what is pushed waits.
+ * runs goes on; what is pushed waits, also what no handler wants.
  */
 void lanes_hold(struct lanes *lanes, int64_t lane);
 void lanes_release(struct lanes *lanes, int64_t lane);

@@ -29,8 +29,6 @@ struct move {
     bool told; /* that it has to wait */
     struct op *op;
     struct config_op *reading[2];
-    int64_t *updates; /* done when it is */
-    size_t nupdates;
     TAILQ_ENTRY(move) link;
 };
 
@@ -70,7 +68,6 @@ static void move_free(struct move *v)
     TAILQ_REMOVE(&v->m->list, v, link);
     op_free(v->op);
     stop_reading(v);
-    free(v->updates);
     free(v);
 }
 
@@ -105,9 +102,6 @@ static void finish(struct move *v)
 {
     bool was_held = v->held;
 
-    for (size_t i = 0; i < v->nupdates; i++)
-        v->m->o.done(v->updates[i], v->m->o.arg);
-    v->nupdates = 0;
     v->tries = v->versions = 0;
     let_go(v);
     if (was_held)
@@ -279,31 +273,14 @@ void moves_note(struct moves *m, int64_t from, int64_t to)
     in_ms(v, 0, on_look); /* after this turn's tasks have started */
 }
 
-static int64_t from_of(const struct update *u)
-{
-    return u->moved_to ? u->chat_id : u->moved_from;
-}
-
-static bool is_news(const struct update *u)
-{
-    return u->kind == UPDATE_MESSAGE && (u->moved_to || u->moved_from);
-}
-
 void moves_see(struct moves *m, const struct update *u)
 {
-    if (is_news(u))
-        moves_note(m, from_of(u), u->moved_to ? u->moved_to : u->chat_id);
-}
-
-bool moves_keep(struct moves *m, const struct update *u)
-{
-    struct move *v = is_news(u) ? find(m, from_of(u)) : NULL;
-
-    if (!v)
-        return false;
-    v->updates = xrealloc(v->updates, (v->nupdates + 1) * sizeof(*v->updates));
-    v->updates[v->nupdates++] = u->id;
-    return true;
+    if (u->kind != UPDATE_MESSAGE)
+        return;
+    if (u->moved_to)
+        moves_note(m, u->chat_id, u->moved_to);
+    else if (u->moved_from)
+        moves_note(m, u->moved_from, u->chat_id);
 }
 
 static void on_sender_moved(int64_t from, int64_t to, void *arg)

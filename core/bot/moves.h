@@ -9,7 +9,7 @@
  * calls to the old id go to the new one, and so do reads and writes of its config.
  *
  * While PostgreSQL is down, both chats wait; the update that told of it is not done
- * before the move is, so that after a restart it comes again.
+ * before the move is (it is in one of the lanes), so that after a restart it comes again.
  */
 #ifndef BOT_MOVES_H
 #define BOT_MOVES_H
@@ -24,8 +24,6 @@ struct moves_options {
     struct config_store *store;
     struct lanes *lanes;
     struct sender *sender;
-    void (*done)(int64_t update_id, void *arg); /* of moves_keep() */
-    void *arg;
 };
 
 /* It hears sender_on_moved(). */
@@ -41,8 +39,5 @@ void moves_learn(struct moves *m);
 void moves_note(struct moves *m, int64_t from, int64_t to);
 /* An update that has arrived: is it such news? Before it goes into its lane. */
 void moves_see(struct moves *m, const struct update *u);
-/* The update's task is over; does a move have to be done before it is? true: done()
- * is called then. */
-bool moves_keep(struct moves *m, const struct update *u);
 
 #endif

@@ -76,7 +76,7 @@ class Api {
     if (method === "getUpdates") {
       this.offset = Math.max(this.offset, parameters.offset ?? 0);
       for (const end = Date.now() + Math.min(parameters.timeout ?? 0, 1) * 1000; ; await sleep(5)) {
-        const list = this.updates.filter((u) => u.update_id >= (parameters.offset ?? 0));
+        const list = this.updates.filter((u) => u.update_id >= this.offset);
         if (list.length || Date.now() >= end) return ok(list);
       }
     }
