@@ -41,9 +41,12 @@ static void arrays_init(struct arrays *a, const struct inbox_update *list,
     for (size_t i = 0; i < n; i++) {
         char comma = i ? ',' : '{';
 
-        buf_addf(&a->ids, "%c%lld", comma, (long long)list[i].id);
-        buf_addf(&a->lanes, "%c%lld", comma, (long long)list[i].lane);
-        buf_addf(&a->mine, "%c%c", comma, list[i].mine ? 't' : 'f');
+        buf_addc(&a->ids, comma);
+        buf_add_int(&a->ids, list[i].id);
+        buf_addc(&a->lanes, comma);
+        buf_add_int(&a->lanes, list[i].lane);
+        buf_addc(&a->mine, comma);
+        buf_addc(&a->mine, list[i].mine ? 't' : 'f');
         buf_addc(&a->texts, i ? ',' : '[');
         buf_add_slice(&a->texts, list[i].text);
     }
