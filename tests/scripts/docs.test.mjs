@@ -59,6 +59,18 @@ test("the guide's examples: what was stored before is upgraded when it is read",
   assert.deepEqual(await bot.stored(bob), { antiflood: { max: 9 } });
 });
 
+test("the guide's examples: a broadcast, by its owner only", async () => {
+  await bot.sim.send(alice, "/news Nobody gets this");
+  await bot.sim.send(carol, "/news Hello everybody");
+  await bot.sim.message(carol, (m) => /^Broadcast 1 goes to \d+ chats\. \/stopnews 1 stops it\.$/.test(m.text));
+  for (const chat of [alice, bob, carol]) await bot.sim.text(chat, "Hello everybody");
+  await until("it is done", async () => (await bot.query("SELECT state FROM broadcasts"))[0].state === "done");
+  await bot.sim.send(carol, "/stopnews 1");
+  await bot.sim.message(carol, (m) => /^Stopped\. \d+ chats have got it\.$/.test(m.text));
+  const said = await bot.sim.messages(alice);
+  assert.deepEqual(said.filter((m) => /gets this/.test(m.text) && m.from.is_bot), []);
+});
+
 test("the reference names everything there is", () => {
   const tables = {
     "core/script/mod_bot.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
