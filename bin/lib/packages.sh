@@ -43,6 +43,9 @@ chromium         cmd  chromium|chromium-browser|google-chrome
 packages_pooler='
 pgbouncer        file /usr/sbin/pgbouncer
 '
+packages_metrics='
+python3-prometheus-client file /usr/lib/python3/dist-packages/prometheus_client/parser.py
+'
 packages_style='
 clang-format     cmd  clang-format
 lua-check        cmd  luacheck

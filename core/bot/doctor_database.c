@@ -209,7 +209,11 @@ static void on_notify(const char *channel, struct slice payload, void *arg)
     loop_stop(a->d->loop);
 }
 
-static bool hears_itself(struct ask *a, struct err *err)
+/*
+ * Between two connections, as between two programs: behind a pooler a session may hear
+ * itself by chance, while it has the server.
+ */
+static bool hears(struct ask *listener, struct ask *sender, struct err *err)
 {
     char channel[40], sql[80];
     struct pg_op *op;
@@ -217,49 +221,41 @@ static bool hears_itself(struct ask *a, struct err *err)
 
     snprintf(channel, sizeof(channel), "moonpost_doctor_%d", (int)getpid());
     snprintf(sql, sizeof(sql), "LISTEN %s", channel);
-    pg_on_notify(a->pg, on_notify, a);
-    op = pg_script(a->pg, slice_of(sql));
-    ok = doctor_wait(a->d, &op->op, err);
+    pg_on_notify(listener->pg, on_notify, listener);
+    op = pg_script(listener->pg, slice_of(sql));
+    ok = doctor_wait(listener->d, &op->op, err);
     op_free(&op->op);
     if (!ok)
         return false;
-    op = query(a, &doctor_notify_statement,
+    op = query(sender, &doctor_notify_statement,
                (struct slice[]){ slice_of(channel), slice_of("x") }, 2, err);
     if (!op)
         return false;
     op_free(&op->op);
-    if (!a->heard)
-        run_for(a->d, LISTEN_MS);
-    return a->heard;
+    if (!listener->heard)
+        run_for(listener->d, LISTEN_MS);
+    return listener->heard;
 }
 
-static void look_at_listen(struct ask *a)
+static void look_at_listen(struct ask *sender)
 {
+    const struct settings *s = sender->d->settings;
+    const char *url = s->database_listen_url;
+    struct ask listener = { .d = sender->d };
     struct err err = ERR_INIT;
 
-    if (hears_itself(a, &err))
-        doctor_say(a->d, DOCTOR_OK, "listen", "", "notifications come");
+    if (!connect_to(&listener, url ? url : s->database_url,
+                    url ? "DATABASE_LISTEN_URL" : "DATABASE_URL"))
+        ; /* it was said */
+    else if (hears(&listener, sender, &err))
+        doctor_say(sender->d, DOCTOR_OK, "listen", "", "notifications come");
     else
-        doctor_say(a->d, DOCTOR_WARN, "listen",
+        doctor_say(sender->d, DOCTOR_WARN, "listen",
                    "Set DATABASE_LISTEN_URL to the server itself; without, "
                    "changed configs are looked up every CONFIG_POLL_SECONDS.",
                    "notifications don't come%s%s", err.kind ? ": " : "",
                    err.text);
-}
-
-/* On a connection of its own, if it has one. */
-static void look_at_listen_url(struct ask *main)
-{
-    const char *url = main->d->settings->database_listen_url;
-    struct ask a = { .d = main->d };
-
-    if (!url) {
-        look_at_listen(main);
-        return;
-    }
-    if (connect_to(&a, url, "DATABASE_LISTEN_URL"))
-        look_at_listen(&a);
-    pg_free(a.pg);
+    pg_free(listener.pg);
 }
 
 /* --- tables ---------------------------------------------------------------------------------------- */
@@ -487,7 +483,7 @@ void doctor_database(struct doctor *d)
     }
     if (connect_to(&a, d->settings->database_url, "DATABASE_URL") &&
         look_at_server(&a)) {
-        look_at_listen_url(&a);
+        look_at_listen(&a);
         look_at_tables(&a);
     }
     pg_free(a.pg);

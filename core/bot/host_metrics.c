@@ -81,6 +81,36 @@ void host_metrics_reloaded(bool ok)
     metric_add(metric_of(&reloads, ok ? "ok" : "failed"), 1);
 }
 
+static struct metric webhook_updates = {
+    .name = "moonpost_webhook_updates_total",
+    .help = "Updates that Telegram sent, by what it was answered; full: 503, "
+            "it sends them again.",
+    .type = METRIC_COUNTER,
+    .labels = { "answer" },
+};
+static struct metric webhook_calls = {
+    .name = "moonpost_webhook_calls_total",
+    .help = "Calls of the Bot API that went out as the answer to an update.",
+    .type = METRIC_COUNTER,
+};
+
+void host_metrics_webhook(enum intake_answer how)
+{
+    static const char *const names[] = {
+        [INTAKE_DONE] = "done",
+        [INTAKE_SAVED] = "saved",
+        [INTAKE_FULL] = "full",
+        [INTAKE_BAD] = "bad",
+    };
+
+    metric_add(metric_of(&webhook_updates, names[how]), 1);
+}
+
+void host_metrics_webhook_call(void)
+{
+    metric_add(metric_plain(&webhook_calls), 1);
+}
+
 /* --- read when asked for ----------------------------------------------------------------- */
 
 static double in_hand(void *arg)
@@ -393,8 +423,8 @@ static bool listen_alone(struct host *host, struct err *err)
 
     if (!s->metrics_port)
         return true;
-    http =
-        host_http_open(host->loop, s->metrics_address, s->metrics_port, &why);
+    http = host_http_open(host->loop, s->metrics_address, s->metrics_port,
+                          s->request_timeout_s, &why);
     if (!http)
         return err_set(err, why.kind, "METRICS_PORT: %s", why.text);
     host->metrics->http = http;

@@ -8,6 +8,7 @@
 #define BOT_HOST_METRICS_H
 
 #include "bot/host_http.h"
+#include "bot/intake.h"
 #include "script/task.h"
 
 struct host;
@@ -28,5 +29,8 @@ void host_metrics_done(struct host *host, const struct incoming *in,
 /* An update was set aside, not after a run: "crash", "unreadable". */
 void host_metrics_dead(const char *reason);
 void host_metrics_reloaded(bool ok);
+/* How an update of the webhook was answered; with a call in the answer. */
+void host_metrics_webhook(enum intake_answer how);
+void host_metrics_webhook_call(void);
 
 #endif

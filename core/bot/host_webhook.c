@@ -116,6 +116,7 @@ static void answer(struct delivery *d, int status, const char *text)
         send_elsewhere(sender, &(struct tg_call){ .method = d->method,
                                                   .body = &d->params })) {
         add_call(&call, d);
+        host_metrics_webhook_call();
         httpd_reply(d->req, status, json, buf_slice(&call));
     } else {
         send_kept(d);
@@ -129,6 +130,7 @@ static void on_answer(enum intake_answer how, void *arg)
 {
     struct delivery *d = arg;
 
+    host_metrics_webhook(how);
     switch (how) {
     case INTAKE_BAD: /* it would come again for ever, and hold up its chat */
     case INTAKE_DONE:

@@ -108,6 +108,8 @@ static int doctor(struct invocation *in)
         return EXIT_USAGE;
     if (!check_bot_folder(run.dir, &err))
         return command_failed(&err);
+    if (in->settings.log_level != LOG_DEBUG) /* the findings say it all */
+        log_setup(LOG_ERROR, in->settings.log_format);
     doctor_run(&(struct doctor_options){
         .settings = &in->settings,
         .dir = run.dir,

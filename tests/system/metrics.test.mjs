@@ -168,6 +168,8 @@ test("on the webhook's port only with a token", async (t) => {
       return at("moonpost_updates_total", { kind: "message", result: "ok" }) === 1 && at;
     });
     assert.equal(now("moonpost_leading"), 1);
+    const answers = ["done", "saved"].map((answer) => now("moonpost_webhook_updates_total", { answer }) ?? 0);
+    assert.equal(answers[0] + answers[1], 1);
   }
 });
 
