@@ -1,9 +1,5 @@
 /*
- * pace.c - see pace.h.
- *
- * A bucket is one moment (`full`): when it will be full again if nothing more is
- * taken. A take moves it on by the time that one token needs; it may as long as
- * it is not farther away than the whole bucket.
+ * pace.c - see pace.h; its buckets are in pace_bucket.h.
  *
  * A chat with messages in line is either in the heap, until its own limits let
  * one go, or in the ring of its first priority, where the bot's limit decides.
@@ -15,13 +11,7 @@
 #include <uthash.h>
 
 #include "base/heap.h"
-
-#define SECOND INT64_C(1000000000)
-
-/* The minute in a group, in slots: what went in the last SLOTS of them counts,
- * which is 60 s at least. */
-#define SLOTS 21
-#define SLOT_NS (3 * SECOND)
+#include "telegram/pace_bucket.h"
 
 /* How many chats are looked at, for being forgotten: more than are added. */
 #define SWEEP_EVERY 16 /* calls */
@@ -30,13 +20,6 @@
 
 #define FLOODS 3 /* chats that prove it is the bot's limit */
 #define FLOODS_APART (3 * SECOND / 2) /* retry_after is in whole seconds */
-
-struct minute {
-    int64_t slot; /* the newest */
-    int64_t full; /* of the distance after a burst */
-    int sum;
-    int used[SLOTS];
-};
 
 TAILQ_HEAD(line, pace_item);
 TAILQ_HEAD(ring, pace_chat);
@@ -59,11 +42,6 @@ struct pace_chat {
     UT_hash_handle hh;
 };
 
-struct bucket_size {
-    int64_t token;   /* time for one */
-    int64_t reserve; /* of a full bucket, time for all but the first */
-};
-
 struct pace {
     struct bucket_size bot[PACE_PRIORITIES], chat, group;
     int group_per_min;
@@ -79,70 +57,6 @@ struct pace {
     } floods[FLOODS];
     int next_flood;
 };
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* --- buckets ---------------------------------------------------------------------- */
-
-static struct bucket_size bucket_size(int64_t token, int burst)
-{
-    return (struct bucket_size){ token, token * (burst > 1 ? burst - 1 : 0) };
-}
-
-/* When there is a token. */
-static int64_t bucket_ready(struct bucket_size size, int64_t full)
-{
-    return full - size.reserve;
-}
-
-static void bucket_take(struct bucket_size size, int64_t *full, int64_t now)
-{
-    *full = later(*full, now) + size.token;
-}
-
-/* Nothing is in it until then. */
-static void bucket_empty(struct bucket_size size, int64_t *full, int64_t until)
-{
-    *full = later(*full, until + size.reserve);
-}
-
-/* --- the minute in a group ---------------------------------------------------------- */
-
-static void minute_forget(struct minute *m, int64_t now)
-{
-    int64_t slot = now / SLOT_NS;
-
-    if (slot >= m->slot + SLOTS)
-        m->slot = slot - SLOTS;
-    while (m->slot < slot) {
-        m->slot++;
-        m->sum -= m->used[m->slot % SLOTS];
-        m->used[m->slot % SLOTS] = 0;
-    }
-}
-
-static int64_t minute_ready(const struct minute *m, int per_min)
-{
-    int64_t slot = m->slot - SLOTS + 1;
-
-    if (m->sum < per_min)
-        return 0;
-    while (slot < 0 || !m->used[slot % SLOTS])
-        slot++;
-    return (slot + SLOTS) * SLOT_NS;
-}
-
-static void minute_take(struct minute *m, struct bucket_size distance,
-                        int64_t now)
-{
-    minute_forget(m, now);
-    m->used[m->slot % SLOTS]++;
-    m->sum++;
-    bucket_take(distance, &m->full, now);
-}
 
 /* --- chats ------------------------------------------------------------------------ */
 

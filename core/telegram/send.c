@@ -26,17 +26,9 @@
 #include "telegram/send_int.h"
 
 #define MS INT64_C(1000000)
-#define METHOD_MAX 64
-#define HOLDS 32
 
 /* Groups that can become supergroups have ids above. */
 #define SUPERGROUP_ID (-INT64_C(1000000000000))
-
-/* A method that got a 429 and is no message: calls of it wait, for that chat. */
-struct hold {
-    char method[METHOD_MAX + 1];
-    int64_t chat_id, until;
-};
 
 struct sender {
     struct loop *loop;
@@ -46,8 +38,7 @@ struct sender {
     struct heap wakes;
     struct op *timer;
     int64_t timer_at;
-    struct hold holds[HOLDS];
-    int nholds;
+    struct send_holds holds;
     struct moved_chats *moved;
     bool any_moved;
     sender_moved_fn on_moved;
@@ -71,7 +62,7 @@ struct send_op {
     int timeout_ms;
     int tries;
     bool is_message, repeatable, maybe_sent, redirected, waited;
-    char method[METHOD_MAX + 1];
+    char method[SEND_METHOD_MAX + 1];
 };
 
 static const char in_doubt[] = " (it may have been sent)";
@@ -199,46 +190,6 @@ static void wait_in_line(struct send_op *op)
     heap_put(&op->s->wakes, &op->wake, op->deadline);
 }
 
-static struct hold *find_hold(struct sender *s, const char *method, int64_t id)
-{
-    for (int i = 0; i < s->nholds; i++)
-        if (s->holds[i].chat_id == id &&
-            strcmp(s->holds[i].method, method) == 0)
-            return &s->holds[i];
-    return NULL;
-}
-
-static void hold_method(struct send_op *op, int64_t until)
-{
-    struct sender *s = op->s;
-    struct hold *hold = find_hold(s, op->method, op->item.chat_id);
-
-    if (!hold && s->nholds < HOLDS)
-        hold = &s->holds[s->nholds++];
-    if (!hold) { /* the one that ends first gives way */
-        hold = s->holds;
-        for (int i = 1; i < HOLDS; i++)
-            if (s->holds[i].until < hold->until)
-                hold = &s->holds[i];
-    }
-    strcpy(hold->method, op->method);
-    hold->chat_id = op->item.chat_id;
-    hold->until = until;
-}
-
-static int64_t held_until(struct sender *s, const struct send_op *op,
-                          int64_t now)
-{
-    struct hold *hold;
-
-    while (s->nholds && s->holds[s->nholds - 1].until <= now)
-        s->nholds--;
-    if (!s->nholds)
-        return 0;
-    hold = find_hold(s, op->method, op->item.chat_id);
-    return hold && hold->until > now ? hold->until : 0;
-}
-
 /* The try brought nothing final: take back what it was given. */
 static void drop_try(struct send_op *op)
 {
@@ -272,14 +223,12 @@ static void set_chat(struct send_op *op, int64_t chat_id)
 static bool can_redirect(struct send_op *op)
 {
     int64_t from = op->item.chat_id;
-    bool can;
 
     if (op->redirected || from >= 0 || from < SUPERGROUP_ID)
         return false;
     if (!op->form)
         http_take_body_back(op->tried->http, &op->body);
-    can = call_can_move(buf_slice(&op->body), op->form);
-    return can;
+    return call_can_move(buf_slice(&op->body), op->form);
 }
 
 static void ask(struct send_op *op, int64_t now);
@@ -318,7 +267,7 @@ static int64_t note_flood(struct send_op *op, int64_t now)
     if (op->is_message)
         pace_flood(op->s->pace, &op->item, now, until);
     else
-        hold_method(op, until);
+        send_hold(&op->s->holds, op->method, op->item.chat_id, until);
     return until;
 }
 
@@ -452,7 +401,9 @@ static void ask(struct send_op *op, int64_t now)
         }
         until = pace_held_until(s->pace, op->item.chat_id, now);
     } else {
-        until = s->nholds ? held_until(s, op, now) : 0;
+        until = s->holds.n ? send_held_until(&s->holds, op->method,
+                                             op->item.chat_id, now)
+                           : 0;
         if (!until) {
             try_now(op, now);
             return;
@@ -499,7 +450,7 @@ static void set_method(struct send_op *op, const char *method)
 {
     struct method_rule rule = method_rule(method);
 
-    assert(strlen(method) <= METHOD_MAX);
+    assert(strlen(method) <= SEND_METHOD_MAX);
     strcpy(op->method, method);
     op->is_message = rule.is_message;
     op->repeatable = rule.repeatable;
@@ -549,7 +500,7 @@ bool send_elsewhere(struct sender *s, const struct tg_call *call)
     if (moved_chats_find(s->moved, item.chat_id))
         return false;
     if (!method_rule(call->method).is_message)
-        return s->nholds == 0;
+        return s->holds.n == 0;
     can = pace_ask(s->pace, &item, now);
     pace_done(s->pace, &item, now);
     if (can)
