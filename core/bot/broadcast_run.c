@@ -270,6 +270,21 @@ static void post(struct run *run, int64_t chat_id)
     run->npostings++;
 }
 
+/* Those that only wait for the flood limits have not been sent to. */
+static void withdraw(struct run *run)
+{
+    struct posting *p, *next;
+
+    for (p = TAILQ_FIRST(&run->postings); p; p = next) {
+        next = TAILQ_NEXT(p, link);
+        if (p->call->op.state != OP_RUNNING || send_has_left(p->call))
+            continue;
+        note(run, p->chat_id,
+             (struct broadcast_answer){ .outcome = BROADCAST_NOT_SENT }, NULL);
+        posting_free(p);
+    }
+}
+
 /* --- steps ---------------------------------------------------------------------------- */
 
 static int wanted(const struct run *run)
@@ -320,8 +335,10 @@ static void on_step(struct op *op)
     for (int i = 0; i < run->nsent; i++)
         opened = opened || opens(&run->notings[i]);
     forget_notings(run, run->nsent);
-    if (pg_int(rows, 0, 0) == 0) /* paused, cancelled, or another's */
+    if (pg_int(rows, 0, 0) == 0) { /* paused, cancelled, or another's */
         run->ending = true;
+        withdraw(run);
+    }
     if (begin_claimed(run, rows) < asked) {
         run->dry = was_after == INT64_MIN && !opened;
         run->after = INT64_MIN; /* those before this one, again */
@@ -460,6 +477,7 @@ void run_begin(struct broadcasts *b, const struct found *f)
 void run_stop(struct run *run)
 {
     run->ending = true;
+    withdraw(run);
     advance(run);
 }
 

@@ -759,6 +759,31 @@ static void test_stop__waits_for_what_is_on_its_way(void **state)
         assert_int_equal(calls_to(chat), 1);
 }
 
+static void test_stop__gives_back_what_waits_for_the_limits(void **state)
+{
+    struct sender *slow =
+        sender_new(db.loop, api.tg,
+                   &(struct sender_options){ 1, 1, 1, 20, 1000 });
+    struct sender *fast = api.sender;
+
+    (void)state;
+    broadcasts_free(sending);
+    api.sender = slow;
+    sending = process(8);
+    make("sql", "SELECT n FROM generate_series(1, 20) AS n");
+    wait_calls(1);
+    broadcasts_stop(sending);
+    if (idles == 0)
+        loop_run(db.loop); /* until on_idle() */
+    assert_true(api.n < 8);
+    assert_int_equal(chats_in("sent"), api.n);
+    assert_int_equal(chats_in("waiting"), 20 - api.n);
+    broadcasts_free(sending);
+    sending = NULL;
+    api.sender = fast;
+    sender_free(slow);
+}
+
 static void test_stop__with_nothing_to_do(void **state)
 {
     (void)state;
@@ -1040,6 +1065,7 @@ int main(void)
         SENDING(test_lost_lease__its_result_counts_and_it_claims_no_more),
         SENDING(test_other_bot__is_left_alone),
         SENDING(test_stop__waits_for_what_is_on_its_way),
+        SENDING(test_stop__gives_back_what_waits_for_the_limits),
         SENDING(test_stop__with_nothing_to_do),
         SENDING(test_database_breaks__each_chat_once),
         SENDING(test_same_order__is_made_once),
