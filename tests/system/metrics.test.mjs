@@ -2,6 +2,7 @@
 // lines of the log that programs read.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { folder, Host, startBot, world, environment } from "./lib/host.mjs";
@@ -171,6 +172,33 @@ test("on the webhook's port only with a token", async (t) => {
     const answers = ["done", "saved"].map((answer) => now("moonpost_webhook_updates_total", { answer }) ?? 0);
     assert.equal(answers[0] + answers[1], 1);
   }
+});
+
+// In docs/operating.md `moonpost_a_b_total`, `_c_total` means moonpost_a_c_total, too.
+function documented() {
+  const names = new Set();
+  for (const row of readFileSync(path.join(root, "docs/operating.md"), "utf8").split("\n")) {
+    const [first, ...rest] = [...(row.match(/^\| (`(?:moonpost|process)_.*?) \|/)?.[1] ?? "").matchAll(/`(\w+)`/g)].map((m) => m[1]);
+    if (!first) continue;
+    names.add(first);
+    const words = first.split("_");
+    for (const name of rest) {
+      names.add(name);
+      if (name.startsWith("_")) for (let n = 1; n < words.length; n++) names.add(words.slice(0, n).join("_") + name);
+    }
+  }
+  return names;
+}
+
+test("each metric is in docs/operating.md", async (t) => {
+  const host = await startWatched(t);
+  await host.sim.send(alice, "/hi");
+  await host.sim.texts(alice, 1);
+  const text = await (await page(host.port)).text();
+  const names = [...text.matchAll(/^# TYPE (\w+) /gm)].map((m) => m[1]);
+  assert.ok(names.length > 30);
+  const docs = documented();
+  assert.deepEqual(names.filter((name) => !docs.has(name)), []);
 });
 
 test("no METRICS_PORT: nothing listens", async (t) => {
