@@ -63,12 +63,16 @@ END $$;
 -- The config and its history. Revisions only grow: the old chat's come first, then
 -- the new one's, then what both are together. A row that was deleted leaves a last
 -- revision behind, so that those who can't listen hear of it: that stays.
-CREATE FUNCTION moonpost_move_config(from_id BIGINT, to_id BIGINT, o chat_configs, n chat_configs, again BOOLEAN)
+CREATE FUNCTION moonpost_move_config(from_id BIGINT, to_id BIGINT, again BOOLEAN)
   RETURNS VOID LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   who TEXT := 'moved from ' || from_id || CASE WHEN again THEN ' (later)' ELSE '' END;
   merged JSONB;
+  o chat_configs;
+  n chat_configs;
 BEGIN
+  SELECT * INTO o FROM chat_configs AS c WHERE c.chat_id = from_id;
+  SELECT * INTO n FROM chat_configs AS c WHERE c.chat_id = to_id;
   IF n.chat_id IS NOT NULL THEN
     UPDATE chat_configs AS c SET revision = n.revision + o.revision, changed_by = n.changed_by,
         changed_xid = pg_current_xact_id() WHERE c.chat_id = to_id;
@@ -126,7 +130,7 @@ BEGIN
       outcome := 'versions';
       RETURN;
     END IF;
-    PERFORM moonpost_move_config(from_id, to_id, o, n, known);
+    PERFORM moonpost_move_config(from_id, to_id, known);
     with_config := true;
   END IF;
   SET CONSTRAINTS ALL IMMEDIATE;
