@@ -68,6 +68,8 @@ static void file_request(struct simulator *sim, struct httpd_request *req,
                                            NULL },
                     slice_of("{\"ok\":false,\"error_code\":404,"
                              "\"description\":\"Not Found\"}"));
+    else if (file->data->len > SENDING_BYTES)
+        sending_start(&sim->sendings, sim->loop, req, file->data);
     else
         httpd_reply(req, 200,
                     (const char *const[]){
@@ -166,6 +168,7 @@ struct simulator *simulator_start(struct loop *loop,
 
     TAILQ_INIT(&sim->calls);
     TAILQ_INIT(&sim->waits);
+    TAILQ_INIT(&sim->sendings);
     sim->httpd = httpd_start(loop, &o, on_request, sim, err);
     if (!sim->httpd) {
         free(sim);
@@ -211,6 +214,7 @@ void simulator_free(struct simulator *sim)
         return;
     feed_on_event(sim->feed, NULL, NULL);
     waits_drop(sim);
+    sendings_drop(&sim->sendings);
     drop_world(sim);
     feed_free(sim->feed);
     httpd_free(sim->httpd);

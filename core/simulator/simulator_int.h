@@ -13,6 +13,7 @@
 #include "simulator/files.h"
 #include "simulator/limits.h"
 #include "simulator/queries.h"
+#include "simulator/sending.h"
 #include "simulator/simulator.h"
 #include "simulator/spec.h"
 #include "simulator/world.h"
@@ -38,6 +39,7 @@ struct simulator {
     /* what is going on */
     struct feed *feed;
     TAILQ_HEAD(, call) calls; /* not answered yet */
+    struct sendings sendings; /* files on their way */
     TAILQ_HEAD(, wait) waits; /* requests to /sim/ that wait for something */
 };
 

@@ -333,9 +333,12 @@ static void test_download__takes_its_time(void **state)
 {
     (void)state;
     make_vm(16 << 20, 200, 500);
-    f.failures = 2; /* pauses of 0.5 and 1 s */
-    body("ctx:download('F', 'y.txt')");
+    f.cut = true; /* three times 0.3 s, and pauses of 0.5 and 1 s */
+    body("local _, kind = fails(ctx.download, ctx, 'F', 'x.txt')\n"
+         "assert(kind == 'timeout')");
     say_ok("/a");
+    assert_int_equal(f.fetched, 3);
+    expect_nothing_left();
 }
 
 static void stop_loop_after(struct op *op)
