@@ -292,4 +292,13 @@ bot.catch(function(err, ctx) if ctx.command ~= "told" then error(err, 0) end end
     await until("it is done", async () => (await db.query("SELECT FROM inbox")).length === 0);
     assert.equal((await list()).length, 1);
   });
+
+  test("what failed just before the end is set aside too", async (t) => {
+    const db = await place.newDatabase(t);
+    const host = await startBot(t, place, script("error('broken')"), { url: db.url });
+    await host.sim.send(alice, "/a");
+    await host.line(/handler failed: /);
+    await host.stop();
+    assert.deepEqual(await db.query("SELECT reason, handler FROM dead_updates"), [{ reason: "error", handler: "/a" }]);
+  });
 });
