@@ -26,23 +26,33 @@ struct json_block {
 
 #ifdef __SSE2__
 
-static inline uint64_t json_bits16(__m128i x, char c)
+static inline uint64_t json_bits16(__m128i x, __m128i c)
 {
-    return (uint64_t)(unsigned)_mm_movemask_epi8(
-        _mm_cmpeq_epi8(x, _mm_set1_epi8(c)));
+    return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, c));
+}
+
+/* One bit for each byte of the four that is c. */
+static inline uint64_t json_bits64(const __m128i x[4], char c)
+{
+    __m128i all = _mm_set1_epi8(c);
+
+    return json_bits16(x[0], all) | json_bits16(x[1], all) << 16 |
+           json_bits16(x[2], all) << 32 | json_bits16(x[3], all) << 48;
 }
 
 static inline void json_block_read(struct json_block *b, const char *p)
 {
-    *b = (struct json_block){ 0 };
-    for (int i = 0; i < JSON_BLOCK; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        __m128i folded = _mm_or_si128(x, _mm_set1_epi8(JSON_BRACKET_OR));
+    const __m128i *from = (const __m128i *)(const void *)p;
+    const __m128i x[4] = { _mm_loadu_si128(from), _mm_loadu_si128(from + 1),
+                           _mm_loadu_si128(from + 2),
+                           _mm_loadu_si128(from + 3) };
+    const __m128i fold = _mm_set1_epi8(JSON_BRACKET_OR);
+    const __m128i y[4] = { _mm_or_si128(x[0], fold), _mm_or_si128(x[1], fold),
+                           _mm_or_si128(x[2], fold), _mm_or_si128(x[3], fold) };
 
-        b->quotes |= json_bits16(x, '"') << i;
-        b->backslashes |= json_bits16(x, '\\') << i;
-        b->brackets |= json_bits16(folded, JSON_BRACKET) << i;
-    }
+    b->quotes = json_bits64(x, '"');
+    b->backslashes = json_bits64(x, '\\');
+    b->brackets = json_bits64(y, JSON_BRACKET);
 }
 
 #else

@@ -396,6 +396,18 @@ struct slice json_get(struct slice object, const char *key)
     return found;
 }
 
+struct slice json_get_first(struct slice object, const char *key)
+{
+    struct slice wanted = slice_of(key);
+    struct json_iter it;
+
+    json_iter_init(&it, object);
+    while (it.object && json_iter_next(&it))
+        if (it.key.n >= wanted.n && raw_means(it.key, wanted))
+            return it.value;
+    return SLICE_NONE;
+}
+
 struct slice json_path(struct slice value, ...)
 {
     const char *key;

@@ -152,11 +152,16 @@ static void flush(struct chats *c)
     if (c->query || c->nnews == 0)
         return;
     for (int i = 0; i < c->nnews; i++) {
-        const char *between = i ? "," : "{";
+        char between = i ? ',' : '{';
 
-        buf_addf(&ids, "%s%lld", between, (long long)c->news[i].chat_id);
-        buf_addf(&kinds, "%s%s", between, c->news[i].kind);
-        buf_addf(&whys, "%s\"%s\"", between, c->news[i].why);
+        buf_addc(&ids, between);
+        buf_add_int(&ids, c->news[i].chat_id);
+        buf_addc(&kinds, between);
+        buf_adds(&kinds, c->news[i].kind);
+        buf_addc(&whys, between);
+        buf_addc(&whys, '"');
+        buf_adds(&whys, c->news[i].why);
+        buf_addc(&whys, '"');
     }
     buf_addc(&ids, '}');
     buf_addc(&kinds, '}');

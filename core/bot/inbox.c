@@ -214,8 +214,10 @@ static void send_done(void *arg)
     if (!inbox->ndone || inbox->sending || inbox->pause)
         return;
     inbox->nsent = inbox->ndone < DONE_MAX ? inbox->ndone : DONE_MAX;
-    for (size_t i = 0; i < inbox->nsent; i++)
-        buf_addf(&ids, "%c%lld", i ? ',' : '{', (long long)inbox->done[i]);
+    for (size_t i = 0; i < inbox->nsent; i++) {
+        buf_addc(&ids, i ? ',' : '{');
+        buf_add_int(&ids, inbox->done[i]);
+    }
     buf_addc(&ids, '}');
     inbox->sending =
         pg_query(inbox->pg, &inbox_done_statement,

@@ -260,7 +260,9 @@ static void send_fetch(struct config_store *store)
         TAILQ_INSERT_TAIL(&fetch->loadings, l, link);
         l->sent = true;
         l->seen = l->flight->seen;
-        buf_addf(&chats, "%s%lld", n++ ? "," : "", (long long)l->chat_id);
+        if (n++)
+            buf_addc(&chats, ',');
+        buf_add_int(&chats, l->chat_id);
     }
     buf_addc(&chats, '}');
     fetch->query = config_send_fetch(store, buf_slice(&chats), sections);

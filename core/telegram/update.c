@@ -206,8 +206,8 @@ bool update_read(struct slice text, struct update *u, struct err *err)
         read_message(u, u->payload);
     else if (u->payload.p)
         read_payload(u);
-    json_to_int(json_get(u->chat, "id"), &u->chat_id);
-    json_to_int(json_get(u->from, "id"), &u->user_id);
+    json_to_int(json_get_first(u->chat, "id"), &u->chat_id);
+    json_to_int(json_get_first(u->from, "id"), &u->user_id);
     if (u->kind == UPDATE_MESSAGE || u->kind == UPDATE_CHANNEL_POST ||
         u->kind == UPDATE_BUSINESS_MESSAGE)
         read_command(u);
