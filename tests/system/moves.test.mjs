@@ -132,7 +132,7 @@ const moved = /chat -500 is -1000000000500 now: its settings/g;
 describe("chats that move", { concurrency: 3 }, () => {
   for (const order of [["to", "from"], ["from", "to"], ["to"], ["from"]]) {
     test(`news: ${order.join(", ")}: settings, history and a table move, once`, async (t) => {
-      const { db, api, host } = await start(t);
+      const { db, api, host, options } = await start(t);
       await api.asked(old, "/set 21");
       await api.asked(old, "/set 22");
       await db.query("INSERT INTO warnings SELECT $1, n, n FROM generate_series(1, 3) AS n", [old]);
@@ -157,6 +157,10 @@ describe("chats that move", { concurrency: 3 }, () => {
       assert.equal(host.said.match(moved).length, 1, host.said);
       assert.equal(api.refused, 0); // the host knew by itself
       assert.equal(api.offset, api.id + 1); // all is acknowledged
+
+      await startBot(t, undefined, files, options); // and the next one knows from the database
+      assert.equal(await api.asked(old, "/get", now), "max 31 hello");
+      assert.equal(api.refused, 0);
     });
   }
 
@@ -197,16 +201,18 @@ describe("chats that move", { concurrency: 3 }, () => {
     assert.deepEqual(await configs(db), [{ chat: now, config: { flood: { max: 22 }, welcome: { text: "slow" } } }]);
   });
 
-  test("a task beside its lane: what it writes after the move is the new chat's", async (t) => {
-    const { db, api } = await start(t);
-    await api.asked(old, "/set 21");
-    api.say(old, "/far 1");
-    await until("it begins", () => api.texts(old).includes("far begins"));
-    api.upgrade("to", "from");
-    assert.equal(await api.asked(now, "/set 22"), "saved 22");
-    await until("it ends", () => api.texts(now).includes("far ends 21"));
-    assert.deepEqual(await configs(db), [{ chat: now, config: { flood: { max: 22 }, welcome: { text: "far" } } }]);
-  });
+  for (const stored of [true, false]) {
+    test(`a task beside its lane: what it writes after the move is the new chat's; the old one had ${stored ? "settings" : "none"}`, async (t) => {
+      const { db, api } = await start(t);
+      if (stored) await api.asked(old, "/set 21");
+      api.say(old, "/far 1");
+      await until("it begins", () => api.texts(old).includes("far begins"));
+      api.upgrade("to", "from");
+      assert.equal(await api.asked(now, "/set 22"), "saved 22");
+      await until("it ends", () => api.texts(now).includes(`far ends ${stored ? 21 : 5}`));
+      assert.deepEqual(await configs(db), [{ chat: now, config: { flood: { max: 22 }, welcome: { text: "far" } } }]);
+    });
+  }
 
   test("the database is away: both wait, and the update is not acknowledged", async (t) => {
     const { db, api, host, options } = await start(t, { env: { DATABASE_TIMEOUT_MS: "500" } });
