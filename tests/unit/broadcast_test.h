@@ -303,7 +303,9 @@ static inline int set_up_all(void **state)
     buf_release(&text);
     client_free(&db);
     url = url_with_schema();
-    db = connect_to(url);
+    /* a name of its own: it is broken on purpose, and others' must not be */
+    db = client_new(&(struct pg_options){
+        .url = url, .application_name = SCHEMA, .prepare = true });
     free(url);
     api.httpd = httpd_start(db.loop, &o, on_request, NULL, &err);
     assert_non_null(api.httpd);

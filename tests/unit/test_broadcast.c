@@ -339,10 +339,7 @@ static void test_database_breaks__each_chat_once(void **state)
         op = pg_script(other.pg,
                        slice_of("SELECT pg_terminate_backend(pid) FROM "
                                 "pg_stat_activity WHERE application_name = "
-                                "'test_pg' AND pid <> pg_backend_pid() "
-                                "AND state = 'idle' OR state = 'active' "
-                                "AND query LIKE '%broadcast%' AND pid <> "
-                                "pg_backend_pid()"));
+                                "'" SCHEMA "'"));
         wait_all(&other, &op, 1);
         op_free(&op->op);
     }
