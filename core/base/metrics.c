@@ -215,7 +215,7 @@ struct metric_series *metric_of_values(struct metric *m,
 
 struct metric_series *metric_plain(struct metric *m)
 {
-    return metric_of_values(m, NULL, 0);
+    return m->listed && m->series ? m->series : metric_of_values(m, NULL, 0);
 }
 
 void metric_read_from(struct metric_series *series, metric_read_fn read,

@@ -22,6 +22,7 @@ struct tg {
     char *origin;    /* url without a path, for curl */
     int64_t bot_id;
     int timeout_ms, file_timeout_ms;
+    struct metric_series *counted; /* the last call's: most are the same */
 };
 
 static bool parse_token(const char *token, int64_t *id, struct err *err)
@@ -288,11 +289,13 @@ static struct metric calls = {
     .labels = { "method", "code" },
     .series_max = 200,
 };
-static struct metric call_seconds = {
-    .name = "moonpost_api_seconds",
-    .help = "Time to the Bot API's answer, getUpdates left out.",
-    .type = METRIC_HISTOGRAM,
-};
+
+static struct metric_series *find_counted(struct tg *tg, const char *method)
+{
+    if (!tg->counted || strcmp(metric_value(tg->counted, 0), method) != 0)
+        tg->counted = metric_of(&calls, method, "200");
+    return tg->counted;
+}
 
 static void count(const struct tg_op *tg)
 {
@@ -310,9 +313,6 @@ static void count(const struct tg_op *tg)
                                                             : "network"),
                    1);
     }
-    if (tg->started_us)
-        metric_observe(metric_plain(&call_seconds),
-                       metric_clock_us() - tg->started_us);
 }
 
 static void on_http(struct op *op)
@@ -368,8 +368,7 @@ struct tg_op *tg_start(struct tg *tg, const struct tg_call *call)
 
     op_init(&op->op, &tg_class, tg->loop);
     op->lenient = call->lenient;
-    op->counted = metric_of(&calls, call->method, "200");
-    op->started_us = call->lenient ? 0 : metric_clock_us();
+    op->counted = find_counted(tg, call->method);
     if (strlen(tg->prefix) + strlen(call->method) < sizeof(target)) {
         strcpy(stpcpy(target, tg->prefix), call->method);
     } else {

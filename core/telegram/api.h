@@ -55,7 +55,6 @@ struct tg_op {
     /* getUpdates: result may hold elements that are not valid JSON */
     bool lenient, valid;
     struct metric_series *counted; /* with the code 200 */
-    int64_t started_us;
 };
 
 struct tg_call {

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "base/metrics.h"
 #include "io/loop.h"
 #include "telegram/call_chat.h"
 #include "telegram/methods.h"
@@ -45,6 +46,14 @@ struct sender {
     void *on_moved_arg;
     struct sender_stats stats;
     int paused[SEND_PRIORITIES];
+    struct metric_series *seconds;
+};
+
+static struct metric seconds = {
+    .name = "moonpost_api_seconds",
+    .help = "Time from a request to the Bot API to its answer, waiting for "
+            "flood limits and getUpdates left out.",
+    .type = METRIC_HISTOGRAM,
 };
 
 enum call_state { IN_LINE, PAUSED, TRYING, ENDED };
@@ -58,6 +67,7 @@ struct send_op {
     struct tg_op *tried; /* runs, or is what the call brought */
     struct buf body;     /* between tries */
     struct http_form *form;
+    int64_t tried_at;        /* the last time; of loop_now_ns(), too */
     int64_t asked, deadline; /* of loop_now_ns() */
     int timeout_ms;
     int tries;
@@ -150,6 +160,7 @@ static void try_now(struct send_op *op, int64_t now)
 
     if (op->tries++)
         op->s->stats.retries++;
+    op->tried_at = now;
     op->state = TRYING;
     op->tried =
         tg_start(op->s->tg,
@@ -290,6 +301,7 @@ static void on_try(struct op *o)
     int64_t now = loop_now_ns(), again = 0;
     bool maybe_sent = false;
 
+    metric_observe(op->s->seconds, (now - op->tried_at) / 1000);
     switch (send_judge(op->tried, op->repeatable, &maybe_sent)) {
     case SEND_END: break;
     case SEND_AGAIN: again = now + send_backoff_ns(op->tries); break;
@@ -526,6 +538,7 @@ struct sender *sender_new(struct loop *loop, struct tg *tg,
         .group_per_min = options->group_per_min,
     });
     s->moved = moved_chats_new();
+    s->seconds = metric_plain(&seconds);
     return s;
 }
 
