@@ -89,3 +89,30 @@ const struct pg_statement inbox_depth_statement = {
     "SELECT count(*) FROM inbox WHERE bot_id = $1",
     1,
 };
+
+/* --- for moonpost explain --------------------------------------------------------- */
+
+#define BOT "coalesce((SELECT max(bot_id) FROM inbox), 1)::text"
+
+/* What changes something is of no bot, so that none waits for it. */
+const struct config_explained bot_explained[] = {
+    { &instance_beat_statement,
+      "'0', '0', 'explain', 'poll', NULL, 'f', '5000', '0'",
+      { NULL } },
+    { &instance_release_statement, "'0', '0'", { NULL } },
+    { &instance_leave_statement, "'0', '0'", { NULL } },
+    { &inbox_save_statement,
+      "'0', '0', '{1}', '{1}', '{t}', '[{\"update_id\": 1}]', '0'",
+      { NULL } },
+    { &inbox_put_statement,
+      "'0', '0', '5000', '{1}', '{1}', '[{\"update_id\": 1}]'",
+      { NULL } },
+    { &inbox_adopt_statement, "'0', '0', '5000'", { NULL } },
+    { &inbox_take_statement, "'0', '0', '5000', '100'", { NULL } },
+    { &inbox_lanes_statement, BOT ", '0'", { NULL } },
+    { &inbox_begin_statement, "'0', '1'", { NULL } },
+    { &inbox_done_statement, "'0', '{1}'", { NULL } },
+    { &inbox_seen_statement, BOT, { NULL } },
+    { &inbox_depth_statement, BOT, { NULL } },
+    { NULL, NULL, { NULL } },
+};

@@ -6,7 +6,7 @@
 #ifndef BOT_STATEMENTS_H
 #define BOT_STATEMENTS_H
 
-#include "io/pg.h"
+#include "config/explain.h"
 
 /* bot, instance, name, mode, backend or NULL, wants the lease, ttl ms, dead
  * → leads, clean, holder, its name, others */
@@ -29,5 +29,8 @@ extern const struct pg_statement inbox_begin_statement; /* bot, id */
 extern const struct pg_statement inbox_done_statement;  /* bot, ids */
 extern const struct pg_statement inbox_seen_statement;  /* bot → ids */
 extern const struct pg_statement inbox_depth_statement; /* bot → count */
+
+/* For `moonpost explain`. */
+extern const struct config_explained bot_explained[];
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "bot/bot_statements.h"
 #include "bot/broadcast_statements.h"
 #include "bot/dead_statements.h"
 #include "bot/doctor_statements.h"
@@ -196,6 +197,7 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
     };
     static const struct config_explained *const lists[] = {
         config_explained,
+        bot_explained,
         broadcast_explained,
         dead_explained,
         doctor_explained,
