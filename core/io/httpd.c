@@ -69,6 +69,7 @@ struct connection {
     bool ended;                /* the client sends no more */
     bool feeding, dead;        /* freed when feed() is left */
     bool ready;                /* stands in httpd.ready */
+    bool full;                 /* reading is off: see pace_reading() */
     TAILQ_ENTRY(connection) link, ready_link;
 };
 
@@ -190,11 +191,28 @@ static void half_close(struct connection *c)
         enter(c, LINGERING);
 }
 
+/* No more than INPUT_MAX (and one read) ahead. Not by the bufferevent's own
+ * watermark: one that it has stopped is not freed with its base. */
+static void pace_reading(struct connection *c)
+{
+    bool full = evbuffer_get_length(bufferevent_get_input(c->bev)) >= INPUT_MAX;
+
+    if (full == c->full)
+        return;
+    c->full = full;
+    if (full)
+        bufferevent_disable(c->bev, EV_READ);
+    else
+        bufferevent_enable(c->bev, EV_READ);
+}
+
 static void throw_input_away(struct connection *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
 
     evbuffer_drain(in, evbuffer_get_length(in));
+    if (!c->ended)
+        pace_reading(c);
 }
 
 static void begin_closing(struct connection *c)
@@ -485,6 +503,8 @@ static void feed(struct connection *c)
            unsent(c) < OUTPUT_MAX && evbuffer_get_length(in))
         take(c, in, first_piece(in));
     c->feeding = false;
+    if (!c->dead && !c->ended)
+        pace_reading(c);
     if (c->dead)
         free(c);
     else if (c->state == CLOSING || c->state == LINGERING)
@@ -604,7 +624,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
     TAILQ_INSERT_TAIL(&httpd->connections, c, link);
     httpd->nconnections++;
     bufferevent_setcb(c->bev, on_readable, on_written, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
     bufferevent_set_max_single_read(c->bev, INPUT_MAX);
     bufferevent_set_max_single_write(c->bev, WRITE_MAX);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
