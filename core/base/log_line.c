@@ -11,7 +11,7 @@
 #define VALUE_MAX 1000  /* bytes of one field's value in a line */
 #define FIELDS_MAX 5000 /* of all of them; further ones are left out */
 
-/* --- reading fields ----------------------------------------------------------------- */
+/* --- reading fields -------------------------------------------------------------- */
 
 struct field {
     struct slice key;
@@ -92,7 +92,7 @@ static bool next_field(struct slice *rest, struct field *f)
     return true;
 }
 
-/* --- quoted values ---------------------------------------------------------------------- */
+/* --- quoted values --------------------------------------------------------------- */
 
 static bool needs_quotes(struct slice v)
 {
@@ -159,7 +159,7 @@ static void shorten(struct buf *out, size_t from, size_t max)
     buf_adds(out, "…\"");
 }
 
-/* --- logfmt -------------------------------------------------------------------------------- */
+/* --- logfmt ---------------------------------------------------------------------- */
 
 static void add_time(struct buf *out, const struct timeval *when)
 {
@@ -232,7 +232,7 @@ static void add_logfmt(struct buf *out, const struct log_event *e)
     buf_release(&fields);
 }
 
-/* --- JSON ---------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------ */
 
 /* An integer as log_field_int() writes it, that no reader of JSON rounds. */
 static bool is_number(const struct field *f)
@@ -278,7 +278,7 @@ static void add_json(struct buf *out, const struct log_event *e)
     buf_release(&fields);
 }
 
-/* --- text ---------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------ */
 
 /* Messages are for a terminal too: no control characters but line breaks. */
 static void add_indented(struct buf *out, struct slice text)
@@ -326,7 +326,7 @@ static void add_text(struct buf *out, const struct log_event *e)
     buf_release(&clean);
 }
 
-/* --- what others call ---------------------------------------------------------------------- */
+/* --- what others call ------------------------------------------------------------ */
 
 void log_add_line(struct buf *out, enum log_format format,
                   const struct log_event *event)

@@ -41,7 +41,7 @@ int64_t metric_clock_us(void)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* --- series ----------------------------------------------------------------------- */
+/* --- series ---------------------------------------------------------------------- */
 
 static size_t count_labels(const struct metric *m)
 {
@@ -273,7 +273,7 @@ void metrics_release(void)
     last = &first;
 }
 
-/* --- the page --------------------------------------------------------------------- */
+/* --- the page -------------------------------------------------------------------- */
 
 static void add_number(struct buf *out, double d)
 {

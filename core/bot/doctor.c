@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -21,7 +20,7 @@
 #define OTHER_FILES                                                            \
     100 /* open ones that are neither the API's nor a webhook's */
 
-/* --- telling ------------------------------------------------------------------------- */
+/* --- telling --------------------------------------------------------------------- */
 
 void doctor_say(struct doctor *d, enum doctor_verdict verdict,
                 const char *check, const char *advice, const char *fmt, ...)
@@ -61,7 +60,7 @@ bool doctor_wait(struct doctor *d, struct op *op, struct err *err)
     return !op->err.kind;
 }
 
-/* --- the clock ------------------------------------------------------------------------- */
+/* --- the clock ------------------------------------------------------------------- */
 
 int64_t doctor_now_ms(void)
 {
@@ -85,7 +84,7 @@ void doctor_compare_clock(struct doctor *d, const char *whose, int64_t theirs,
                    off > 0 ? "ahead of" : "behind", whose);
 }
 
-/* --- the folder ---------------------------------------------------------------------------- */
+/* --- the folder ------------------------------------------------------------------ */
 
 static void look_at_folder(struct doctor *d)
 {
@@ -105,42 +104,50 @@ static void look_at_folder(struct doctor *d)
     d->gen = NULL;
 }
 
-/* Where scripts' files go: may be made later, in the folder above. */
-static void look_at_data(struct doctor *d)
+/* The data folder, or the one above where it will be made. */
+static void find_data_folder(struct doctor *d, struct buf *path)
 {
     struct file_rules rules = { .data_dir = d->settings->data_dir };
+    char *slash;
+
+    data_folder_add(&rules, d->options->dir, path);
+    if (access(path->data, F_OK) == 0 || errno != ENOENT)
+        return;
+    slash = strrchr(path->data, '/');
+    if (!slash)
+        slash = strcpy(path->data, ".") + 1; /* a name is never empty */
+    else if (slash == path->data)
+        slash++;
+    *slash = '\0';
+    path->len = (size_t)(slash - path->data);
+}
+
+static void look_at_disk(struct doctor *d)
+{
     struct buf path = BUF_INIT;
     struct statvfs vfs;
-    struct stat st;
-    bool there;
+    unsigned long long free_mb;
 
-    data_folder_add(&rules, d->options->dir, &path);
-    there = stat(path.data, &st) == 0;
-    if (!there && errno == ENOENT) {
-        char *slash = strrchr(path.data, '/');
-
-        if (slash)
-            slash[slash == path.data] = '\0';
-        there = stat(slash ? path.data : ".", &st) == 0;
-    }
-    if (!there || !S_ISDIR(st.st_mode) || access(path.data, W_OK | X_OK) != 0)
+    find_data_folder(d, &path);
+    if (access(path.data, W_OK | X_OK) != 0 || statvfs(path.data, &vfs) != 0) {
         doctor_say(d, DOCTOR_WARN, "disk",
                    "Give the bot's user a folder to write to, and name it in "
                    "DATA_DIR; only ctx:download() needs it.",
                    "no files can be written in %s: %s", path.data,
-                   strerror(there && S_ISDIR(st.st_mode) ? errno : ENOTDIR));
-    else if (statvfs(path.data, &vfs) == 0 &&
-             (vfs.f_bavail * vfs.f_frsize) >> 20 < FREE_MB_MIN)
+                   strerror(errno));
+        buf_release(&path);
+        return;
+    }
+    free_mb = (unsigned long long)vfs.f_bavail * vfs.f_frsize >> 20;
+    if (free_mb < FREE_MB_MIN)
         doctor_say(d, DOCTOR_WARN, "disk", "Make room.",
-                   "only %llu MiB are free in %s",
-                   (unsigned long long)(vfs.f_bavail * vfs.f_frsize) >> 20,
-                   path.data);
+                   "only %llu MiB are free in %s", free_mb, path.data);
     else
         doctor_say(d, DOCTOR_OK, "disk", "", "%s can be written to", path.data);
     buf_release(&path);
 }
 
-/* --- limits ---------------------------------------------------------------------------------- */
+/* --- limits ---------------------------------------------------------------------- */
 
 /* What the container may use, in MiB; 0: no limit is known. */
 static long long memory_limit(void)
@@ -205,7 +212,7 @@ static void look_at_files(struct doctor *d)
                    (long long)limit.rlim_cur, need);
 }
 
-/* --- all of it ---------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------- */
 
 void doctor_run(const struct doctor_options *options)
 {
@@ -224,7 +231,7 @@ void doctor_run(const struct doctor_options *options)
     look_at_folder(&d);
     doctor_telegram(&d);
     doctor_database(&d);
-    look_at_data(&d);
+    look_at_disk(&d);
     look_at_memory(&d);
     look_at_files(&d);
     generation_unref(d.gen);

@@ -37,7 +37,7 @@ static struct pg_op *query(struct ask *a, const struct pg_statement *statement,
     return NULL;
 }
 
-/* --- connecting -------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------ */
 
 static void on_state(bool up, const char *reason, void *arg)
 {
@@ -98,7 +98,7 @@ static bool connect_to(struct ask *a, const char *url, const char *setting)
     return a->up;
 }
 
-/* --- the server ---------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------ */
 
 static bool is_pooled(const struct ask *a, const struct pg_op *server)
 {
@@ -197,7 +197,7 @@ static bool look_at_server(struct ask *a)
     return true;
 }
 
-/* --- LISTEN ----------------------------------------------------------------------------------- */
+/* --- LISTEN ---------------------------------------------------------------------- */
 
 static void on_notify(const char *channel, struct slice payload, void *arg)
 {
@@ -258,7 +258,7 @@ static void look_at_listen(struct ask *sender)
     pg_free(listener.pg);
 }
 
-/* --- tables ---------------------------------------------------------------------------------------- */
+/* --- tables ---------------------------------------------------------------------- */
 
 static bool skip_words(const char **p, const char *words)
 {
@@ -468,7 +468,7 @@ static void look_at_tables(struct ask *a)
     buf_release(&missing);
 }
 
-/* --- all of it ---------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------- */
 
 void doctor_database(struct doctor *d)
 {

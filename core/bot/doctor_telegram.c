@@ -39,7 +39,7 @@ static bool wants(const struct doctor *d, enum update_kind kind)
     return d->gen && d->gen->handlers.by_kind_n[kind] > 0;
 }
 
-/* --- the server and its clock ------------------------------------------------------------- */
+/* --- the server and its clock ---------------------------------------------------- */
 
 static void look_at_clock(struct talk *t)
 {
@@ -56,7 +56,7 @@ static void look_at_clock(struct talk *t)
     op_free(&op->op);
 }
 
-/* --- who we are ------------------------------------------------------------------------------- */
+/* --- who we are ------------------------------------------------------------------ */
 
 static void look_at_privacy(struct doctor *d, struct slice me)
 {
@@ -110,7 +110,7 @@ static struct tg_op *look_at_token(struct talk *t)
     return me;
 }
 
-/* --- the webhook ---------------------------------------------------------------------------------- */
+/* --- the webhook ----------------------------------------------------------------- */
 
 static void compare_webhook(struct doctor *d, const char *url)
 {
@@ -181,7 +181,7 @@ static void look_at_webhook(struct talk *t)
     op_free(&info->op);
 }
 
-/* --- a chat ------------------------------------------------------------------------------------------- */
+/* --- a chat ---------------------------------------------------------------------- */
 
 static void list_missing_rights(struct slice member, struct buf *out)
 {
@@ -273,7 +273,7 @@ static void look_at_chat(struct talk *t)
     buf_release(&body);
 }
 
-/* --- all of it ------------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------- */
 
 static void talk(struct talk *t)
 {

@@ -21,7 +21,7 @@ struct host_metrics {
     struct metric_series *done[UPDATE_KINDS + 1][RESULTS + 1];
 };
 
-/* --- counted here --------------------------------------------------------------------- */
+/* --- counted here ---------------------------------------------------------------- */
 
 static struct metric updates_done = {
     .name = "moonpost_updates_total",
@@ -111,7 +111,7 @@ void host_metrics_webhook_call(void)
     metric_add(metric_plain(&webhook_calls), 1);
 }
 
-/* --- read when asked for ----------------------------------------------------------------- */
+/* --- read when asked for --------------------------------------------------------- */
 
 static double in_hand(void *arg)
 {
@@ -358,7 +358,7 @@ static void register_all(struct host *host)
     metric_read_from(metric_of(&build_info, MOONPOST_VERSION), one, NULL);
 }
 
-/* --- the page ------------------------------------------------------------------------------ */
+/* --- the page -------------------------------------------------------------------- */
 
 /* In the same time for any wrong one of its length. */
 static bool same_secret(const char *a, const char *b)
@@ -413,7 +413,7 @@ void host_metrics_serve(struct host *host, struct host_http *http)
         serve(host, http);
 }
 
-/* --- beginning and end ---------------------------------------------------------------------- */
+/* --- beginning and end ----------------------------------------------------------- */
 
 static bool listen_alone(struct host *host, struct err *err)
 {

@@ -141,6 +141,18 @@ test("a folder with a mistake: file and line, and the rest is looked at all the 
   is("tables", "ok", /there/);
 });
 
+test("where files go: there, not yet, nowhere", async (t) => {
+  const home = folder(t, files);
+  const disk = async (env) => (await findings(home.dir, env)).of("disk")[0];
+  assert.equal((await disk({})).text, `${home.dir} can be written to`);
+  home.write("data/x", "");
+  assert.equal((await disk({})).text, `${home.dir}/data can be written to`);
+  assert.equal((await disk({ DATA_DIR: home.path("files") })).status, "ok");
+  const nowhere = await disk({ DATA_DIR: "/not/there/at/all" });
+  assert.equal(nowhere.status, "warn");
+  assert.match(nowhere.text, /^no files can be written in \/not\/there\/at: No such file/);
+});
+
 test("wrong usage is told", async (t) => {
   const home = folder(t, files);
   for (const args of [["--chat"], ["--chat", "x"], ["--chat", "0"], ["--nonsense"], [home.dir, "another"]]) {
