@@ -2,8 +2,8 @@
 // simulator as Telegram, which repeats what is not answered with 2xx, as Telegram does.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { environment, Host, run, startBot, urlOf, world } from "./lib/host.mjs";
-import { freePort, sleep, until } from "./lib/program.mjs";
+import { environment, Host, run, Server, startBot, urlOf, world } from "./lib/host.mjs";
+import { atEnd, freePort, sleep, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
@@ -260,4 +260,26 @@ test("/healthz says what is wrong, from the first moment on", async (t) => {
   await until("health", async () => (await good.health()).status === 200);
   const { ok, state, database, webhook } = await good.health();
   assert.deepEqual({ ok, state, database, webhook }, { ok: true, state: "ok", database: "ok", webhook: "ok" });
+});
+
+test("the database goes away and comes back: 503, and nothing is lost", async (t) => {
+  const server = new Server();
+  const url = server.start();
+  atEnd(t, () => server.remove());
+  const host = await startHook(t, { url });
+  await isRegistered(host);
+  await host.sim.send(alice, "/say before");
+  await host.sim.text(alice, "before");
+  assert.equal((await host.health()).status, 200);
+  server.do("kill");
+  await until("503", async () => (await host.health()).status === 503);
+  assert.match(JSON.stringify(await host.health()), /"database":"no connection"/);
+  await host.sim.send(alice, "/say meanwhile");
+  await sleep(300);
+  server.start();
+  await until("200", async () => (await host.health()).status === 200, 30000);
+  await host.sim.text(alice, "meanwhile");
+  await host.sim.send(alice, "/say after");
+  await host.sim.text(alice, "after");
+  assert.deepEqual(await host.sim.said(alice), ["before", "meanwhile", "after"]);
 });
