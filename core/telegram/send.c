@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "io/loop.h"
 #include "telegram/call_chat.h"
@@ -27,6 +28,7 @@
 #include "telegram/send_int.h"
 
 #define MS INT64_C(1000000)
+#define FLOOD_TOLD_EVERY_NS (30000 * MS)
 
 /* Groups that can become supergroups have ids above. */
 #define SUPERGROUP_ID (-INT64_C(1000000000000))
@@ -46,6 +48,7 @@ struct sender {
     void *on_moved_arg;
     struct sender_stats stats;
     int paused[SEND_PRIORITIES];
+    int64_t tell_again; /* of a 429 */
     struct metric_series *seconds;
 };
 
@@ -270,11 +273,31 @@ static void redirect_if_moved(struct send_op *op)
 
 /* --- after a try ------------------------------------------------------------------------- */
 
+/* Where the limits are kept there are none: the operator should know. */
+static void tell_flood(struct send_op *op, int64_t now, int64_t until)
+{
+    struct sender *s = op->s;
+    char chat[40] = "";
+
+    if (now < s->tell_again)
+        return;
+    s->tell_again = now + FLOOD_TOLD_EVERY_NS;
+    if (op->item.chat_id)
+        snprintf(chat, sizeof(chat), " to chat %lld",
+                 (long long)op->item.chat_id);
+    log_warn("telegram",
+             "flood limit: %s%s waits %.1f s, as Telegram says (429; %lld so "
+             "far)",
+             op->method, chat, (double)(until - now) / 1e9,
+             (long long)s->stats.floods);
+}
+
 static int64_t note_flood(struct send_op *op, int64_t now)
 {
     int64_t until = now + send_flood_ns(op->tried);
 
     op->s->stats.floods++;
+    tell_flood(op, now, until);
     if (op->is_message)
         pace_flood(op->s->pace, &op->item, now, until);
     else
@@ -388,13 +411,14 @@ static bool is_hopeless(struct send_op *op, int64_t until, int64_t now)
 static bool is_too_many(struct send_op *op, int64_t now)
 {
     struct sender *s = op->s;
+    int kept = op->item.priority == SEND_REPLY ? 0 : s->queue_max / 10;
 
-    if (s->wakes.n < (size_t)s->queue_max)
+    if (s->wakes.n < (size_t)(s->queue_max - kept))
         return false;
     err_set(&op->pub.op.err, ERR_TIMEOUT,
-            "not sent: %d calls wait for the flood limits already "
+            "not sent: %zu calls wait for the flood limits already "
             "(PACE_QUEUE_MAX)",
-            s->queue_max);
+            s->wakes.n);
     s->stats.refused++;
     give_up(op, now);
     return true;

@@ -38,7 +38,7 @@ struct sender_options {
     int chat_per_s;    /* to one chat */
     int chat_burst;    /* to a chat that had none for a while, at once */
     int group_per_min; /* to one group, supergroup or channel */
-    int queue_max;     /* calls that wait; more fail */
+    int queue_max;     /* calls that wait; more fail. A tenth is for replies */
 };
 
 /* Counted from the start on, but for those that say now. */

@@ -35,7 +35,8 @@ static struct {
     const char *answers[20]; /* in turn; then OK */
     int statuses[20];
     int nanswers, requests;
-    struct buf log; /* of requests: method and body, a line each */
+    struct buf said; /* in the log */
+    struct buf log;  /* of requests: method and body, a line each */
     int64_t at[CALLS];
     /* calls */
     struct tg_op *calls[CALLS];
@@ -65,6 +66,14 @@ static void on_request(struct httpd_request *req, void *arg)
         httpd_drop(req);
 }
 
+static void on_line(enum log_level level, const char *area, const char *message,
+                    const char *fields, void *arg)
+{
+    (void)fields;
+    (void)arg;
+    buf_addf(&t.said, "%s %s: %s\n", log_level_name(level), area, message);
+}
+
 static void answer(int status, const char *text)
 {
     t.statuses[t.nanswers] = status;
@@ -91,6 +100,8 @@ static int setup(void **state)
     (void)state;
     memset(&t, 0, sizeof(t));
     buf_init(&t.log);
+    buf_init(&t.said);
+    log_set_sink(on_line, NULL);
     buf_init(&t.order);
     t.loop = loop_new();
     t.http = http_new(t.loop, &client);
@@ -122,6 +133,8 @@ static int teardown(void **state)
     httpd_free(t.httpd);
     loop_free(t.loop);
     log_unhide_all();
+    log_set_sink(NULL, NULL);
+    buf_release(&t.said);
     buf_release(&t.log);
     buf_release(&t.order);
     return 0;
@@ -214,6 +227,17 @@ static void expect_err(const struct tg_op *op, enum err_kind kind,
         fail_msg("%d %s", op->op.err.kind, op->op.err.text);
     assert_int_equal(!!strstr(op->op.err.text, "may have been sent"),
                      op->maybe_sent);
+}
+
+static int times(const char *text, const char *what)
+{
+    int n = 0;
+
+    while ((text = strstr(text, what))) {
+        n++;
+        text++;
+    }
+    return n;
 }
 
 static struct sender_stats stats(void)
@@ -382,17 +406,6 @@ static int start_form(const char *chat)
     return t.n++;
 }
 
-static int times(const char *text, const char *what)
-{
-    int n = 0;
-
-    while ((text = strstr(text, what))) {
-        n++;
-        text++;
-    }
-    return n;
-}
-
 static void test_send__upload_again(void **state)
 {
     (void)state;
@@ -440,6 +453,8 @@ static void test_send__flood_everywhere(void **state)
     assert_non_null(strstr(t.order.data, "4 "));
     assert_true(t.order.data[0] == '4');
     assert_int_equal(stats().floods, 3);
+    assert_int_equal(times(t.said.data, "warn telegram: flood limit: "), 1);
+    assert_non_null(strstr(t.said.data, ": sendMessage to chat 1 waits 1."));
 }
 
 static void test_send__flood_of_a_method(void **state)
@@ -534,6 +549,19 @@ static void test_send__too_many(void **state)
         expect_ok(t.calls[i]);
     assert_int_equal(stats().refused, 1);
     assert_string_equal(t.order.data, "3 0 1 2 ");
+}
+
+static void test_send__room_for_replies(void **state)
+{
+    (void)state;
+    limit(1000000, 20, 1, 1000000, 10);
+    for (int i = 0; i < 11; i++)
+        send_to(1, SEND_OTHER);
+    send_to(1, SEND_REPLY);
+    wait_done(12);
+    expect_err(t.calls[10], ERR_TIMEOUT, "9 calls wait");
+    expect_ok(t.calls[9]);
+    expect_ok(t.calls[11]);
 }
 
 static void test_send__order_in_a_chat(void **state)
@@ -716,6 +744,7 @@ int main(void)
         TEST(test_send__priorities),
         TEST(test_send__waits_too_long),
         TEST(test_send__too_many),
+        TEST(test_send__room_for_replies),
         TEST(test_send__order_in_a_chat),
         TEST(test_send__elsewhere),
         TEST(test_send__moved),
