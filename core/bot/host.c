@@ -94,10 +94,12 @@ static void on_update_done(struct incoming *in, enum task_result result,
     dead_add_ended(host->dead, in, result);
     if (result == TASK_NO_DATABASE)
         errand = say_no_database(host, &in->u);
-    if (errand)
+    if (errand) {
         errand->update_id = in->u.id;
-    else
+        intake_detach(host->intake, in->u.id);
+    } else {
         intake_done(host->intake, in->u.id);
+    }
     host_stop_when_idle(host);
 }
 

@@ -138,6 +138,12 @@ static void on_released(struct op *op)
 
 static void release(struct host *host)
 {
+    if (!pg_is_up(host->pg)) {
+        op_free(host->step);
+        host->step = NULL;
+        drain(host);
+        return;
+    }
     step(host, &instance_release(host->instance)->op, on_released);
 }
 

@@ -125,6 +125,14 @@ void intake_done(struct intake *in, int64_t update_id)
     intake_poll_if_due(in);
 }
 
+void intake_detach(struct intake *in, int64_t update_id)
+{
+    struct held *h = intake_find(in, update_id);
+
+    if (h)
+        h->in = NULL;
+}
+
 static void run(struct incoming *incoming, void *arg)
 {
     struct intake *in = arg;

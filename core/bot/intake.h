@@ -72,6 +72,10 @@ void intake_push(struct intake *intake, struct slice update,
 /* To be called when a lane is done with an update. */
 void intake_done(struct intake *intake, int64_t update_id);
 
+/* Its lane is done with it, but something of it is still to be said: it stays in hand
+ * until intake_done(); its text is not needed any more. */
+void intake_detach(struct intake *intake, int64_t update_id);
+
 int intake_in_hand(const struct intake *intake);
 int intake_saved(const struct intake *intake); /* of these: in the inbox, too */
 bool intake_is_open(const struct intake *intake);

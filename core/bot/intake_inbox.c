@@ -18,7 +18,7 @@ static void on_told(struct op *op)
 
     op_free(op);
     in->told = NULL;
-    in->handed_over(true, in->handed_over_arg);
+    in->handed_over(in->unsaved == 0, in->handed_over_arg);
 }
 
 static void told_later(struct intake *in)
@@ -75,7 +75,7 @@ static void on_saved(struct op *op)
     if (in->handed_over && ok && again && intake_save(in))
         return;
     if (in->handed_over)
-        in->handed_over(ok, in->handed_over_arg);
+        in->handed_over(ok && in->unsaved == 0, in->handed_over_arg);
     in->impatient = true;
     intake_poll_if_due(in);
 }
@@ -145,6 +145,7 @@ static void on_careful_saved(struct op *op)
     op_free(op);
     if (ok) {
         in->careful = false;
+        in->look_first = true;
         intake_look(in, false);
     } else { /* they come again */
         in->last_id = in->careful_last;
@@ -259,8 +260,7 @@ static struct op *failed_op(const struct intake *in)
 {
     if (in->seen_op && in->seen_op->op.err.kind)
         return &in->seen_op->op;
-    if (in->take_op->op.err.kind &&
-        strcmp(in->take_op->sqlstate, "25006") != 0)
+    if (in->take_op->op.err.kind && strcmp(in->take_op->sqlstate, "25006") != 0)
         return &in->take_op->op;
     return in->lanes_op && in->lanes_op->op.err.kind ? &in->lanes_op->op : NULL;
 }
@@ -310,13 +310,16 @@ static void on_loaded(struct op *op)
     if (in->seen_op)
         read_seen(in);
     n = take_rows(in);
+    if (in->lanes_op)
+        in->look_first = false;
     free_ops(in);
     if (in->state == INTAKE_LOADING)
         open_up(in);
     if (n == INBOX_TAKE_MAX)
         load_after(in, 0);
-    else if (parked_has_busy(in->parked))
+    else if (parked_has_busy(in->parked) || in->look_first)
         load_after(in, BUSY_LOOK_MS);
+    intake_poll_if_due(in);
 }
 
 static void ask_to_load(struct intake *in)
@@ -332,7 +335,8 @@ static void ask_to_load(struct intake *in)
     if (in->state == INTAKE_LOADING)
         in->seen_op = inbox_seen(in->inbox);
     last = in->take_op = inbox_take(in->inbox);
-    if (in->state == INTAKE_LOADING || parked_has_busy(in->parked))
+    if (in->state == INTAKE_LOADING || in->look_first ||
+        parked_has_busy(in->parked))
         last = in->lanes_op = inbox_lanes(in->inbox);
     last->op.done = on_loaded; /* answers come in the order of asking */
     last->op.arg = in;

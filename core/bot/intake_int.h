@@ -86,10 +86,12 @@ struct intake {
     int64_t expected; /* the number of an update that has none */
     struct op *patience;
     bool impatient; /* patience is over */
+    int rush;       /* unsaved when a short patience began; 0: it did not */
     bool full_answer;
     bool taking;      /* going through an answer */
     bool cannot_save; /* the last try failed */
     bool told_unsaved;
+    bool look_first; /* before the next poll: its updates may be behind rows */
     struct pg_op *careful_op;
     int64_t careful_last;
 

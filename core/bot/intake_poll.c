@@ -11,6 +11,9 @@
 #define NOTHING_NEW_MS 250
 /* More are waiting: what is not done by now is better saved than waited for. */
 #define BUSY_PATIENCE_MS 5
+/* Unless so many were done meanwhile: the others soon will be, which costs less
+ * than saving them. */
+#define BUSY_PROGRESS 20
 #define ANSWER_MAX 100
 
 /* The first that Telegram must keep: what is before it is acknowledged with it. */
@@ -31,6 +34,11 @@ static void on_patience_over(struct op *op)
 
     op_free(op);
     in->patience = NULL;
+    if (in->unsaved && in->unsaved + BUSY_PROGRESS <= in->rush) {
+        in->rush = in->unsaved;
+        intake_wait(in, BUSY_PATIENCE_MS);
+        return;
+    }
     in->impatient = true;
     intake_poll_if_due(in);
 }
@@ -74,7 +82,7 @@ void intake_poll_if_due(struct intake *in)
 {
     if (!in->options.polls || !intake_is_open(in) || in->taking ||
         poll_is_running(in->poll) || intake_is_full(in) || in->save ||
-        in->careful_op)
+        in->careful_op || in->look_first)
         return;
     if (!in->unsaved) {
         poll_now(in, next_offset(in),
@@ -181,9 +189,9 @@ static void on_updates(const struct slice *updates, size_t n, bool valid,
         return;
     in->expected = in->polled_offset ? in->polled_offset : in->last_id + 1;
     fresh = take(in, updates, n, valid);
+    in->rush = n == ANSWER_MAX ? in->unsaved : 0;
     if (in->unsaved)
-        intake_wait(in, n == ANSWER_MAX &&
-                                in->options.patience_ms > BUSY_PATIENCE_MS
+        intake_wait(in, in->rush && in->options.patience_ms > BUSY_PATIENCE_MS
                             ? BUSY_PATIENCE_MS
                             : in->options.patience_ms);
     else if (!fresh && since < NOTHING_NEW_MS) {

@@ -45,8 +45,10 @@ void intake_push(struct intake *in, struct slice update, intake_answer_fn fn,
         p->over = true;
         p->how = INTAKE_BAD;
     } else if (seen_has(in->seen, p->in->u.id)) {
+        const struct held *h = intake_find(in, p->in->u.id);
+
         p->over = true;
-        p->how = INTAKE_DONE;
+        p->how = h && !h->saved ? INTAKE_FULL : INTAKE_DONE;
     }
     TAILQ_INSERT_TAIL(&in->pushed, p, link);
     loop_turn_wanted(in->loop);

@@ -223,6 +223,7 @@ static void test_host__stopped_with_errands_out(void **state)
     assert_true(call_of("deleteWebhook") > 0);
     assert_true(call_of("setMyCommands") > 0);
     host_stop(host, false);
+    loop_run(bot.loop);
     expect_stopped(0);
 }
 

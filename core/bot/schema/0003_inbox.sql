@@ -168,15 +168,14 @@ BEGIN
 END $$;
 
 -- What is mine and not yet in memory, oldest first; but not behind something in its
--- lane that another living one is to run first.
+-- lane that another one has, living or not yet adopted.
 CREATE FUNCTION moonpost_inbox_take(my_bot BIGINT, me BIGINT, ttl_ms INT, most INT)
   RETURNS TABLE (id BIGINT, in_lane BIGINT, times INT, text TEXT) LANGUAGE sql AS $$
   WITH next AS (
     SELECT i.update_id FROM inbox AS i
       WHERE i.bot_id = my_bot AND i.owner = me AND NOT i.taken
-        AND NOT EXISTS (SELECT FROM inbox AS f JOIN instances AS o ON o.id = f.owner
-          WHERE f.bot_id = my_bot AND f.lane = i.lane AND f.update_id < i.update_id AND f.owner <> me
-            AND moonpost_alive(o, ttl_ms))
+        AND NOT EXISTS (SELECT FROM inbox AS f WHERE f.bot_id = my_bot AND f.lane = i.lane
+          AND f.update_id < i.update_id AND f.owner IS DISTINCT FROM me)
       ORDER BY i.update_id LIMIT most FOR UPDATE SKIP LOCKED
   ), took AS (
     UPDATE inbox AS i SET taken = true FROM next WHERE i.bot_id = my_bot AND i.update_id = next.update_id
