@@ -20,6 +20,7 @@ static void *take(struct pool *pool, size_t size)
     if (!block)
         return malloc(class * POOL_CLASS);
     pool->kept[class] = block->next;
+    __builtin_prefetch(block->next); /* long out of the caches: for the next */
     pool->bytes -= class * POOL_CLASS;
     return block;
 }
