@@ -169,12 +169,13 @@ static const char *read_range(const char *p, const char *end,
     const char *close = memchr(p, ')', (size_t)(end - p));
     size_t n = close ? (size_t)(close - p) : sizeof(text);
 
-    if (n >= sizeof(text) || *p != '[')
+    if (n < 2 || n >= sizeof(text) || *p != '[')
         return NULL;
     memcpy(text, p, n);
     text[n] = '\0';
     v->first = strtoll(text + 1, &after, 10);
-    if (*after != ',' || !isdigit((unsigned char)after[1]))
+    if (!isdigit((unsigned char)text[1]) || *after != ',' ||
+        !isdigit((unsigned char)after[1]))
         return NULL;
     v->last = strtoll(after + 1, &after, 10) - 1;
     return *after ? NULL : close + 1;
