@@ -11,7 +11,7 @@
 #include "bot/doctor_statements.h"
 #include "io/pg.h"
 
-#define VERSION_MIN 130000 /* xid8 and what else the schema needs */
+#define VERSION_MIN 140000 /* multiranges */
 #define LISTEN_MS 3000
 #define SLOTS                                                                  \
     3 /* what a bot may use: queries, LISTEN, and a new process beside it */
