@@ -113,7 +113,7 @@ $$;
 -- Put updates in. A lane has one owner as long as it has rows: the new ones go to that
 -- one, else to me. Who puts into a lane at the same time waits for the other (the lock
 -- ends with the transaction; each statement after it sees what was committed before).
--- mine: I have it in memory now and may run it. known: it was here before.
+-- mine: I have it in memory now and may run it. known: it was here before. In ids' order.
 CREATE FUNCTION moonpost_inbox_put(my_bot BIGINT, me BIGINT, ttl_ms INT, ids BIGINT[], lanes BIGINT[], texts JSON)
   RETURNS TABLE (id BIGINT, mine BOOLEAN, known BOOLEAN) LANGUAGE plpgsql AS $$
 BEGIN
@@ -140,7 +140,7 @@ BEGIN
       RETURNING b.update_id, b.owner = me AND b.taken AS mine
   )
   SELECT a.id, coalesce(put.mine, false), put.update_id IS NULL
-    FROM unnest(ids) AS a (id) LEFT JOIN put ON put.update_id = a.id;
+    FROM unnest(ids) WITH ORDINALITY AS a (id, n) LEFT JOIN put ON put.update_id = a.id ORDER BY a.n;
 END $$;
 
 -- Rows whose owner is dead, or that have none, become somebody's: that of the lane's
