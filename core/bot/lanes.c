@@ -125,6 +125,7 @@ static void start_next(struct lane *lane)
     struct task *t = task_new(lanes->vm, lanes->gen, in, on_task_end, lane);
 
     TAILQ_REMOVE(&lane->queue, in, link);
+    in->started = true;
     metric_observe(lanes->waited, 1000 * (t->started_ms - in->pushed_ms));
     lane->running = true;
     lane_settle(lane);
