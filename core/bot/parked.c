@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+TAILQ_HEAD(incoming_list, incoming);
+
 struct lane {
     int64_t id;
-    bool busy; /* others run what is before this */
-    TAILQ_HEAD(, incoming) queue;
+    bool busy;                  /* others run what is before this */
+    struct incoming_list queue; /* by update_id */
     UT_hash_handle hh;
 };
 
@@ -113,6 +115,19 @@ void parked_done(struct parked *p, int64_t update_id)
     next_suspect(p);
 }
 
+/* What PostgreSQL has may be loaded after newer ones have come. */
+static void insert_in_order(struct lane *lane, struct incoming *in)
+{
+    struct incoming *before = TAILQ_LAST(&lane->queue, incoming_list);
+
+    while (before && before->u.id > in->u.id)
+        before = TAILQ_PREV(before, incoming_list, link);
+    if (before)
+        TAILQ_INSERT_AFTER(&lane->queue, before, in, link);
+    else
+        TAILQ_INSERT_HEAD(&lane->queue, in, link);
+}
+
 bool parked_push(struct parked *p, struct incoming *in)
 {
     struct lane *lane;
@@ -122,7 +137,7 @@ bool parked_push(struct parked *p, struct incoming *in)
     lane = in->tries ? get(p, in->lane) : find(p, in->lane);
     if (!lane)
         return false;
-    TAILQ_INSERT_TAIL(&lane->queue, in, link);
+    insert_in_order(lane, in);
     p->count++;
     next_suspect(p);
     return true;

@@ -106,6 +106,20 @@ static void test_parked__behind_others(void **state)
     assert_false(parked_has_busy(parked));
 }
 
+/* Older ones, that others have left, are loaded after newer ones have come. */
+static void test_parked__in_order_whenever_they_come(void **state)
+{
+    (void)state;
+    busy(1, 7, 0);
+    push(5, 7, 0);
+    push(2, 7, 0);
+    push(9, 7, 0);
+    push(1, 7, 0);
+    push(7, 7, 0);
+    busy(0, 0, 0);
+    expect("run 1\nrun 2\nrun 5\nrun 7\nrun 9\n");
+}
+
 static void test_parked__suspects_run_alone(void **state)
 {
     (void)state;
@@ -224,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_parked__nothing_waits),
         TEST(test_parked__behind_others),
+        TEST(test_parked__in_order_whenever_they_come),
         TEST(test_parked__suspects_run_alone),
         TEST(test_parked__those_tried_least_go_first),
         TEST(test_parked__a_suspects_lane),
