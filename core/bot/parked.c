@@ -92,13 +92,18 @@ static void next_suspect(struct parked *p)
 void parked_run_suspect(struct parked *p)
 {
     struct incoming *in = p->suspect;
+    struct lane *lane = in ? find(p, in->lane) : NULL;
 
     if (!in)
         return;
     p->suspect = NULL;
+    if (lane->busy || TAILQ_FIRST(&lane->queue) != in) { /* not any more */
+        next_suspect(p);
+        return;
+    }
     p->running = in->u.id;
     p->running_lane = in->lane;
-    take_off(p, find(p, in->lane), in);
+    take_off(p, lane, in);
     p->cb.run(in, p->cb.arg);
 }
 
