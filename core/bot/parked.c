@@ -97,7 +97,7 @@ void parked_run_suspect(struct parked *p)
     if (!in)
         return;
     p->suspect = NULL;
-    if (lane->busy || TAILQ_FIRST(&lane->queue) != in) { /* not any more */
+    if (TAILQ_FIRST(&lane->queue) != in) { /* an older one has come */
         next_suspect(p);
         return;
     }
