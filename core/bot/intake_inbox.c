@@ -7,6 +7,7 @@
 #include "bot/intake_int.h"
 
 #define LOAD_PAUSE_MS 500 /* before what failed is asked again */
+#define LOOK_MS 900       /* between looks for what nobody has */
 #define BUSY_LOOK_MS 100  /* others are still busy with some lanes */
 #define SHARED_LOOK_MS 50 /* others may leave us something */
 
@@ -134,6 +135,8 @@ void intake_hand_over(struct intake *in, void (*done)(bool ok, void *arg),
 
 /* --- with care --------------------------------------------------------------------- */
 
+static void ask_to_load(struct intake *in);
+
 static void on_careful_saved(struct op *op)
 {
     struct intake *in = op->arg;
@@ -146,7 +149,7 @@ static void on_careful_saved(struct op *op)
     if (ok) {
         in->careful = false;
         in->look_first = true;
-        intake_look(in, false);
+        ask_to_load(in);
     } else { /* they come again */
         in->last_id = in->careful_last;
     }
@@ -174,8 +177,6 @@ void intake_save_careful(struct intake *in, struct incoming **list, size_t n)
 }
 
 /* --- loading ----------------------------------------------------------------------- */
-
-static void ask_to_load(struct intake *in);
 
 static void on_load_pause(struct op *op)
 {
@@ -352,9 +353,14 @@ void intake_load(struct intake *in)
 
 void intake_look(struct intake *in, bool others)
 {
+    int64_t now = loop_now_ms();
+
     if (!in->inbox || in->state != INTAKE_OPEN)
         return;
-    ask_to_load(in);
+    if (now - in->looked_ms >= LOOK_MS) {
+        in->looked_ms = now;
+        ask_to_load(in);
+    }
     if (others && in->options.shares && TAILQ_FIRST(&in->order))
         load_after(in, SHARED_LOOK_MS);
 }

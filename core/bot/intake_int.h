@@ -28,6 +28,7 @@ struct held {
     bool saved;              /* it stands in the inbox */
     bool saving;             /* it is on its way there */
     bool done;               /* while saving */
+    bool doubtful;           /* saved perhaps: the answer was lost */
     intake_answer_fn answer; /* NULL: nobody waits */
     void *answer_arg;
     TAILQ_ENTRY(held) link;
@@ -76,6 +77,7 @@ struct intake {
     /* loading */
     struct pg_op *seen_op, *take_op, *lanes_op, *begin_op;
     struct op *load_pause, *begin_pause;
+    int64_t looked_ms;
     bool told_trouble;
     int64_t suspect_id; /* of begin_op */
     bool careful;
@@ -99,6 +101,9 @@ struct intake {
     struct pushed_list pushed; /* to be put, or told */
     struct pushed_list putting;
     struct pg_op *put;
+    int64_t *doubtful; /* put perhaps: the answer was lost */
+    size_t ndoubtful;
+    struct pg_op *untake;
     struct loop_turn_hook *hook;
 };
 
@@ -121,6 +126,8 @@ void intake_wait(struct intake *in, int64_t ms); /* then look what is due */
 /* intake_push.c */
 void intake_push_release(struct intake *in);
 void intake_push_flush(void *arg);
+/* Load what was put and is not in memory here, since the answer was lost. */
+void intake_push_recover(struct intake *in);
 void intake_wait_push(struct intake *in, int64_t ms);
 
 /* intake_inbox.c */
