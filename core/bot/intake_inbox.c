@@ -29,16 +29,17 @@ static void told_later(struct intake *in)
     in->told->arg = in;
 }
 
-static void saved(struct intake *in, struct held *h, bool ok)
+static void saved(struct intake *in, struct held *h, bool ok, bool perhaps)
 {
     h->saving = false;
+    h->doubtful = h->doubtful || perhaps;
     if (ok && !h->saved) {
         h->saved = true;
         in->unsaved--;
         intake_answer_held(h, INTAKE_SAVED);
     }
     if (h->done) {
-        if (h->saved)
+        if (h->saved || h->doubtful)
             inbox_done(in->inbox, h->id);
         intake_remove(in, h);
     }
@@ -59,7 +60,8 @@ static void tell_unsaved(struct intake *in, bool ok, const char *why)
 static void on_saved(struct op *op)
 {
     struct intake *in = op->arg;
-    bool ok = !op->err.kind, again = false;
+    bool ok = !op->err.kind, again = false,
+         perhaps = !ok && ((struct pg_op *)op)->maybe_done;
     struct held *h, *next;
 
     in->save = NULL;
@@ -68,9 +70,9 @@ static void on_saved(struct op *op)
     for (h = TAILQ_FIRST(&in->order); h; h = next) {
         next = TAILQ_NEXT(h, link);
         if (h->saving)
-            saved(in, h, ok);
+            saved(in, h, ok, perhaps);
         else
-            again = again || !h->saved;
+            again = again || (!h->saved && h->in);
     }
     in->cannot_save = !ok;
     if (in->handed_over && ok && again && intake_save(in))
@@ -320,6 +322,8 @@ static void on_loaded(struct op *op)
         load_after(in, 0);
     else if (parked_has_busy(in->parked) || in->look_first)
         load_after(in, BUSY_LOOK_MS);
+    else
+        intake_look_soon(in);
     intake_poll_if_due(in);
 }
 
@@ -357,11 +361,19 @@ void intake_look(struct intake *in, bool others)
 
     if (!in->inbox || in->state != INTAKE_OPEN)
         return;
+    intake_push_recover(in);
     if (now - in->looked_ms >= LOOK_MS) {
         in->looked_ms = now;
         ask_to_load(in);
     }
-    if (others && in->options.shares && TAILQ_FIRST(&in->order))
+    in->others = others;
+    intake_look_soon(in);
+}
+
+/* Others leave us what is behind something that we run. */
+void intake_look_soon(struct intake *in)
+{
+    if (in->others && in->options.shares && TAILQ_FIRST(&in->order))
         load_after(in, SHARED_LOOK_MS);
 }
 

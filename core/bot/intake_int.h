@@ -78,6 +78,7 @@ struct intake {
     struct pg_op *seen_op, *take_op, *lanes_op, *begin_op;
     struct op *load_pause, *begin_pause;
     int64_t looked_ms;
+    bool others; /* share the webhook with us */
     bool told_trouble;
     int64_t suspect_id; /* of begin_op */
     bool careful;
@@ -137,6 +138,7 @@ void intake_load_release(struct intake *in);
 bool intake_save(struct intake *in);
 /* Save the texts for a run with care, then acknowledge them. */
 void intake_save_careful(struct intake *in, struct incoming **list, size_t n);
+void intake_look_soon(struct intake *in);
 void intake_begin_suspect(struct incoming *incoming, void *arg);
 
 #endif

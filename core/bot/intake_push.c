@@ -73,6 +73,7 @@ static void run(struct intake *in, struct pushed *p, bool saved)
         intake_wait_push(in, in->options.patience_ms);
     if (!parked_push(in->parked, incoming))
         lanes_push(in->lanes, incoming);
+    intake_look_soon(in);
 }
 
 static void one_result(struct intake *in, struct pushed *p,
@@ -92,6 +93,49 @@ static void one_result(struct intake *in, struct pushed *p,
     }
 }
 
+/* --- answers that were lost --------------------------------------------------------- */
+
+static void doubt(struct intake *in, int64_t id)
+{
+    in->doubtful =
+        xrealloc(in->doubtful, (in->ndoubtful + 1) * sizeof(*in->doubtful));
+    in->doubtful[in->ndoubtful++] = id;
+}
+
+static void on_untaken(struct op *op)
+{
+    struct intake *in = op->arg;
+    bool ok = !op->err.kind;
+
+    in->untake = NULL;
+    op_free(op);
+    if (ok) {
+        in->ndoubtful = 0;
+        intake_load(in);
+    }
+}
+
+/* Not while a put is on its way: what it brings must not be taken twice. What came
+ * again meanwhile, and was taken, is known. */
+void intake_push_recover(struct intake *in)
+{
+    size_t n = 0;
+
+    if (!in->ndoubtful || in->untake || in->put || !inbox_is_up(in->inbox))
+        return;
+    for (size_t i = 0; i < in->ndoubtful; i++)
+        if (!seen_has(in->seen, in->doubtful[i]))
+            in->doubtful[n++] = in->doubtful[i];
+    in->ndoubtful = n;
+    if (!n)
+        return;
+    in->untake = inbox_untake(in->inbox, in->doubtful, n);
+    in->untake->op.done = on_untaken;
+    in->untake->op.arg = in;
+}
+
+/* --- putting -------------------------------------------------------------------------- */
+
 static void on_put(struct op *op)
 {
     struct intake *in = op->arg;
@@ -105,12 +149,16 @@ static void on_put(struct op *op)
                  op->err.text);
     while ((p = TAILQ_FIRST(&in->putting))) {
         TAILQ_REMOVE(&in->putting, p, link);
+        if (op->err.kind && answer->maybe_done)
+            doubt(in, p->in->u.id);
         if (op->err.kind)
             tell(p, INTAKE_FULL);
         else
             one_result(in, p, answer, row++);
     }
     op_free(op);
+    if (!in->stopped)
+        intake_push_recover(in);
     put_next(in);
 }
 
@@ -122,8 +170,8 @@ static void put_next(struct intake *in)
 
     while (n < PUT_MAX && (p = TAILQ_FIRST(&in->pushed))) {
         TAILQ_REMOVE(&in->pushed, p, link);
-        if (p->over) {
-            tell(p, p->how);
+        if (p->over || in->stopped) {
+            tell(p, p->over ? p->how : INTAKE_FULL);
             continue;
         }
         TAILQ_INSERT_TAIL(&in->putting, p, link);
@@ -206,6 +254,9 @@ void intake_push_release(struct intake *in)
 
     if (in->put)
         op_free(&in->put->op);
+    if (in->untake)
+        op_free(&in->untake->op);
+    free(in->doubtful);
     while ((p = TAILQ_FIRST(&in->pushed))) {
         TAILQ_REMOVE(&in->pushed, p, link);
         pushed_free(p);
