@@ -26,7 +26,7 @@ struct settings {
     int webhook_connections; /* of Telegram's, at once */
     int request_timeout_s;   /* for a request to come in */
     bool webhook_alone;      /* no other process gets this bot's updates */
-    int port;       /* of the simulator's page in dev and simulate, or webhook's */
+    int port; /* of the simulator's page in dev and simulate, or webhook's */
     bool on_heroku; /* DYNO is set: sslmode=require unless the URL says other */
     int metrics_port; /* 0: none */
     char *metrics_address;
@@ -63,8 +63,8 @@ struct settings {
     int broadcast_window;    /* calls of one broadcast at once */
     int broadcast_keep_days; /* after its end */
     bool chats_seen;         /* are noted, for broadcasts to all */
-    bool database_prepare; /* named prepared statements */
-    bool reload;           /* on saving a file */
+    bool database_prepare;   /* named prepared statements */
+    bool reload;             /* on saving a file */
 };
 
 /* get: as getenv(). The struct's strings are owned by it. */

@@ -196,12 +196,8 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         { NULL },
     };
     static const struct config_explained *const lists[] = {
-        config_explained,
-        bot_explained,
-        broadcast_explained,
-        dead_explained,
-        doctor_explained,
-        moves_explained,
+        config_explained, bot_explained,    broadcast_explained,
+        dead_explained,   doctor_explained, moves_explained,
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
 

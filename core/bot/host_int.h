@@ -69,8 +69,8 @@ struct host {
     struct moves *moves;
     struct intake *intake;
     struct host_broadcasts *broadcasts;
-    struct chats *chats; /* that were seen */
-    struct host_http *port; /* of the webhook; or NULL */
+    struct chats *chats;          /* that were seen */
+    struct host_http *port;       /* of the webhook; or NULL */
     struct host_webhook *webhook; /* NULL: polling */
     struct host_metrics *metrics;
     struct watch *watch;

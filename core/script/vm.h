@@ -29,9 +29,9 @@ struct services {
     struct config_store *store; /* NULL in `check` */
     struct admins *admins;      /* or NULL */
     const struct broadcast_desk *broadcasts; /* NULL in `check` */
-    const struct call_answering *answering; /* or NULL: call_answer.h */
-    const char *bot_username;   /* "" until getMe has answered */
-    const char *dir;            /* the bot's folder */
+    const struct call_answering *answering;  /* or NULL: call_answer.h */
+    const char *bot_username;                /* "" until getMe has answered */
+    const char *dir;                         /* the bot's folder */
     struct file_rules files;
 };
 
