@@ -4,7 +4,6 @@
  * While a request is handled, what follows it waits in the socket, but for
  * INPUT_MAX bytes; while answers are not taken, no request is read.
  */
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -3,7 +3,6 @@
 
 #include "telegram/send_int.h"
 
-#define MS INT64_C(1000000)
 #define BACKOFF_MIN_MS 250
 #define BACKOFF_MAX_MS 8000
 
