@@ -45,6 +45,13 @@ const struct pg_statement inbox_put_statement = {
     6,
 };
 
+const struct pg_statement inbox_untake_statement = {
+    "inbox_untake",
+    "UPDATE inbox SET taken = false "
+    "WHERE bot_id = $1 AND owner = $2 AND update_id = ANY ($3)",
+    3,
+};
+
 const struct pg_statement inbox_adopt_statement = {
     "inbox_adopt",
     "SELECT moonpost_inbox_adopt($1, $2, $3)",
@@ -107,6 +114,7 @@ const struct config_explained bot_explained[] = {
     { &inbox_put_statement,
       "'0', '0', '5000', '{1}', '{1}', '[{\"update_id\": 1}]'",
       { NULL } },
+    { &inbox_untake_statement, "'0', '0', '{1}'", { NULL } },
     { &inbox_adopt_statement, "'0', '0', '5000'", { NULL } },
     { &inbox_take_statement, "'0', '0', '5000', '100'", { NULL } },
     { &inbox_lanes_statement, BOT ", '0'", { NULL } },

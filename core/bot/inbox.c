@@ -56,6 +56,15 @@ static void arrays_init(struct arrays *a, const struct inbox_update *list,
     buf_addc(&a->texts, ']');
 }
 
+static void add_ids(struct buf *out, const int64_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_addc(out, i ? ',' : '{');
+        buf_add_int(out, ids[i]);
+    }
+    buf_addc(out, '}');
+}
+
 static void arrays_release(struct arrays *a)
 {
     buf_release(&a->ids);
@@ -111,6 +120,20 @@ enum inbox_put inbox_put_result(const struct pg_op *op, int row, int64_t *id)
     if (slice_eq(pg_value(op, row, 2), "t"))
         return INBOX_KNOWN;
     return slice_eq(pg_value(op, row, 1), "t") ? INBOX_RUN : INBOX_LEFT;
+}
+
+struct pg_op *inbox_untake(struct inbox *inbox, const int64_t *ids, size_t n)
+{
+    struct buf list = BUF_INIT;
+    struct pg_op *op;
+
+    add_ids(&list, ids, n);
+    op = pg_query(inbox->pg, &inbox_untake_statement,
+                  (struct slice[]){ inbox->bot_param, inbox->instance_param,
+                                    buf_slice(&list) },
+                  3);
+    buf_release(&list);
+    return op;
 }
 
 static void on_adopted(struct op *op)
@@ -214,11 +237,7 @@ static void send_done(void *arg)
     if (!inbox->ndone || inbox->sending || inbox->pause)
         return;
     inbox->nsent = inbox->ndone < DONE_MAX ? inbox->ndone : DONE_MAX;
-    for (size_t i = 0; i < inbox->nsent; i++) {
-        buf_addc(&ids, i ? ',' : '{');
-        buf_add_int(&ids, inbox->done[i]);
-    }
-    buf_addc(&ids, '}');
+    add_ids(&ids, inbox->done, inbox->nsent);
     inbox->sending =
         pg_query(inbox->pg, &inbox_done_statement,
                  (struct slice[]){ inbox->bot_param, buf_slice(&ids) }, 2);

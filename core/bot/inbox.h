@@ -43,6 +43,9 @@ enum inbox_put { INBOX_RUN, INBOX_LEFT, INBOX_KNOWN };
 /* Of row i of inbox_put()'s answer. */
 enum inbox_put inbox_put_result(const struct pg_op *op, int row, int64_t *id);
 
+/* These may have been put: the answer was lost. What is ours is not in memory here. */
+struct pg_op *inbox_untake(struct inbox *inbox, const int64_t *ids, size_t n);
+
 /* Adopt what has no living owner, then take into memory what is ours and is not
  * there yet, at most INBOX_TAKE_MAX. */
 struct pg_op *inbox_take(struct inbox *inbox);

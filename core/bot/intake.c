@@ -119,7 +119,7 @@ void intake_done(struct intake *in, int64_t update_id)
         h->done = true;
         return;
     }
-    if (h->saved)
+    if (h->saved || h->doubtful)
         inbox_done(in->inbox, update_id);
     intake_remove(in, h);
     intake_poll_if_due(in);

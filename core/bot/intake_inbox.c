@@ -57,6 +57,14 @@ static void tell_unsaved(struct intake *in, bool ok, const char *why)
     in->told_unsaved = !ok;
 }
 
+/* At the end: what has not begun is anybody's, also what was saved as ours. */
+static bool is_to_save(const struct intake *in, const struct held *h)
+{
+    if (h->done || !h->in)
+        return false;
+    return !h->saved || (in->stopped && !h->in->started && !h->left);
+}
+
 static void on_saved(struct op *op)
 {
     struct intake *in = op->arg;
@@ -71,9 +79,9 @@ static void on_saved(struct op *op)
         next = TAILQ_NEXT(h, link);
         if (h->saving)
             saved(in, h, ok, perhaps);
-        else
-            again = again || (!h->saved && h->in);
     }
+    TAILQ_FOREACH (h, &in->order, link)
+        again = again || is_to_save(in, h);
     in->cannot_save = !ok;
     if (in->handed_over && ok && again && intake_save(in))
         return;
@@ -81,14 +89,6 @@ static void on_saved(struct op *op)
         in->handed_over(ok && in->unsaved == 0, in->handed_over_arg);
     in->impatient = true;
     intake_poll_if_due(in);
-}
-
-/* At the end: what has not begun is anybody's, also what was saved as ours. */
-static bool is_to_save(const struct intake *in, const struct held *h)
-{
-    if (h->done || !h->in)
-        return false;
-    return !h->saved || (in->stopped && !h->in->started);
 }
 
 bool intake_save(struct intake *in)
@@ -114,6 +114,7 @@ bool intake_save(struct intake *in)
             .text = buf_slice(&h->in->text),
             .mine = !in->stopped || h->in->started,
         };
+        h->left = !list[n - 1].mine;
     }
     if (n) {
         in->save = inbox_save(in->inbox, list, n, 0);

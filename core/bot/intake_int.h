@@ -27,6 +27,7 @@ struct held {
     int64_t since_ms;
     bool saved;              /* it stands in the inbox */
     bool saving;             /* it is on its way there */
+    bool left;               /* there for anybody */
     bool done;               /* while saving */
     bool doubtful;           /* saved perhaps: the answer was lost */
     intake_answer_fn answer; /* NULL: nobody waits */
