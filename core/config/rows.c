@@ -13,11 +13,6 @@ struct pg_op *config_ready_start(struct pg *pg)
     return pg_query(pg, &config_ready_statement, NULL, 0);
 }
 
-bool config_ready(const struct pg_op *op)
-{
-    return slice_eq(pg_value(op, 0, 0), "t");
-}
-
 struct pg_op *config_row_start(struct pg *pg, int64_t chat_id)
 {
     char chat[24];

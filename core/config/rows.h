@@ -21,9 +21,8 @@ struct config_row {
     struct slice changed_by; /* "": not known */
 };
 
-/* Are the tables there, as this program's schema migrations make them? */
+/* Are the tables there, as this program's schema migrations make them? "t", "f" */
 struct pg_op *config_ready_start(struct pg *pg);
-bool config_ready(const struct pg_op *op);
 
 struct pg_op *config_row_start(struct pg *pg, int64_t chat_id);
 /* Up to n rows, from a chat's on (INT64_MIN: from the first), ordered by chat. */
