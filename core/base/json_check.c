@@ -34,7 +34,7 @@ static const char *pass_escape(const char *p, const char *end)
 {
     if (end - p >= 6 && p[1] == 'u')
         return is_hex4(p + 2) ? p + 6 : NULL;
-    if (end - p < 2 || !memchr("\"\\/bfnrt", p[1], 8))
+    if (end - p < 2 || !p[1] || !strchr("\"\\/bfnrt", p[1]))
         return NULL;
     return p + 2;
 }

@@ -246,7 +246,7 @@ static void on_posted(struct op *op)
                   (long long)run->id, (long long)p->chat_id, error);
     note(run, p->chat_id, a, error);
     count(run, a.outcome);
-    react(run, p, &a, error);
+    react(run, p, &a, op->err.text);
     posting_free(p);
     advance(run);
 }

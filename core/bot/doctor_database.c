@@ -346,7 +346,7 @@ static bool find_missing(struct ask *a, struct buf *missing, struct err *err)
 /* Are they of this program's version? */
 static bool look_at_newest(struct ask *a)
 {
-    const char *ours = NULL;
+    const char *ours = "";
     struct err err = ERR_INIT;
     struct pg_op *op = query(a, &doctor_newest_statement, NULL, 0, &err);
     struct slice theirs;

@@ -257,11 +257,12 @@ static struct read {
 } reads[] = {
 #define COUNTER(name_, help_, fn_)                                             \
     {                                                                          \
-        { .name = name_, .help = help_, .type = METRIC_COUNTER }, NULL, fn_    \
+        { .name = (name_), .help = (help_), .type = METRIC_COUNTER }, NULL,    \
+            fn_                                                                \
     }
 #define GAUGE(name_, help_, fn_)                                               \
     {                                                                          \
-        { .name = name_, .help = help_, .type = METRIC_GAUGE }, NULL, fn_      \
+        { .name = (name_), .help = (help_), .type = METRIC_GAUGE }, NULL, fn_  \
     }
     GAUGE("moonpost_updates_in_hand", "Updates that came and are not over.",
           in_hand),

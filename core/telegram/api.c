@@ -266,7 +266,7 @@ static void read_answer(struct tg_op *tg)
         read_members(answer, &ok, &tg->result);
         if (ok.p && json_is_true(ok) && tg->result.p)
             return;
-        if (slice_eq(ok, "false")) {
+        if (ok.p && slice_eq(ok, "false")) {
             read_error(tg, answer);
             return;
         }

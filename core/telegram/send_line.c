@@ -78,11 +78,13 @@ static void time_out(struct send_op *op, int64_t now)
 /* The limits are known to last longer than the call's time: why wait? */
 static bool is_hopeless(struct send_op *op, int64_t until, int64_t now)
 {
+    int64_t seconds = (until - now) / MS / 1000 + 1;
+
     if (until < op->deadline)
         return false;
     err_set(&op->pub.op.err, ERR_TIMEOUT,
             "not sent: Telegram's flood limits last for another %lld s",
-            (long long)((until - now) / MS / 1000 + 1));
+            (long long)seconds);
     op->s->stats.timed_out++;
     give_up(op, now);
     return true;
