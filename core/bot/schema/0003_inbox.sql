@@ -77,8 +77,15 @@ CREATE FUNCTION moonpost_beat(my_bot BIGINT, me BIGINT, my_name TEXT, my_mode TE
   LANGUAGE plpgsql AS $$
 DECLARE
   other instances;
+  before TIMESTAMPTZ;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
+  -- I was cut off; the others too, perhaps: they have as long as it takes to come back.
+  SELECT i.seen_at INTO before FROM instances AS i WHERE i.id = me;
+  IF before < clock_timestamp() - make_interval(secs => ttl_ms / 2000.0) THEN
+    UPDATE instances AS i SET seen_at = clock_timestamp() + interval '8 seconds', backend = NULL
+      WHERE i.bot_id = my_bot AND i.id <> me AND i.seen_at > before - make_interval(secs => ttl_ms / 1000.0);
+  END IF;
   INSERT INTO instances (id, bot_id, name, mode, backend, seen_at)
     VALUES (me, my_bot, my_name, my_mode, my_backend, clock_timestamp())
     ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at, backend = EXCLUDED.backend;
