@@ -13,13 +13,9 @@ static struct buf text;
 
 static int group_setup(void **state)
 {
-    struct buf schema = BUF_INIT;
-
     (void)state;
     make_tables(SCHEMA);
-    add_schema_file("0003_inbox.sql", &schema);
-    sql(schema.data);
-    buf_release(&schema);
+    run_schema_file("0003_inbox.sql");
     return 0;
 }
 
@@ -384,6 +380,20 @@ static void test_inbox__adopt(void **state)
     expect_rows("1:7:22:t:1 2:8:22:t:1 3:7:22:t:0 4:9:22:t:0");
 }
 
+/* Who was cut off can't tell who lives; its next sign of life comes first. */
+static void test_inbox__nothing_is_adopted_by_one_that_was_cut_off(void **state)
+{
+    (void)state;
+    alive(A);
+    alive(B);
+    put(a, "1:7", "1 run");
+    die(A);
+    die(B);
+    take(b, "");
+    alive(B);
+    take(b, "1:7:1");
+}
+
 static void test_inbox__of_nobody(void **state)
 {
     (void)state;
@@ -479,6 +489,7 @@ int main(void)
         TEST(test_inbox__put_beside_the_dead_and_the_stopping),
         TEST(test_inbox__two_put_at_once),
         TEST(test_inbox__adopt),
+        TEST(test_inbox__nothing_is_adopted_by_one_that_was_cut_off),
         TEST(test_inbox__of_nobody),
         TEST(test_inbox__of_nobody_in_anothers_lane),
         TEST(test_inbox__tries),

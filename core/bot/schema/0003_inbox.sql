@@ -154,7 +154,9 @@ END $$;
 -- owner if it has one that lives, else mine. What a dead one had in memory is suspect.
 CREATE FUNCTION moonpost_inbox_adopt(my_bot BIGINT, me BIGINT, ttl_ms INT) RETURNS VOID LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT EXISTS (SELECT FROM inbox AS i WHERE i.bot_id = my_bot AND i.owner IS DISTINCT FROM me) THEN
+  IF NOT EXISTS (SELECT FROM inbox AS i WHERE i.bot_id = my_bot AND i.owner IS DISTINCT FROM me)
+      OR EXISTS (SELECT FROM instances AS i WHERE i.id = me -- cut off: my next sign of life says who lives
+        AND i.seen_at < clock_timestamp() - make_interval(secs => ttl_ms / 2000.0)) THEN
     RETURN;
   END IF;
   WITH alive AS (
