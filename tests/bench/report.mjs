@@ -50,7 +50,7 @@ export function table(results) {
 /* --- the chart ---------------------------------------------------------------- */
 
 const width = 760;
-const left = 230;
+const left = 240;
 const right = 90;
 
 const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
