@@ -291,16 +291,13 @@ static inline int set_up_all(void **state)
 {
     struct httpd_options o = { .address = "127.0.0.1", .body_max = 1 << 20 };
     struct err err = ERR_INIT;
-    struct buf text = BUF_INIT;
     char *url;
 
     (void)state;
     make_tables(SCHEMA);
-    add_schema_file("0003_inbox.sql", &text);
-    add_schema_file("0004_broadcasts.sql", &text);
-    add_schema_file("0006_moved_chats.sql", &text);
-    sql(text.data);
-    buf_release(&text);
+    run_schema_file("0003_inbox.sql");
+    run_schema_file("0004_broadcasts.sql");
+    run_schema_file("0006_moved_chats.sql");
     client_free(&db);
     url = url_with_schema();
     /* a name of its own: it is broken on purpose, and others' must not be */

@@ -18,15 +18,18 @@ static inline void sql(const char *text)
     script_ok(&db, text);
 }
 
-static inline void add_schema_file(const char *name, struct buf *text)
+/* Of the host's: "0001_chat_configs.sql". */
+static inline void run_schema_file(const char *name)
 {
-    struct buf path = BUF_INIT;
+    struct buf path = BUF_INIT, text = BUF_INIT;
     struct err err = ERR_INIT;
     int root = (int)(strlen(__FILE__) - strlen("tests/unit/store_test.h"));
 
     buf_addf(&path, "%.*score/bot/schema/%s", root, __FILE__, name);
-    assert_true(buf_add_file(text, path.data, &err));
+    assert_true(buf_add_file(&text, path.data, &err));
     buf_release(&path);
+    sql(text.data);
+    buf_release(&text);
 }
 
 /* Connect, and make the tables in a schema of this name: other tests use the
@@ -41,12 +44,10 @@ static inline void make_tables(const char *schema)
              "SET search_path = %s",
              schema, schema, schema);
     sql(text.data);
-    buf_reset(&text);
-    add_schema_file("0001_chat_configs.sql", &text);
-    add_schema_file("0002_config_history.sql", &text);
-    add_schema_file("0005_channels.sql", &text);
-    sql(text.data);
     buf_release(&text);
+    run_schema_file("0001_chat_configs.sql");
+    run_schema_file("0002_config_history.sql");
+    run_schema_file("0005_channels.sql");
 }
 
 static inline void drop_tables(const char *schema)

@@ -214,15 +214,11 @@ static int group_teardown(void **state)
 
 static int setup(void **state)
 {
-    struct buf text = BUF_INIT;
-
     (void)state;
-    buf_adds(&text, "DROP SCHEMA " SCHEMA " CASCADE; CREATE SCHEMA " SCHEMA
-                    "; SET search_path = " SCHEMA ";");
-    add_schema_file("0001_chat_configs.sql", &text);
-    add_schema_file("0002_config_history.sql", &text);
-    sql(text.data);
-    buf_release(&text);
+    sql("DROP SCHEMA " SCHEMA " CASCADE; CREATE SCHEMA " SCHEMA
+        "; SET search_path = " SCHEMA);
+    run_schema_file("0001_chat_configs.sql");
+    run_schema_file("0002_config_history.sql");
     memset(&hook, 0, sizeof(hook));
     memset(&heard, 0, sizeof(heard));
     store = store_of(&db);

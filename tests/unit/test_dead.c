@@ -19,13 +19,9 @@ static void on_line(enum log_level level, const char *area, const char *message,
 
 static int setup(void **state)
 {
-    struct buf text = BUF_INIT;
-
     (void)state;
     make_tables(SCHEMA);
-    add_schema_file("0003_inbox.sql", &text);
-    sql(text.data);
-    buf_release(&text);
+    run_schema_file("0003_inbox.sql");
     buf_init(&log_text);
     log_set_sink(on_line, NULL);
     dead = dead_new(db.loop, db.pg, 10);

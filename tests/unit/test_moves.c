@@ -7,15 +7,11 @@
 
 static int group_setup(void **state)
 {
-    struct buf text = BUF_INIT;
-
     (void)state;
     make_tables(SCHEMA);
-    add_schema_file("0003_inbox.sql", &text);
-    add_schema_file("0004_broadcasts.sql", &text);
-    add_schema_file("0006_moved_chats.sql", &text);
-    sql(text.data);
-    buf_release(&text);
+    run_schema_file("0003_inbox.sql");
+    run_schema_file("0004_broadcasts.sql");
+    run_schema_file("0006_moved_chats.sql");
     return 0;
 }
 
