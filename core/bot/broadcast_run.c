@@ -287,6 +287,18 @@ static void withdraw(struct run *run)
 
 /* --- steps ---------------------------------------------------------------------------- */
 
+/* true: it is tried again later, and op is gone. */
+static bool step_failed(struct run *run, struct op *op)
+{
+    run->step = NULL;
+    if (!op->err.kind)
+        return false;
+    tell_database(run, op);
+    op_free(op);
+    wait_ms(run, RETRY_MS);
+    return true;
+}
+
 static int wanted(const struct run *run)
 {
     if (run->ending || run->dry || run->pause)
@@ -324,13 +336,8 @@ static void on_step(struct op *op)
     int asked = run->asked;
     bool opened = false;
 
-    run->step = NULL;
-    if (op->err.kind) {
-        tell_database(run, op);
-        op_free(op);
-        wait_ms(run, RETRY_MS);
+    if (step_failed(run, op))
         return;
-    }
     run->told_database = false;
     for (int i = 0; i < run->nsent; i++)
         opened = opened || opens(&run->notings[i]);
@@ -404,13 +411,8 @@ static void on_finished(struct op *op)
     struct run *run = op->arg;
     bool done = !op->err.kind && pg_rows((struct pg_op *)op) > 0;
 
-    run->step = NULL;
-    if (op->err.kind) {
-        tell_database(run, op);
-        op_free(op);
-        wait_ms(run, RETRY_MS);
+    if (step_failed(run, op))
         return;
-    }
     op_free(op);
     if (!done) { /* more chats wait, or somebody changed it */
         broadcasts_ended(run);
