@@ -150,6 +150,7 @@ struct intake *intake_new(struct loop *loop, struct tg *tg, struct lanes *lanes,
     TAILQ_INIT(&in->order);
     TAILQ_INIT(&in->pushed);
     TAILQ_INIT(&in->putting);
+    TAILQ_INIT(&in->beginning);
     in->loop = loop;
     in->lanes = lanes;
     in->inbox = options->inbox;

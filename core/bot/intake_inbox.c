@@ -378,56 +378,82 @@ void intake_look_soon(struct intake *in)
         load_after(in, SHARED_LOOK_MS);
 }
 
-void intake_load_release(struct intake *in)
-{
-    free_ops(in);
-    op_free(in->load_pause);
-    op_free(in->begin_pause);
-    op_free(in->told);
-    if (in->save)
-        op_free(&in->save->op);
-    if (in->careful_op)
-        op_free(&in->careful_op->op);
-    if (in->begin_op)
-        op_free(&in->begin_op->op);
-}
-
 /* --- suspects ---------------------------------------------------------------------- */
 
-static void begin_again(struct op *op)
+/* A suspect on its way to its lane: its row says so first. */
+struct beginning {
+    struct intake *in;
+    int64_t id;
+    struct op *op; /* the query, or the pause before it is asked again */
+    TAILQ_ENTRY(beginning) link;
+};
+
+static void ask_to_begin(struct beginning *b);
+
+static void beginning_free(struct beginning *b)
 {
-    struct intake *in = op->arg;
+    TAILQ_REMOVE(&b->in->beginning, b, link);
+    op_free(b->op);
+    free(b);
+}
+
+static void on_begin_pause(struct op *op)
+{
+    struct beginning *b = op->arg;
 
     op_free(op);
-    in->begin_pause = NULL;
-    intake_begin_suspect(NULL, in);
+    ask_to_begin(b);
 }
 
 static void on_begun(struct op *op)
 {
-    struct intake *in = op->arg;
-    bool ok = !op->err.kind;
+    struct beginning *b = op->arg;
+    struct intake *in = b->in;
+    int64_t id = b->id;
 
-    in->begin_op = NULL;
-    op_free(op);
-    if (ok) {
-        parked_run_suspect(in->parked);
-    } else { /* it must not run unnoted */
-        in->begin_pause = timer_start(in->loop, LOAD_PAUSE_MS);
-        in->begin_pause->done = begin_again;
-        in->begin_pause->arg = in;
+    if (op->err.kind) { /* it must not run unnoted */
+        op_free(op);
+        b->op = timer_start(in->loop, LOAD_PAUSE_MS);
+        b->op->done = on_begin_pause;
+        b->op->arg = b;
+        return;
     }
+    beginning_free(b);
+    parked_run_suspect(in->parked, id);
+}
+
+static void ask_to_begin(struct beginning *b)
+{
+    b->op = &inbox_begin(b->in->inbox, b->id)->op;
+    b->op->done = on_begun;
+    b->op->arg = b;
 }
 
 void intake_begin_suspect(struct incoming *incoming, void *arg)
 {
     struct intake *in = arg;
+    struct beginning *b;
 
-    if (incoming)
-        in->suspect_id = incoming->u.id;
     if (in->stopped)
         return;
-    in->begin_op = inbox_begin(in->inbox, in->suspect_id);
-    in->begin_op->op.done = on_begun;
-    in->begin_op->op.arg = in;
+    b = xalloc(sizeof(*b));
+    b->in = in;
+    b->id = incoming->u.id;
+    TAILQ_INSERT_TAIL(&in->beginning, b, link);
+    ask_to_begin(b);
+}
+
+void intake_load_release(struct intake *in)
+{
+    struct beginning *b;
+
+    free_ops(in);
+    op_free(in->load_pause);
+    op_free(in->told);
+    if (in->save)
+        op_free(&in->save->op);
+    if (in->careful_op)
+        op_free(&in->careful_op->op);
+    while ((b = TAILQ_FIRST(&in->beginning)))
+        beginning_free(b);
 }

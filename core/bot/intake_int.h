@@ -76,12 +76,12 @@ struct intake {
     struct op *told; /* hand_over: there is nothing to save */
 
     /* loading */
-    struct pg_op *seen_op, *take_op, *lanes_op, *begin_op;
-    struct op *load_pause, *begin_pause;
+    struct pg_op *seen_op, *take_op, *lanes_op;
+    TAILQ_HEAD(, beginning) beginning; /* suspects */
+    struct op *load_pause;
     int64_t looked_ms;
     bool others; /* share the webhook with us */
     bool told_trouble;
-    int64_t suspect_id; /* of begin_op */
     bool careful;
 
     /* polling */

@@ -10,6 +10,8 @@ struct lane {
     int64_t id;
     bool busy;                  /* others run what is before this */
     struct incoming_list queue; /* by update_id */
+    int64_t turn;               /* the suspect whose turn it is; 0: none */
+    bool running;               /* it is in its lane, and not in the queue */
     UT_hash_handle hh;
 };
 
@@ -17,9 +19,9 @@ struct parked {
     struct parked_callbacks cb;
     struct lane *by_id;
     int count, nbusy;
-    struct incoming *suspect; /* whose turn it is, still in its queue */
-    int64_t running;          /* the suspect that runs; 0: none */
-    int64_t running_lane;
+    struct lane *turns[PARKED_TOGETHER]; /* whose suspects have their turn */
+    int nturns;
+    bool alone; /* one that must be */
 };
 
 static struct lane *find(const struct parked *p, int64_t id)
@@ -60,7 +62,7 @@ static void run_free(struct parked *p, struct lane *lane)
 {
     struct incoming *in;
 
-    if (lane->busy || (p->running && p->running_lane == lane->id))
+    if (lane->busy || lane->running)
         return;
     while ((in = TAILQ_FIRST(&lane->queue)) && !in->tries) {
         take_off(p, lane, in);
@@ -70,54 +72,85 @@ static void run_free(struct parked *p, struct lane *lane)
         let_go(p, lane);
 }
 
-/* The turn of the suspect that was tried least, among the first of their lanes. */
-static void next_suspect(struct parked *p)
+/* The first of its lane that was tried least and may have its turn. */
+static struct incoming *find_suspect(const struct parked *p)
 {
     struct incoming *best = NULL, *in;
     struct lane *lane, *next;
 
-    if (p->suspect || p->running)
-        return;
     HASH_ITER (hh, p->by_id, lane, next) {
         in = TAILQ_FIRST(&lane->queue);
-        if (in && in->tries && !lane->busy &&
+        if (in && in->tries && !lane->busy && !lane->turn &&
             (!best || in->tries < best->tries))
             best = in;
     }
-    p->suspect = best;
-    if (best)
-        p->cb.suspect(best, p->cb.arg);
+    return best;
 }
 
-void parked_run_suspect(struct parked *p)
+static void next_suspects(struct parked *p)
 {
-    struct incoming *in = p->suspect;
-    struct lane *lane = in ? find(p, in->lane) : NULL;
+    struct incoming *in;
+    struct lane *lane;
 
-    if (!in)
+    while (!p->alone && p->nturns < PARKED_TOGETHER && (in = find_suspect(p))) {
+        if (in->tries > 1 && p->nturns)
+            return;
+        p->alone = in->tries > 1;
+        lane = find(p, in->lane);
+        lane->turn = in->u.id;
+        p->turns[p->nturns++] = lane;
+        p->cb.suspect(in, p->cb.arg);
+    }
+}
+
+/* The lane whose suspect has its turn, or NULL. */
+static struct lane *turn_of(const struct parked *p, int64_t update_id)
+{
+    for (int i = 0; i < p->nturns; i++)
+        if (p->turns[i]->turn == update_id)
+            return p->turns[i];
+    return NULL;
+}
+
+static void turn_over(struct parked *p, struct lane *lane)
+{
+    int i = 0;
+
+    while (p->turns[i] != lane)
+        i++;
+    p->turns[i] = p->turns[--p->nturns];
+    lane->turn = 0;
+    lane->running = false;
+    p->alone = false;
+}
+
+void parked_run_suspect(struct parked *p, int64_t update_id)
+{
+    struct lane *lane = turn_of(p, update_id);
+    struct incoming *in;
+
+    if (!lane || lane->running)
         return;
-    p->suspect = NULL;
-    if (TAILQ_FIRST(&lane->queue) != in) { /* an older one has come */
-        next_suspect(p);
+    in = TAILQ_FIRST(&lane->queue);
+    if (in->u.id != update_id) { /* an older one has come */
+        turn_over(p, lane);
+        next_suspects(p);
         return;
     }
-    p->running = in->u.id;
-    p->running_lane = in->lane;
+    lane->running = true;
     take_off(p, lane, in);
     p->cb.run(in, p->cb.arg);
 }
 
 void parked_done(struct parked *p, int64_t update_id)
 {
-    struct lane *lane;
+    struct lane *lane = turn_of(p, update_id);
 
-    if (!p->running || p->running != update_id)
+    if (!lane || !lane->running)
         return;
-    p->running = 0;
-    lane = find(p, p->running_lane);
-    if (lane)
-        run_free(p, lane);
-    next_suspect(p);
+    turn_over(p, lane);
+    run_free(p, lane);
+    next_suspects(p);
 }
 
 /* What PostgreSQL has may be loaded after newer ones have come. */
@@ -144,7 +177,7 @@ bool parked_push(struct parked *p, struct incoming *in)
         return false;
     insert_in_order(lane, in);
     p->count++;
-    next_suspect(p);
+    next_suspects(p);
     return true;
 }
 
@@ -159,7 +192,7 @@ void parked_set_busy(struct parked *p, const int64_t *lanes, size_t n)
     p->nbusy = (int)n;
     HASH_ITER (hh, p->by_id, lane, next)
         run_free(p, lane);
-    next_suspect(p);
+    next_suspects(p);
 }
 
 bool parked_has_busy(const struct parked *p)

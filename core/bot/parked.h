@@ -3,20 +3,22 @@
  *
  * A lane is parked while PostgreSQL has older updates of it that are not in memory
  * here (another process still runs them), or while a suspect is in it: an update
- * that a process may have died of. Suspects run alone among suspects, one after
- * another, those that were tried least first: if the process dies again, it is
- * known of which.
+ * that a process may have died of. Those that were tried least run first. The first
+ * time up to PARKED_TOGETHER run side by side; if the process dies again, these are
+ * tried a second time, each alone among suspects: then it is known of which it dies.
  */
 #ifndef BOT_PARKED_H
 #define BOT_PARKED_H
 
 #include "script/task.h"
 
+#define PARKED_TOGETHER 8
+
 struct parked;
 
 struct parked_callbacks {
     void (*run)(struct incoming *in, void *arg); /* taken: to its lane */
-    /* The turn of a suspect: note it, then parked_run_suspect(). */
+    /* The turn of a suspect: note it, then parked_run_suspect(), perhaps later. */
     void (*suspect)(struct incoming *in, void *arg);
     void *arg;
 };
@@ -30,9 +32,9 @@ bool parked_push(struct parked *parked, struct incoming *in);
 /* The lanes that others are busy with now; all others are free. May run some. */
 void parked_set_busy(struct parked *parked, const int64_t *lanes, size_t n);
 bool parked_has_busy(const struct parked *parked);
-/* The suspect whose turn it is goes to its lane. */
-void parked_run_suspect(struct parked *parked);
-/* An update is done: if it was the suspect, the next one follows. */
+/* The suspect whose turn it is goes to its lane; nothing if it is not there. */
+void parked_run_suspect(struct parked *parked, int64_t update_id);
+/* An update is done: if it was a suspect, the next one follows. */
 void parked_done(struct parked *parked, int64_t update_id);
 /* Call fn for each that waits, oldest of a lane first. */
 void parked_each(struct parked *parked,

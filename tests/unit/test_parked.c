@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static void on_suspect(struct incoming *in, void *arg)
     (void)arg;
     buf_addf(&events, "suspect %lld\n", (long long)in->u.id);
     if (at_once)
-        parked_run_suspect(parked);
+        parked_run_suspect(parked, in->u.id);
 }
 
 static int setup(void **state)
@@ -124,19 +125,52 @@ static void test_parked__suspects_run_alone(void **state)
 {
     (void)state;
     assert_true(push(1, 7, 2));
-    assert_true(push(2, 8, 1));
-    assert_true(push(3, 9, 1));
-    expect("suspect 1\n"); /* there was no other then */
-    parked_run_suspect(parked);
-    parked_run_suspect(parked); /* once */
+    assert_true(push(2, 8, 2));
+    assert_true(push(3, 9, 2));
+    expect("suspect 1\n");
+    parked_run_suspect(parked, 99); /* it has no turn */
+    parked_run_suspect(parked, 1);
+    parked_run_suspect(parked, 1); /* once */
     expect("run 1\n");
     parked_done(parked, 99); /* another one's */
     expect("");
     parked_done(parked, 1);
     expect("suspect 2\n");
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 2);
     parked_done(parked, 2);
     expect("run 2\nsuspect 3\n");
+}
+
+/* The first time; then each alone, when no other is there. */
+static void test_parked__suspects_run_together_once(void **state)
+{
+    char all[300] = "";
+
+    (void)state;
+    busy(1, 7, 0);
+    push(1, 7, 2);
+    for (int i = 2; i < 12; i++)
+        push(i, i + 10, 1);
+    for (int i = 2; i < 10; i++)
+        sprintf(all + strlen(all), "suspect %d\n", i);
+    expect(all); /* PARKED_TOGETHER */
+    busy(0, 0, 0);
+    expect("");
+    for (int i = 2; i < 10; i++)
+        parked_run_suspect(parked, i);
+    buf_reset(&events);
+    parked_done(parked, 5);
+    expect("suspect 10\n");
+    parked_done(parked, 6);
+    expect("suspect 11\n");
+    parked_run_suspect(parked, 10);
+    parked_run_suspect(parked, 11);
+    buf_reset(&events);
+    for (int i = 2; i < 11; i++)
+        parked_done(parked, i);
+    expect(""); /* not beside the last one */
+    parked_done(parked, 11);
+    expect("suspect 1\n");
 }
 
 static void test_parked__those_tried_least_go_first(void **state)
@@ -148,14 +182,14 @@ static void test_parked__those_tried_least_go_first(void **state)
     push(3, 9, 2);
     push(4, 10, 1);
     expect("suspect 2\n");
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 2);
     parked_done(parked, 2);
     expect("run 2\nsuspect 4\n");
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 4);
     busy(0, 0, 0);
     parked_done(parked, 4);
     expect("run 4\nsuspect 1\n");
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 1);
     parked_done(parked, 1);
     expect("run 1\nsuspect 3\n");
 }
@@ -167,7 +201,7 @@ static void test_parked__a_suspects_lane(void **state)
     push(1, 7, 1);
     assert_true(push(2, 7, 0));
     assert_false(push(3, 8, 0));
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 1);
     assert_true(push(4, 7, 0)); /* while it runs, too */
     expect("suspect 1\nrun 1\n");
     busy(0, 0, 0);
@@ -201,7 +235,7 @@ static void test_parked__busy_while_a_suspect_is_noted(void **state)
     push(1, 7, 1);
     busy(1, 7, 0);
     push(2, 7, 0);
-    parked_run_suspect(parked);
+    parked_run_suspect(parked, 1);
     expect("suspect 1\nrun 1\n");
     parked_done(parked, 1);
     expect("");
@@ -240,6 +274,7 @@ int main(void)
         TEST(test_parked__behind_others),
         TEST(test_parked__in_order_whenever_they_come),
         TEST(test_parked__suspects_run_alone),
+        TEST(test_parked__suspects_run_together_once),
         TEST(test_parked__those_tried_least_go_first),
         TEST(test_parked__a_suspects_lane),
         TEST(test_parked__two_suspects_in_a_lane),
