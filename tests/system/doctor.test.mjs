@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { after, before, describe, test } from "node:test";
-import { database, environment, folder, Host, password, Server, startBot, tokenOf, urlOf, world } from "./lib/host.mjs";
-import { PgBouncer } from "./lib/pgbouncer.mjs";
+import { describe, test } from "node:test";
+import { database, environment, folder, Host, password, startBot, tokenOf, urlOf, world } from "./lib/host.mjs";
+import { pooled } from "./lib/pgbouncer.mjs";
 import { atEnd, freePort } from "./lib/program.mjs";
 import { alice, group } from "./lib/simulator.mjs";
 
@@ -327,36 +327,20 @@ describe("the database", { concurrency: 3 }, () => {
 });
 
 describe("behind PgBouncer", () => {
-  const server = new Server();
-  const pooler = new PgBouncer();
-  const databases = { list: [], after(f) { this.list.push(f); } };
-
-  before(async () => {
-    server.start();
-    await pooler.start(server);
-  });
-  after(async () => {
-    try {
-      for (const end of databases.list) await end();
-      await pooler.stop();
-    } finally {
-      server.remove();
-    }
-  });
+  const pooledDatabase = pooled();
 
   test("the pooler is seen, and that notifications don't come; past it they do", async (t) => {
-    const db = await database({ after: (f) => databases.after(f) }, server.url);
+    const { url, direct } = await pooledDatabase();
     const { dir } = folder(t, files);
-    await migrate(dir, db.url);
-    const url = urlOf(db.name, { base: pooler.base });
+    await migrate(dir, direct);
     const through = await findings(dir, { DATABASE_URL: url });
     through.is("pooler", "warn", /one in between/);
     through.is("listen", "warn", /don't come/);
     through.is("tables", "ok", /there/);
-    const past = await findings(dir, { DATABASE_URL: url, DATABASE_LISTEN_URL: db.url });
+    const past = await findings(dir, { DATABASE_URL: url, DATABASE_LISTEN_URL: direct });
     past.is("pooler", "ok", /DATABASE_LISTEN_URL/);
     past.is("listen", "ok", /come/);
-    const gone = await findings(dir, { DATABASE_URL: db.url, DATABASE_LISTEN_URL: "postgres://127.0.0.1:1/x" });
+    const gone = await findings(dir, { DATABASE_URL: direct, DATABASE_LISTEN_URL: "postgres://127.0.0.1:1/x" });
     gone.is("database", "FAIL", /DATABASE_LISTEN_URL: no connection/);
   });
 });

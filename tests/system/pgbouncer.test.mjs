@@ -1,59 +1,28 @@
 // PgBouncer in transaction mode between the bot and the server: any statement may
 // run in any session, and a session is somebody else's in the next moment.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { database, folder, Host, query, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
-import { PgBouncer } from "./lib/pgbouncer.mjs";
+import { describe, test } from "node:test";
+import { folder, Host, query, slow, startBot, world } from "./lib/host.mjs";
+import { ask, files } from "./lib/flood_bot.mjs";
+import { pooled } from "./lib/pgbouncer.mjs";
 import { until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
-const files = {
-  "defaults/flood.lua": "return { max = option.integer{ default = 5, min = 1, max = 100 } }",
-  "migrations/config/0001_max.lua": "return function(config) config.flood.max = (config.flood.max or 0) + 10 end",
-  "migrations/schema/0001_notes.sql": "CREATE TABLE notes (x INT);",
-  "scripts/a.lua": `local bot = require "bot"
-bot.command("get", "x", function(ctx) ctx:reply("max " .. ctx.config.flood.max) end)
-bot.command("set", "x", function(ctx)
-  ctx.config.flood.max = tonumber(ctx.args[1])
-  ctx:reply("saved " .. ctx.config.flood.max)
-end)`,
-};
-
-async function ask(host, as, text) {
-  const before = (await host.sim.said(as)).length;
-  await host.sim.send(as, text);
-  return (await host.sim.texts(as, before + 1, 20000 * slow))[before];
-}
 
 const times = (text, pattern) => text.split(pattern).length - 1;
 const lost = /a pooler is in between/
 const unheard = /notifications of PostgreSQL do not come through/;
 
 describe("behind PgBouncer", { concurrency: 4 }, () => {
-  const server = new Server();
-  const pooler = new PgBouncer();
-  const databases = { list: [], after(f) { this.list.push(f); } };
+  const pooledDatabase = pooled();
 
-  before(async () => {
-    server.start();
-    await pooler.start(server);
-  });
-  after(async () => {
-    try {
-      for (const end of databases.list) await end();
-      await pooler.stop();
-    } finally {
-      server.remove();
-    }
-  });
-
-  // A database with tables and rows of before: { url: through the pooler, query: past it }.
+  // With tables and rows of before.
   async function prepared(rows) {
-    const db = await database({ after: (f) => databases.after(f) }, server.url);
+    const db = await pooledDatabase();
     await db.query("CREATE TABLE chat_configs (chat_id BIGINT PRIMARY KEY, config JSONB)");
     await db.query(`INSERT INTO chat_configs SELECT n, '{"flood": {"max": 1}}' FROM generate_series(1, ${rows}) AS n`);
-    return { ...db, direct: db.url, url: urlOf(db.name, { base: pooler.base }) };
+    return db;
   }
 
   test("migrate: tables and 2000 rows; config get, set; explain; two bots write", async (t) => {
@@ -69,7 +38,7 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     for (let i = 0; i < 2; i++) assert.match(await new Host(["explain", dir], { env }).succeeds(), /config_fetch .* chat_configs/);
 
     const bots = await Promise.all([0, 1].map(() => startBot(t, place, files, { url: db.url })));
-    for (let i = 20; i < 40; i++) assert.equal(await ask(bots[i % 2], alice, `/set ${i}`), `saved ${i}`);
+    for (let i = 20; i < 40; i++) assert.equal(await ask(bots[i % 2], `/set ${i}`), `saved ${i}`);
     const [{ config }] = await db.query("SELECT config FROM chat_configs WHERE chat_id = $1", [alice]);
     assert.equal(config.flood.max, 39);
   });
@@ -92,10 +61,10 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
   test("no prepared statements; nobody's session has our settings", async (t) => {
     const db = await prepared(0);
     const host = await startBot(t, place, files, { url: db.url });
-    for (let i = 20; i < 40; i++) assert.equal(await ask(host, alice, `/set ${i}`), `saved ${i}`);
+    for (let i = 20; i < 40; i++) assert.equal(await ask(host, `/set ${i}`), `saved ${i}`);
     await host.line(lost);
-    assert.equal(await ask(host, alice, "/get"), "max 39");
-    assert.equal(await ask(host, bob, "/get"), "max 5");
+    assert.equal(await ask(host, "/get"), "max 39");
+    assert.equal(await ask(host, "/get", bob), "max 5");
     for (let i = 0; i < 8; i++) {
       const [row] = await query(db.url, "SELECT current_setting('statement_timeout') AS one, current_setting('idle_in_transaction_session_timeout') AS two");
       assert.deepEqual(row, { one: "0", two: "0" });
@@ -105,17 +74,17 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     assert.doesNotMatch(host.said, / error /);
     // and past the pooler they are set
     const direct = await startBot(t, place, files, { url: db.direct });
-    assert.equal(await ask(direct, alice, "/get"), "max 39");
+    assert.equal(await ask(direct, "/get"), "max 39");
   });
 
   test("without notifications: said once, and changes are looked up", async (t) => {
     const db = await prepared(0);
     const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_PREPARE: "off", CONFIG_POLL_SECONDS: "1" } });
-    assert.equal(await ask(host, alice, "/set 21"), "saved 21");
+    assert.equal(await ask(host, "/set 21"), "saved 21");
     await host.line(unheard, 60000 * slow);
     for (const max of [31, 32, 33]) {
       await db.query("UPDATE chat_configs SET config = jsonb_build_object('flood', jsonb_build_object('max', $2::int)) WHERE chat_id = $1", [alice, max]);
-      await until(`it has seen ${max}`, async () => (await ask(host, alice, "/get")) === `max ${max}`);
+      await until(`it has seen ${max}`, async () => (await ask(host, "/get")) === `max ${max}`);
     }
     await host.stop();
     assert.equal(times(host.said, unheard), 1, host.said);
@@ -126,9 +95,9 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     const db = await prepared(0);
     const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_LISTEN_URL: db.direct, CONFIG_POLL_SECONDS: "3600", LOG_LEVEL: "debug" } });
     await host.line(/listening to what others write/);
-    assert.equal(await ask(host, alice, "/set 21"), "saved 21");
+    assert.equal(await ask(host, "/set 21"), "saved 21");
     await db.query("UPDATE chat_configs SET config = '{\"flood\": {\"max\": 31}}' WHERE chat_id = $1", [alice]);
-    await until("it has heard", async () => (await ask(host, alice, "/get")) === "max 31");
+    await until("it has heard", async () => (await ask(host, "/get")) === "max 31");
     assert.doesNotMatch(host.said, unheard);
   });
 });

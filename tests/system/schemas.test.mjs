@@ -1,30 +1,14 @@
 // Several bots in one database, each in a schema of its own (DATABASE_SCHEMA).
 import assert from "node:assert/strict";
 import pg from "pg";
-import { after, before, describe, test } from "node:test";
-import { database, folder, Host, Server, slow, startBot, urlOf, world } from "./lib/host.mjs";
-import { PgBouncer } from "./lib/pgbouncer.mjs";
+import { describe, test } from "node:test";
+import { database, folder, Host, startBot, urlOf, world } from "./lib/host.mjs";
+import { ask, files } from "./lib/flood_bot.mjs";
+import { pooled } from "./lib/pgbouncer.mjs";
 import { atEnd, until } from "./lib/program.mjs";
 import { alice } from "./lib/simulator.mjs";
 
 const place = world();
-const files = {
-  "defaults/flood.lua": "return { max = option.integer{ default = 5, min = 1, max = 100 } }",
-  "migrations/config/0001_max.lua": "return function(config) config.flood.max = (config.flood.max or 0) + 10 end",
-  "migrations/schema/0001_notes.sql": "CREATE TABLE notes (chat_id BIGINT, x INT);",
-  "scripts/a.lua": `local bot = require "bot"
-bot.command("get", "x", function(ctx) ctx:reply("max " .. ctx.config.flood.max) end)
-bot.command("set", "x", function(ctx)
-  ctx.config.flood.max = tonumber(ctx.args[1])
-  ctx:reply("saved " .. ctx.config.flood.max)
-end)`,
-};
-
-async function ask(host, text) {
-  const before = (await host.sim.said(alice)).length;
-  await host.sim.send(alice, text);
-  return (await host.sim.texts(alice, before + 1, 20000 * slow))[before];
-}
 
 const write = (schema, max) => `UPDATE ${schema}.chat_configs SET config = '{"flood": {"max": ${max}}}' WHERE chat_id = ${alice}`;
 
@@ -107,25 +91,12 @@ describe("DATABASE_SCHEMA", { concurrency: 3 }, () => {
 });
 
 describe("DATABASE_SCHEMA behind PgBouncer", () => {
-  const server = new Server();
-  const pooler = new PgBouncer();
-
-  before(async () => {
-    server.start();
-    await pooler.start(server);
-  });
-  after(async () => {
-    try {
-      await pooler.stop();
-    } finally {
-      server.remove();
-    }
-  });
+  const pooledDatabase = pooled();
 
   test("the role has to have it; nothing is set in sessions", async (t) => {
-    const db = await database(t, server.url);
+    const db = await pooledDatabase();
     const { dir } = folder(t, files);
-    const url = urlOf(db.name, { base: pooler.base });
+    const { url } = db;
     const env = { DATABASE_URL: url, DATABASE_SCHEMA: "bot_a", DATABASE_TIMEOUT_MS: "1500" };
     const said = await new Host(["migrate", dir], { env }).fails();
     assert.match(said, /DATABASE_SCHEMA is bot_a, but .* search_path .*public.*ALTER ROLE moonpost IN DATABASE \w+ SET search_path = bot_a/);

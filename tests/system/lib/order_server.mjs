@@ -2,8 +2,8 @@
 // them out by getUpdates or to a webhook, and looks at what handlers do with them.
 // A handler says "begin N" and "end N" by sendMessage, N counting its chat's updates.
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import http from "node:http";
+import { BotServer } from "./bot_server.mjs";
 
 const updateOf = (id, chat, n) => ({
   update_id: id,
@@ -24,9 +24,10 @@ function mix(chats, each) {
   return updates;
 }
 
-export class OrderServer {
+export class OrderServer extends BotServer {
   // delay: the most milliseconds that an answer to sendMessage takes.
   constructor({ chats, each, delay = 5 }) {
+    super();
     this.updates = mix(chats, each);
     this.total = chats * each;
     this.delay = delay;
@@ -37,24 +38,12 @@ export class OrderServer {
     this.ended = 0;
     this.taken = new Map(); // port → how many a webhook's process has answered with 200
     this.progressed = Date.now();
-    this.agent = new http.Agent({ keepAlive: true });
-  }
-
-  async start() {
-    this.server = http.createServer((req, res) => this.take(req, res)).listen(0, "127.0.0.1");
-    this.server.keepAliveTimeout = 60000;
-    await once(this.server, "listening");
-    this.base = `http://127.0.0.1:${this.server.address().port}`;
-    return this;
   }
 
   async stop() {
     this.stopped = true;
     for (const answer of this.polls.splice(0)) answer();
-    this.agent.destroy();
-    this.server.closeAllConnections();
-    this.server.close();
-    await once(this.server, "close");
+    await super.stop();
   }
 
   take(req, res) {

@@ -4,10 +4,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { after, before } from "node:test";
+import { database, Server, urlOf } from "./host.mjs";
 import { freePort, until } from "./program.mjs";
 
 // Of a server; a statement goes to the session that was idle longest.
-export class PgBouncer {
+class PgBouncer {
   async start(server) {
     const dir = path.join(server.parent, "pgbouncer");
     const port = await freePort();
@@ -44,4 +46,29 @@ server_round_robin = 1
     this.child?.kill("SIGKILL");
     await this.ended;
   }
+}
+
+// For the tests of a describe(): a server with a PgBouncer in front of it. Gives a
+// function that makes a database: { url: through the pooler, direct, query: past it }.
+export function pooled() {
+  const server = new Server();
+  const pooler = new PgBouncer();
+  const ends = [];
+
+  before(async () => {
+    server.start();
+    await pooler.start(server);
+  });
+  after(async () => {
+    try {
+      for (const end of ends) await end();
+      await pooler.stop();
+    } finally {
+      server.remove();
+    }
+  });
+  return async () => {
+    const db = await database({ after: (f) => ends.push(f) }, server.url);
+    return { ...db, direct: db.url, url: urlOf(db.name, { base: pooler.base }) };
+  };
 }

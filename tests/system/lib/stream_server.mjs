@@ -1,12 +1,13 @@
 // A Bot API server whose updates come as a stream, for proofs of what processes lose
 // when they end, well or not. A handler says "begin N" and "end N" by sendMessage; N is
 // the update's number. Two that poll at the same time get a 409, as Telegram does it.
-import { once } from "node:events";
 import http from "node:http";
+import { BotServer } from "./bot_server.mjs";
 import { sleep } from "./program.mjs";
 
-export class StreamServer {
+export class StreamServer extends BotServer {
   constructor({ chats = 20 } = {}) {
+    super();
     this.chats = chats;
     this.updates = []; // not acknowledged
     this.made = 0;
@@ -18,23 +19,6 @@ export class StreamServer {
     this.began0 = Date.now();
     this.conflicts = 0;
     this.said = []; // times of messages
-    this.agent = new http.Agent({ keepAlive: true });
-  }
-
-  async start() {
-    this.server = http.createServer((req, res) => this.take(req, res)).listen(0, "127.0.0.1");
-    this.server.keepAliveTimeout = 60000;
-    await once(this.server, "listening");
-    this.base = `http://127.0.0.1:${this.server.address().port}`;
-    return this;
-  }
-
-  async stop() {
-    this.stopped = true;
-    this.agent.destroy();
-    this.server.closeAllConnections();
-    this.server.close();
-    await once(this.server, "close");
   }
 
   // One more update, of a handler that takes ms.
