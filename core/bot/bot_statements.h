@@ -19,7 +19,8 @@ extern const struct pg_statement instance_leave_statement;   /* bot, instance */
 extern const struct pg_statement inbox_save_statement;
 /* bot, instance, ttl ms, ids, lanes, texts → id, mine, known */
 extern const struct pg_statement inbox_put_statement;
-extern const struct pg_statement inbox_untake_statement; /* bot, instance, ids */
+extern const struct pg_statement
+    inbox_untake_statement; /* bot, instance, ids */
 /* bot, instance, ttl ms */
 extern const struct pg_statement inbox_adopt_statement;
 /* bot, instance, ttl ms, most → id, lane, tries, text */
