@@ -403,19 +403,35 @@ static void test_intake__a_lane_of_another_waits(void **state)
 /* After a crash, what comes first is noted before it runs. */
 static void test_intake__with_care(void **state)
 {
-    int i;
+    int i = 1;
 
     (void)state;
     begin(true, false, 1, false);
     give_two(expect_poll(1, 0, 10), 500, "/call a", 501, "/call b");
-    bot_wait_calls(3); /* a's message and the next poll, in any order */
-    i = strcmp(bot.calls[1].method, "getUpdates") == 0 ? 1 : 2;
+    bot_wait_calls(4); /* two messages and the next poll, in any order */
+    while (strcmp(bot.calls[i].method, "getUpdates") != 0)
+        assert_true(++i < 4);
     assert_non_null(strstr(bot.calls[i].body, "\"offset\":502,"));
-    expect_rows("500:11:t:2 501:11:t:1"); /* one after another */
-    expect_no_more_calls(3);
+    expect_rows("500:11:t:2 501:11:t:2");
     bot_release("a");
-    bot_wait_calls(4);
-    expect_rows("501:11:t:2");
+    bot_release("b");
+    bot_wait_ended(2);
+    expect_rows("");
+}
+
+/* Then alone: a third death would be its own. */
+static void test_intake__with_more_care(void **state)
+{
+    (void)state;
+    add_row(500, 7, 2, "NULL", "/call a");
+    add_row(501, 8, 2, "NULL", "/call b");
+    begin(true, false, 1, true);
+    bot_wait_calls(2); /* a poll, and the first's message */
+    expect_rows("500:11:t:3 501:11:t:2");
+    expect_no_more_calls(2);
+    bot_release("a");
+    bot_wait_calls(3);
+    expect_rows("501:11:t:3");
     bot_release("b");
     bot_wait_ended(2);
     expect_rows("");
@@ -535,6 +551,7 @@ int main(void)
         TEST(test_intake__what_waits_runs_first),
         TEST(test_intake__a_lane_of_another_waits),
         TEST(test_intake__with_care),
+        TEST(test_intake__with_more_care),
         TEST(test_intake__pushed_beside_others),
         TEST(test_intake__the_answer_to_putting_is_lost),
         TEST(test_intake__pushed_while_stopping),
