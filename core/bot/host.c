@@ -89,8 +89,10 @@ static void on_update_done(struct incoming *in, enum task_result result,
     struct errand *errand = NULL;
 
     host_metrics_done(host, in, result);
-    if (result == TASK_KILLED) /* it is the next process's */
+    if (result == TASK_KILLED) { /* it is the next process's */
+        intake_detach(host->intake, in->u.id);
         return;
+    }
     dead_add_ended(host->dead, in, result);
     if (result == TASK_NO_DATABASE)
         errand = say_no_database(host, &in->u);
