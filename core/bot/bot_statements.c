@@ -67,8 +67,8 @@ const struct pg_statement inbox_take_statement = {
 
 const struct pg_statement inbox_lanes_statement = {
     "inbox_lanes",
-    "SELECT DISTINCT lane FROM inbox WHERE bot_id = $1 "
-    "AND NOT (owner IS NOT DISTINCT FROM $2 AND taken)",
+    "SELECT lane, min(update_id) FROM inbox WHERE bot_id = $1 "
+    "AND NOT (owner IS NOT DISTINCT FROM $2 AND taken) GROUP BY lane",
     2,
 };
 

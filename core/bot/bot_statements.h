@@ -25,7 +25,7 @@ extern const struct pg_statement
 extern const struct pg_statement inbox_adopt_statement;
 /* bot, instance, ttl ms, most → id, lane, tries, text */
 extern const struct pg_statement inbox_take_statement;
-/* bot, instance → lane: those with rows that I do not have in memory */
+/* bot, instance → lane, first update: of the rows that I do not have in memory */
 extern const struct pg_statement inbox_lanes_statement;
 extern const struct pg_statement inbox_begin_statement; /* bot, id */
 extern const struct pg_statement inbox_done_statement;  /* bot, ids */

@@ -242,10 +242,11 @@ static void take_row(struct intake *in, const struct inbox_taken *t)
 static void read_lanes(struct intake *in)
 {
     int n = pg_rows(in->lanes_op);
-    int64_t *lanes = xalloc(((size_t)n + 1) * sizeof(*lanes));
+    struct parked_lane *lanes = xalloc(((size_t)n + 1) * sizeof(*lanes));
 
     for (int i = 0; i < n; i++)
-        lanes[i] = pg_int(in->lanes_op, i, 0);
+        lanes[i] = (struct parked_lane){ pg_int(in->lanes_op, i, 0),
+                                         pg_int(in->lanes_op, i, 1) };
     parked_set_busy(in->parked, lanes, (size_t)n);
     free(lanes);
 }

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#define NO_BARRIER INT64_MAX
+
 TAILQ_HEAD(incoming_list, incoming);
 
 struct lane {
     int64_t id;
-    bool busy;                  /* others run what is before this */
+    int64_t barrier; /* update_id: what is behind this one waits; NO_BARRIER */
     struct incoming_list queue; /* by update_id */
     int64_t turn;               /* the suspect whose turn it is; 0: none */
     bool running;               /* it is in its lane, and not in the queue */
@@ -40,6 +42,7 @@ static struct lane *get(struct parked *p, int64_t id)
         return lane;
     lane = xalloc(sizeof(*lane));
     lane->id = id;
+    lane->barrier = NO_BARRIER;
     TAILQ_INIT(&lane->queue);
     HASH_ADD(hh, p->by_id, id, sizeof(lane->id), lane);
     return lane;
@@ -62,13 +65,14 @@ static void run_free(struct parked *p, struct lane *lane)
 {
     struct incoming *in;
 
-    if (lane->busy || lane->running)
+    if (lane->running)
         return;
-    while ((in = TAILQ_FIRST(&lane->queue)) && !in->tries) {
+    while ((in = TAILQ_FIRST(&lane->queue)) && !in->tries &&
+           in->u.id < lane->barrier) {
         take_off(p, lane, in);
         p->cb.run(in, p->cb.arg);
     }
-    if (!in)
+    if (!in && lane->barrier == NO_BARRIER)
         let_go(p, lane);
 }
 
@@ -80,7 +84,7 @@ static struct incoming *find_suspect(const struct parked *p)
 
     HASH_ITER (hh, p->by_id, lane, next) {
         in = TAILQ_FIRST(&lane->queue);
-        if (in && in->tries && !lane->busy && !lane->turn &&
+        if (in && in->tries && in->u.id < lane->barrier && !lane->turn &&
             (!best || in->tries < best->tries))
             best = in;
     }
@@ -181,14 +185,15 @@ bool parked_push(struct parked *p, struct incoming *in)
     return true;
 }
 
-void parked_set_busy(struct parked *p, const int64_t *lanes, size_t n)
+void parked_set_busy(struct parked *p, const struct parked_lane *lanes,
+                     size_t n)
 {
     struct lane *lane, *next;
 
     HASH_ITER (hh, p->by_id, lane, next)
-        lane->busy = false;
+        lane->barrier = NO_BARRIER;
     for (size_t i = 0; i < n; i++)
-        get(p, lanes[i])->busy = true;
+        get(p, lanes[i].lane)->barrier = lanes[i].update_id;
     p->nbusy = (int)n;
     HASH_ITER (hh, p->by_id, lane, next)
         run_free(p, lane);

@@ -68,7 +68,7 @@ static bool push(int64_t id, int64_t lane, int tries)
 
 static void busy(size_t n, int64_t a, int64_t b)
 {
-    parked_set_busy(parked, (int64_t[]){ a, b }, n);
+    parked_set_busy(parked, (struct parked_lane[]){ { a, 0 }, { b, 0 } }, n);
 }
 
 static void expect(const char *text)
@@ -105,6 +105,27 @@ static void test_parked__behind_others(void **state)
     expect("run 2\n");
     assert_int_equal(parked_count(parked), 0);
     assert_false(parked_has_busy(parked));
+}
+
+/* What there was no room for is behind what is here; new ones are behind it. */
+static void test_parked__before_those_elsewhere(void **state)
+{
+    (void)state;
+    parked_set_busy(parked, (struct parked_lane[]){ { 7, 5 } }, 1);
+    push(2, 7, 0);
+    push(3, 7, 1);
+    push(4, 7, 0);
+    push(9, 7, 0);
+    push(6, 7, 1);
+    expect("");
+    parked_set_busy(parked, (struct parked_lane[]){ { 7, 5 } }, 1);
+    expect("run 2\nsuspect 3\n");
+    parked_run_suspect(parked, 3);
+    parked_done(parked, 3);
+    expect("run 3\nrun 4\n");
+    push(5, 7, 0);
+    busy(0, 0, 0);
+    expect("run 5\nsuspect 6\n");
 }
 
 /* Older ones, that others have left, are loaded after newer ones have come. */
@@ -274,6 +295,7 @@ int main(void)
         TEST(test_parked__behind_others),
         TEST(test_parked__in_order_whenever_they_come),
         TEST(test_parked__suspects_run_alone),
+        TEST(test_parked__before_those_elsewhere),
         TEST(test_parked__suspects_run_together_once),
         TEST(test_parked__those_tried_least_go_first),
         TEST(test_parked__a_suspects_lane),
