@@ -58,7 +58,7 @@ async function killed(t, { processes, envOf, webhook }) {
   for (const host of hosts) await host.stop();
   t.diagnostic(`${server.made} updates, ${rounds} kills: ${server.repeats(server.began)} began more than once, ` +
     `${server.repeats(server.ended)} ended more than once, ${dead.length} set aside, ${server.disorder.length} out of order`);
-  assert.ok(dead.length <= 1 + rounds / 20, `set aside: ${dead}`);
+  assert.ok(dead.length <= 1 + rounds / 6, `set aside: ${dead}`); // killed three times, each
   assert.deepEqual(server.disorder, []);
 }
 

@@ -1,13 +1,16 @@
 // `moonpost migrate`: the host's own tables, a bot's, and those of a bot that
 // was there before.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { folder, Host, says, startBot, world } from "./lib/host.mjs";
-import { until } from "./lib/program.mjs";
+import { root, until } from "./lib/program.mjs";
 import { alice, bob, carol } from "./lib/simulator.mjs";
 
 const place = world();
-const own = ["0001_chat_configs.sql", "0002_config_history.sql"]; // the host's files
+// The core's own, as they are compiled in.
+const own = readdirSync(path.join(root, "core/bot/schema")).sort();
 const a = { "scripts/a.lua": says("hi", "hello") };
 
 const migrate = (url, dir, ...args) => new Host(["migrate", dir, ...args], { env: { DATABASE_URL: url } });
@@ -24,9 +27,9 @@ describe("migrate", { concurrency: 3 }, () => {
       "migrations/schema/0002_more.sql": "-- with 'quotes', $1 and \\backslash\nINSERT INTO notes SELECT max(id) + 1 FROM notes;",
     });
     assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(),
-      /would apply 0001_chat_configs\.sql \(moonpost\)[^]*would apply 0001_notes\.sql \(bot\)[^]*would apply 0002_more\.sql \(bot\)[^]*\n4 schema migrations would be applied/);
+      /would apply 0001_chat_configs\.sql \(moonpost\)[^]*would apply 0001_notes\.sql \(bot\)[^]*would apply 0002_more\.sql \(bot\)[^]*\n\d+ schema migrations would be applied/);
     assert.ok(!(await tables(db)).includes("chat_configs"));
-    assert.match(await migrate(db.url, home.dir).succeeds(), /^4 schema migrations applied\.\n/m);
+    assert.match(await migrate(db.url, home.dir).succeeds(), /^\d+ schema migrations applied\.\n/m);
     assert.deepEqual(await db.query("SELECT id FROM notes ORDER BY 1"), [{ id: 1 }, { id: 2 }]);
     assert.match(await migrate(db.url, home.dir).succeeds(), /^The database is up to date\.\n$/);
     assert.match(await migrate(db.url, home.dir, "--dry-run").succeeds(), /^The database is up to date\.\n$/);
@@ -54,7 +57,8 @@ describe("migrate", { concurrency: 3 }, () => {
       const said = await migrate(db.url, home.dir).fails();
       assert.match(said, pattern);
       assert.match(said, /^moonpost: migrations\/schema\/0002_x\.sql: [^\n]*\n$/m);
-      assert.deepEqual(await tables(db), ["chat_configs", "config_failures", "config_history", "ok", "schema_migrations"], sql);
+      const list = await tables(db);
+      assert.deepEqual(["ok", "chat_configs", "half"].map((name) => list.includes(name)), [true, true, false], sql);
     }
     home.write("migrations/schema/0002_x.sql", "CREATE TABLE half (id INT);");
     assert.match(await migrate(db.url, home.dir).succeeds(), /1 schema migrations applied/);
