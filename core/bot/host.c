@@ -88,6 +88,11 @@ static void on_update_done(struct incoming *in, enum task_result result,
     struct host *host = arg;
     struct errand *errand = NULL;
 
+    if (in->origin) {
+        in->origin->done(in, result);
+        host_stop_when_idle(host);
+        return;
+    }
     host_metrics_done(host, in, result);
     if (result == TASK_KILLED) { /* it is the next process's */
         intake_detach(host->intake, in->u.id);

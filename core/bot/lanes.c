@@ -205,15 +205,16 @@ static bool is_held(const struct lanes *lanes, int64_t id)
 
 void lanes_push(struct lanes *lanes, struct incoming *in)
 {
+    int64_t id = in->origin ? in->lane : update_lane(&in->u);
     struct lane *lane;
 
-    if (!is_wanted(lanes, &in->u) && !is_held(lanes, update_lane(&in->u))) {
+    if (!in->origin && !is_wanted(lanes, &in->u) && !is_held(lanes, id)) {
         lanes->done(in, TASK_OK, lanes->arg);
         incoming_free(in);
         return;
     }
     in->pushed_ms = loop_now_ms();
-    lane = lane_get(lanes, update_lane(&in->u));
+    lane = lane_get(lanes, id);
     TAILQ_INSERT_TAIL(&lane->queue, in, link);
     lane_settle(lane);
 }

@@ -136,9 +136,22 @@ static int chain_ran(lua_State *L, int status, lua_KContext k)
     return task_commit(L, chain_committed);
 }
 
+/* What is no update has one function, and no handler is asked. */
+static int run_origin(lua_State *L, struct task *t)
+{
+    int nargs;
+
+    t->handler = t->in->origin->name;
+    nargs = t->in->origin->push(L, t);
+    lua_callk(L, nargs, 0, 0, handler_returned);
+    return 0;
+}
+
 static int first_handler(lua_State *L)
 {
-    return run_from(L, 1, 0);
+    struct task *t = task_find(L);
+
+    return t->in->origin ? run_origin(L, t) : run_from(L, 1, 0);
 }
 
 /* ctx → all handlers, then what they changed in the config. */

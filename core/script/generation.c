@@ -38,6 +38,7 @@ struct generation *generation_new(lua_State *L, const char *dir, int number)
     gen->schema = schema_new();
     schema_set_matcher(gen->schema, pattern_matches, L);
     gen->globals_ref = gen->modules_ref = LUA_NOREF;
+    gen->host_globals_ref = LUA_NOREF;
     gen->functions_ref = gen->upgrades_ref = LUA_NOREF;
     gen->move_ref = LUA_NOREF;
     lua_pushcfunction(L, make_tables);
@@ -67,6 +68,7 @@ void generation_unref(struct generation *gen)
     if (!gen || --gen->refs > 0)
         return;
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->globals_ref);
+    luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->host_globals_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->modules_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->functions_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->upgrades_ref);

@@ -17,11 +17,12 @@
 struct generation {
     lua_State *L; /* the main thread */
     int refs;
-    int number;        /* 1, 2, … */
-    char *dir;         /* the bot's folder */
-    int globals_ref;   /* scripts' _G */
-    int modules_ref;   /* what require() has loaded */
-    int functions_ref; /* handlers' functions, by handler number */
+    int number;           /* 1, 2, … */
+    char *dir;            /* the bot's folder */
+    int globals_ref;      /* scripts' _G */
+    int host_globals_ref; /* of the host's modules in Lua, or LUA_NOREF */
+    int modules_ref;      /* what require() has loaded */
+    int functions_ref;    /* handlers' functions, by handler number */
     bool loading;
     bool settings_only; /* set before loading: scripts/ stays unread */
     struct handlers handlers;

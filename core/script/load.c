@@ -14,6 +14,7 @@
 
 #include "script/generation.h"
 #include "script/json_lua.h"
+#include "script/load_int.h"
 #include "script/modules.h"
 #include "script/option.h"
 #include "script/vm.h"
@@ -74,8 +75,7 @@ static struct slice skip_head(struct slice text)
     return text;
 }
 
-/* Compile and run a file of the folder; pushes its first result. */
-static void run_file(lua_State *L, struct generation *gen, const char *name)
+void load_run_file(lua_State *L, struct generation *gen, const char *name)
 {
     const char *path = lua_pushfstring(L, "%s/%s", gen->dir, name);
     const char *chunk = lua_pushfstring(L, "@%s", name);
@@ -99,123 +99,6 @@ static void run_file(lua_State *L, struct generation *gen, const char *name)
     lua_pop(L, 3);
 }
 
-/* --- require ----------------------------------------------------------------------- */
-
-static const char loading_mark;
-
-static const struct {
-    const char *name;
-    void (*push)(lua_State *L, struct generation *gen);
-} host_modules[] = {
-    { "bot", mod_bot_push },
-    { "log", mod_log_push },
-    { "time", mod_time_push },
-};
-
-static bool push_host_module(lua_State *L, struct generation *gen,
-                             const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(host_modules); i++) {
-        if (strcmp(name, host_modules[i].name) == 0) {
-            host_modules[i].push(L, gen);
-            return true;
-        }
-    }
-    if (strcmp(name, "cjson") == 0)
-        lua_pushcfunction(L, luaopen_cjson);
-    else if (strcmp(name, "cjson.safe") == 0)
-        lua_pushcfunction(L, luaopen_cjson_safe);
-    else
-        return false;
-    lua_pushstring(L, name);
-    lua_call(L, 1, 1);
-    return true;
-}
-
-/* "text" and "lib.text" are scripts/lib/text.lua. */
-static const char *push_library_path(lua_State *L, const char *name)
-{
-    const char *p;
-
-    for (p = name; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                    "0123456789_-.",
-                    *p))
-            break;
-    if (*p || !*name || strstr(name, "..") || *name == '.')
-        luaL_error(L, "require \"%s\": not a module's name", name);
-    lua_pushliteral(L, "scripts/lib/");
-    luaL_gsub(L, name, ".", "/");
-    lua_pushliteral(L, ".lua");
-    lua_concat(L, 3);
-    return lua_tostring(L, -1);
-}
-
-static bool file_exists(const struct generation *gen, const char *path)
-{
-    struct buf full = BUF_INIT;
-    struct stat st;
-    bool exists;
-
-    buf_addf(&full, "%s/%s", gen->dir, path);
-    exists = stat(full.data, &st) == 0;
-    buf_release(&full);
-    return exists;
-}
-
-static void push_library(lua_State *L, struct generation *gen, const char *name)
-{
-    const char *path = push_library_path(L, name);
-
-    if (!gen->loading)
-        luaL_error(L,
-                   "require \"%s\": files are loaded at the top of a script, "
-                   "not in a handler",
-                   name);
-    if (!file_exists(gen, path))
-        luaL_error(L,
-                   "require \"%s\": no such module; the host has bot, cjson, "
-                   "log and time, and there is no %s",
-                   name, path);
-    run_file(L, gen, path);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushboolean(L, true);
-    }
-    lua_remove(L, -2);
-}
-
-static int l_require(lua_State *L)
-{
-    struct generation *gen = generation_of(L);
-    const char *name = luaL_checkstring(L, 1);
-
-    if (strncmp(name, "lib.", 4) == 0)
-        name += 4; /* the same file: loaded once */
-    lua_settop(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->modules_ref); /* name, modules */
-    lua_getfield(L, 2, name);
-    if (lua_touserdata(L, -1) == &loading_mark)
-        return luaL_error(L, "require \"%s\": it requires itself", name);
-    if (!lua_isnil(L, -1))
-        return 1;
-    lua_pop(L, 1);
-    if (!push_host_module(L, gen, name)) {
-        lua_pushlightuserdata(L, (void *)&loading_mark);
-        lua_setfield(L, 2, name);
-        push_library(L, gen, name);
-    }
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 2, name);
-    return 1;
-}
-
-void require_push(lua_State *L, struct generation *gen)
-{
-    lua_pushlightuserdata(L, gen);
-    lua_pushcclosure(L, l_require, 1);
-}
-
 /* --- the three folders ---------------------------------------------------------------- */
 
 static void load_defaults_file(lua_State *L, struct generation *gen,
@@ -223,7 +106,7 @@ static void load_defaults_file(lua_State *L, struct generation *gen,
 {
     const char *path = lua_pushfstring(L, "defaults/%s", file);
 
-    run_file(L, gen, path);
+    load_run_file(L, gen, path);
     option_declare_file(L, gen, path);
     lua_pop(L, 2);
 }
@@ -269,7 +152,7 @@ static void load_upgrade(lua_State *L, struct generation *gen, const char *file)
                    "%s: number %d is expected here; numbers go up from 1 "
                    "without gaps or doubles",
                    path, gen->config_version + 1);
-    run_file(L, gen, path);
+    load_run_file(L, gen, path);
     if (!lua_isfunction(L, -1))
         luaL_error(L, "%s: must return a function(config), returned %s", path,
                    luaL_typename(L, -1));
@@ -330,7 +213,8 @@ static void load_scripts(lua_State *L, struct generation *gen)
     push_files(L, gen, "scripts", true);
     files = lua_gettop(L);
     for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {
-        run_file(L, gen, lua_pushfstring(L, "scripts/%s", lua_tostring(L, -1)));
+        load_run_file(L, gen,
+                      lua_pushfstring(L, "scripts/%s", lua_tostring(L, -1)));
         lua_settop(L, files);
     }
     lua_settop(L, files - 1);

@@ -59,7 +59,8 @@ struct op *task_finished(lua_State *L)
 
 static void add_fields(const struct task *t, struct buf *fields)
 {
-    log_field_int(fields, "update", t->in->u.id);
+    if (!t->in->origin)
+        log_field_int(fields, "update", t->in->u.id);
     if (t->in->u.chat_id)
         log_field_int(fields, "chat", t->in->u.chat_id);
     if (t->handler)

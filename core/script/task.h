@@ -19,6 +19,32 @@
 #include "script/vm.h"
 #include "telegram/update.h"
 
+enum task_state { TASK_RUNNING, TASK_WAITING };
+
+enum task_result {
+    TASK_OK,
+    TASK_FAILED,      /* a handler raised and no bot.catch took it */
+    TASK_NO_DATABASE, /* the same, because the config could not be read or saved */
+    TASK_OVERRAN,     /* over its time or its CPU budget */
+    TASK_KILLED,      /* the program is ending */
+};
+
+struct incoming;
+struct task;
+
+/*
+ * What is run for another cause than an update: a job, a replay … Its update is
+ * zeroed but for what is known (chat_id, user_id); its lane is incoming.lane.
+ */
+struct origin {
+    const char *name; /* for messages: "bot.every" */
+    /* Push the function that is to run, then its arguments; the ctx is at 1. It
+     * may raise. Returns how many arguments.                       [-0, +n, v] */
+    int (*push)(lua_State *L, struct task *t);
+    /* Called once, as lanes_done_fn is. */
+    void (*done)(struct incoming *in, enum task_result result);
+};
+
 /* An update and the memory that its slices point into. Zeroed before it is filled. */
 struct incoming {
     struct buf text;
@@ -29,20 +55,12 @@ struct incoming {
     int64_t pushed_ms;   /* into its lane, by loop_now_ms() */
     TAILQ_ENTRY(incoming) link; /* its owner's */
     int64_t lane;
-    int tries;    /* so often may a process have died of it */
-    bool started; /* its task has begun */
+    int tries;                   /* so often may a process have died of it */
+    bool started;                /* its task has begun */
+    const struct origin *origin; /* NULL: it is an update */
+    void *origin_arg;
 };
 void incoming_free(struct incoming *in); /* NULL is allowed */
-
-enum task_state { TASK_RUNNING, TASK_WAITING };
-
-enum task_result {
-    TASK_OK,
-    TASK_FAILED,      /* a handler raised and no bot.catch took it */
-    TASK_NO_DATABASE, /* the same, because the config could not be read or saved */
-    TASK_OVERRAN,     /* over its time or its CPU budget */
-    TASK_KILLED,      /* the program is ending */
-};
 
 /* Called when the task has ended; it is freed after that. */
 typedef void (*task_end_fn)(struct task *t, enum task_result result, void *arg);

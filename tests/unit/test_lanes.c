@@ -83,6 +83,43 @@ static void test_lanes__a_failed_one_does_not_stop_its_chat(void **state)
     assert_non_null(strstr(bot.log.data, "on purpose"));
 }
 
+/* What no update has caused: a function of its own, in the lane that it names. */
+static int push_job(lua_State *L, struct task *t)
+{
+    lua_getglobal(L, "assert"); /* raises its second argument, if … */
+    lua_pushboolean(L, t->in->u.user_id == 0);
+    lua_pushliteral(L, "job failed");
+    return 2;
+}
+
+static const struct origin job = { .name = "bot.every", .push = push_job };
+
+static void push_origin(int64_t id, int64_t lane, int64_t user)
+{
+    struct incoming *in = xalloc(sizeof(*in));
+
+    buf_init(&in->text);
+    in->u = (struct update){ .id = id, .kind = UPDATE_KINDS, .user_id = user };
+    in->lane = lane;
+    in->origin = &job;
+    lanes_push(bot.lanes, in);
+}
+
+static void test_lanes__a_job_waits_in_its_lane(void **state)
+{
+    (void)state;
+    bot_push(1, 7, "/call a");
+    push_origin(2, 7, 0);
+    push_origin(3, 8, 1);
+    bot_wait_ended(1);
+    bot_expect("began a\ndone 3 failed\n");
+    assert_non_null(strstr(bot.log.data, "job failed"));
+    bot_wait_calls(1);
+    bot_release("a");
+    bot_wait_ended(3);
+    bot_expect("ended a\ndone 1 ok\ndone 2 ok\n");
+}
+
 /* Before what is queued, and without a task. */
 static void test_lanes__what_no_handler_wants_is_done_at_once(void **state)
 {
@@ -433,6 +470,7 @@ int main(void)
         TEST(test_lanes__the_next_one_does_not_start_within_an_end),
         TEST(test_lanes__a_failed_one_does_not_stop_its_chat),
         TEST(test_lanes__what_no_handler_wants_is_done_at_once),
+        TEST(test_lanes__a_job_waits_in_its_lane),
         TEST(test_lanes__stop_leaves_the_rest),
         TEST(test_lanes__killed_tasks_start_no_others),
         TEST(test_lanes__a_new_generation_is_for_new_tasks),

@@ -30,9 +30,6 @@ static const struct {
       "end",
       "scripts/a.lua: not enough memory" },
     /* require */
-    { "scripts/a.lua", "require('nothing')",
-      "scripts/a.lua:1: require \"nothing\": no such module; the host has bot, "
-      "cjson, log and time, and there is no scripts/lib/nothing.lua" },
     { "scripts/a.lua", "require('../x')",
       "scripts/a.lua:1: require \"../x\": not a module's name" },
     { "scripts/lib/b.lua", "error('within')", "scripts/lib/b.lua:1: within" },
@@ -110,6 +107,20 @@ static const struct {
       "migrations/config/0001_x.lua: must return a function(config), returned "
       "number" },
 };
+
+/* It names those that there are. */
+static void test_load__an_unknown_module(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    file("scripts/a.lua", "require('nothing')");
+    assert_false(load(&err));
+    assert_non_null(strstr(err.text, "scripts/a.lua:1: require \"nothing\": no "
+                                     "such module; the host has bot, "));
+    assert_non_null(
+        strstr(err.text, " and time, and there is no scripts/lib/nothing.lua"));
+}
 
 static void test_load__refused(void **state)
 {
@@ -343,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRIPT_TEST(test_load__refused),
+        SCRIPT_TEST(test_load__an_unknown_module),
         SCRIPT_TEST(test_load__no_scripts),
         SCRIPT_TEST(test_load__a_command_of_two_files),
         SCRIPT_TEST(test_load__a_section_declared_twice),
