@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #define VALUE_MAX 120 /* bytes of a label's value */
@@ -35,10 +35,7 @@ static struct metric *first, **last = &first;
 
 int64_t metric_clock_us(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return clock_steady_ns() / 1000;
 }
 
 /* --- series ---------------------------------------------------------------------- */

@@ -3,9 +3,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "io/loop_int.h"
 
 static void drain(struct loop *loop)
@@ -128,18 +128,12 @@ int loop_live_ops(const struct loop *loop)
 
 int64_t loop_now_ms(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return clock_steady_ns() / 1000000;
 }
 
 int64_t loop_now_ns(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+    return clock_steady_ns();
 }
 
 struct loop_turn_hook *loop_at_end_of_turn(struct loop *loop, loop_turn_fn fn,

@@ -1,7 +1,7 @@
 /* mod_time.c - require "time": now, and waiting. */
 #include <lauxlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "script/modules.h"
 #include "script/task.h"
 
@@ -10,20 +10,14 @@
 /* time.now() -> seconds since 1970 with a fraction */
 static int l_now(lua_State *L)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    lua_pushnumber(L, (lua_Number)ts.tv_sec + (lua_Number)ts.tv_nsec / 1e9);
+    lua_pushnumber(L, (lua_Number)clock_wall_us() / 1e6);
     return 1;
 }
 
 /* time.clock() -> seconds of a clock that never jumps */
 static int l_clock(lua_State *L)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    lua_pushnumber(L, (lua_Number)ts.tv_sec + (lua_Number)ts.tv_nsec / 1e9);
+    lua_pushnumber(L, (lua_Number)clock_steady_ns() / 1e9);
     return 1;
 }
 
