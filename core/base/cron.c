@@ -133,7 +133,7 @@ static bool read_part(const struct field *f, const char **p, uint64_t *bits)
             return false;
         *p = end;
     }
-    if (open && f->max == 7)
+    if (open && f->max == 7 && from < 7)
         to = 6; /* Sunday is in it as 0 */
     for (int i = from; i <= to; i += step)
         *bits |= (uint64_t)1 << i;
