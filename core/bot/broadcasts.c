@@ -31,7 +31,7 @@ static void on_timer(struct op *op)
 static void look_in(struct broadcasts *b, int64_t ms)
 {
     op_free(b->timer);
-    b->timer = timer_start(b->loop, ms);
+    b->timer = timer_in_background(timer_start(b->loop, ms));
     b->timer->done = on_timer;
     b->timer->arg = b;
 }

@@ -121,7 +121,7 @@ static void flush_in(struct chats *c, int64_t ms)
 {
     if (c->timer)
         return;
-    c->timer = timer_start(c->loop, ms);
+    c->timer = timer_in_background(timer_start(c->loop, ms));
     c->timer->done = on_timer;
     c->timer->arg = c;
 }

@@ -64,9 +64,10 @@ static void on_pause_over(struct op *op)
 
 static void ask_later(struct instance *in)
 {
-    in->pause = timer_start(in->loop, in->state == INSTANCE_LEADING
-                                          ? INSTANCE_BEAT_MS
-                                          : INSTANCE_STANDBY_MS);
+    in->pause =
+        timer_in_background(timer_start(in->loop, in->state == INSTANCE_LEADING
+                                                      ? INSTANCE_BEAT_MS
+                                                      : INSTANCE_STANDBY_MS));
     in->pause->done = on_pause_over;
     in->pause->arg = in;
 }

@@ -76,6 +76,10 @@ void intake_done(struct intake *intake, int64_t update_id);
  * until intake_done(); its text is not needed any more. */
 void intake_detach(struct intake *intake, int64_t update_id);
 
+/* Poll again as if the patience with what is not done were over. For tests of bots,
+ * which know when nothing more comes by waiting. */
+void intake_hurry(struct intake *intake);
+
 int intake_in_hand(const struct intake *intake);
 int intake_saved(const struct intake *intake); /* of these: in the inbox, too */
 bool intake_is_open(const struct intake *intake);

@@ -78,6 +78,16 @@ static void poll_unsaved(struct intake *in)
              in->options.updates_max - intake_in_hand(in) + (int)known);
 }
 
+void intake_hurry(struct intake *in)
+{
+    if (!in->patience || !in->options.polls)
+        return;
+    op_free(in->patience);
+    in->patience = NULL;
+    in->impatient = true;
+    intake_poll_if_due(in);
+}
+
 void intake_poll_if_due(struct intake *in)
 {
     if (!in->options.polls || !intake_is_open(in) || in->taking ||

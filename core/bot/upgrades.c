@@ -48,7 +48,7 @@ static void on_timer(struct op *op)
 
 static void begin_in(struct upgrades *u, int64_t ms)
 {
-    u->timer = timer_start(u->loop, ms);
+    u->timer = timer_in_background(timer_start(u->loop, ms));
     u->timer->done = on_timer;
     u->timer->arg = u;
 }

@@ -113,7 +113,7 @@ static void on_look_timer(struct op *op)
 static void wait_to_look(struct config_listener *l, int ms)
 {
     op_free(l->timer);
-    l->timer = timer_start(l->loop, ms);
+    l->timer = timer_in_background(timer_start(l->loop, ms));
     l->timer->done = on_look_timer;
     l->timer->arg = l;
 }

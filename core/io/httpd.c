@@ -99,7 +99,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct httpd *httpd = arg;
     struct connection *c, *next;
-    int64_t now = loop_now_ms();
+    int64_t now = loop_real_ms();
 
     (void)fd, (void)what;
     if (httpd->deaf)

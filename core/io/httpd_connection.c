@@ -22,7 +22,7 @@
 void connection_enter(struct connection *c, enum connection_state state)
 {
     c->state = state;
-    c->since = loop_now_ms();
+    c->since = loop_real_ms();
 }
 
 size_t connection_unsent(const struct connection *c)

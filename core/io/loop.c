@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "io/loop_int.h"
 
+#define NS_PER_MS INT64_C(1000000)
+
 static void drain(struct loop *loop)
 {
     struct op *op;
@@ -81,6 +83,7 @@ struct loop *loop_new(void)
     TAILQ_INIT(&loop->finished);
     TAILQ_INIT(&loop->batch);
     TAILQ_INIT(&loop->hooks);
+    TAILQ_INIT(&loop->timers);
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
@@ -136,6 +139,11 @@ int64_t loop_now_ns(void)
     return clock_steady_ns();
 }
 
+int64_t loop_real_ms(void)
+{
+    return loop_now_ms() - clock_ahead_ms();
+}
+
 struct loop_turn_hook *loop_at_end_of_turn(struct loop *loop, loop_turn_fn fn,
                                            void *arg)
 {
@@ -163,14 +171,12 @@ void loop_end_of_turn_cancel(struct loop_turn_hook *hook)
 
 /* --- timers --------------------------------------------------------------- */
 
-struct timer {
-    struct op op;
-    struct event *event;
-};
-
 static void timer_stop(struct op *op)
 {
-    event_del(((struct timer *)op)->event);
+    struct timer *timer = (struct timer *)op;
+
+    event_del(timer->event);
+    TAILQ_REMOVE(&op->loop->timers, timer, link);
 }
 
 static void timer_free(struct op *op)
@@ -185,9 +191,12 @@ static const struct op_class timer_class = { "timer", timer_stop, timer_free };
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
+    struct timer *timer = arg;
+
     (void)fd;
     (void)what;
-    op_complete(arg);
+    TAILQ_REMOVE(&timer->op.loop->timers, timer, link);
+    op_complete(&timer->op);
 }
 
 struct op *timer_start(struct loop *loop, int64_t ms)
@@ -199,9 +208,85 @@ struct op *timer_start(struct loop *loop, int64_t ms)
         ms = 0;
     tv = (struct timeval){ ms / 1000, (ms % 1000) * 1000 };
     op_init(&timer->op, &timer_class, loop);
+    timer->due_ns = clock_steady_ns() + ms * NS_PER_MS;
     timer->event = evtimer_new(loop->base, on_timer, timer);
     event_add(timer->event, &tv);
+    TAILQ_INSERT_TAIL(&loop->timers, timer, link);
     return &timer->op;
+}
+
+/* --- time that is moved on ------------------------------------------------- */
+
+struct op *timer_in_background(struct op *timer)
+{
+    assert(timer->class == &timer_class);
+    ((struct timer *)timer)->background = true;
+    return timer;
+}
+
+/* What should have been before now is before it by so much: the order stays. */
+static void timer_again(struct timer *timer, int64_t now_ns)
+{
+    int64_t us = (timer->due_ns - now_ns) / 1000, s = us / 1000000;
+    struct timeval tv;
+
+    if (us < s * 1000000)
+        s--;
+    tv = (struct timeval){ s, us - s * 1000000 };
+    event_add(timer->event, &tv);
+}
+
+void loop_advance(struct loop *loop, int64_t ms)
+{
+    struct timer *timer;
+    int64_t now_ns;
+
+    clock_advance(ms);
+    now_ns = clock_steady_ns();
+    TAILQ_FOREACH (timer, &loop->timers, link)
+        timer_again(timer, now_ns);
+}
+
+int64_t loop_next_timer_ms(const struct loop *loop)
+{
+    const struct timer *timer, *first = NULL;
+    int64_t ns;
+
+    TAILQ_FOREACH (timer, &loop->timers, link)
+        if (!timer->background && (!first || timer->due_ns < first->due_ns))
+            first = timer;
+    if (!first)
+        return -1;
+    ns = first->due_ns - clock_steady_ns();
+    return ns > 0 ? (ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+bool loop_is_idle(const struct loop *loop)
+{
+    return !loop->waking && TAILQ_EMPTY(&loop->finished) &&
+           TAILQ_EMPTY(&loop->batch);
+}
+
+int loop_outside(const struct loop *loop)
+{
+    return loop->outside;
+}
+
+static void on_once_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+}
+
+void loop_once(struct loop *loop, int64_t ms)
+{
+    struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+    struct event *over = evtimer_new(loop->base, on_once_over, NULL);
+
+    event_add(over, &tv);
+    event_base_loop(loop->base, EVLOOP_ONCE);
+    event_free(over);
 }
 
 /* --- signals -------------------------------------------------------------- */

@@ -25,9 +25,11 @@ void loop_stop(struct loop *loop);
 struct event_base *loop_base(struct loop *loop); /* for io/ only */
 int loop_live_ops(const struct loop *loop);      /* not yet freed: for tests */
 
-/* Milliseconds of a clock that never jumps. */
+/* Milliseconds of a clock that never jumps back; a test of a bot moves it on. */
 int64_t loop_now_ms(void);
 int64_t loop_now_ns(void); /* the same clock, finer */
+/* What has really passed: time-outs of I/O go by it, whatever a test does. */
+int64_t loop_real_ms(void);
 
 /*
  * Called after each batch of finished operations: for work that is cheaper when
@@ -44,6 +46,25 @@ void loop_end_of_turn_cancel(struct loop_turn_hook *hook); /* NULL is allowed */
 
 /* Completes after ms (0: in the next turn). */
 struct op *timer_start(struct loop *loop, int64_t ms);
+
+/*
+ * For tests of bots (`moonpost test`). loop_advance(): both clocks (base/clock.h)
+ * are ms ahead, and every timer has so much less to wait; those that are due then
+ * complete in the next turns, in the order of their times. To let one thing lead
+ * to the next, go from timer to timer: loop_next_timer_ms() is how long the first
+ * one still waits, rounded up; -1: there is none.
+ */
+void loop_advance(struct loop *loop, int64_t ms);
+int64_t loop_next_timer_ms(const struct loop *loop);
+/* A look that comes again and again, like a sign of life: when time is moved on it
+ * moves along, but is no stop on the way. Returns timer. */
+struct op *timer_in_background(struct op *timer);
+/* Nothing has finished that was not told, and no turn is due. */
+bool loop_is_idle(const struct loop *loop);
+/* Operations under way whose answer comes from another program. */
+int loop_outside(const struct loop *loop);
+/* Handle what is there, waiting for it up to ms. Never inside of loop_run(). */
+void loop_once(struct loop *loop, int64_t ms);
 
 /* fn runs in the loop for each of the signals, until loop_free(). */
 typedef void (*loop_signal_fn)(int signal, void *arg);

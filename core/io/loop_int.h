@@ -17,6 +17,14 @@ struct loop_turn_hook {
     TAILQ_ENTRY(loop_turn_hook) link;
 };
 
+struct timer {
+    struct op op;
+    struct event *event;
+    int64_t due_ns; /* by clock_steady_ns() */
+    bool background;
+    TAILQ_ENTRY(timer) link; /* while it waits */
+};
+
 struct loop_signal {
     struct event *event;
     loop_signal_fn fn;
@@ -34,6 +42,8 @@ struct loop {
     struct loop_turn_hook *next_hook; /* safe against cancel while iterating */
     struct loop_signal *signals;
     int live_ops;
+    int outside;                /* of the running ones */
+    TAILQ_HEAD(, timer) timers; /* that wait */
 };
 
 /* See to it that the queue is drained and the hooks are called this turn. */

@@ -10,16 +10,24 @@ void op_init(struct op *op, const struct op_class *class, struct loop *loop)
     op->class = class;
     op->loop = loop;
     op->state = OP_RUNNING;
+    op->outside = false;
     op->done = NULL;
     op->arg = NULL;
     err_clear(&op->err); /* not all of its text: this is called often */
     loop->live_ops++;
 }
 
+void op_goes_outside(struct op *op)
+{
+    op->outside = true;
+    op->loop->outside++;
+}
+
 void op_complete(struct op *op)
 {
     assert(op->state == OP_RUNNING);
     op->state = OP_QUEUED;
+    op->loop->outside -= op->outside;
     TAILQ_INSERT_TAIL(&op->loop->finished, op, link);
     loop_wake(op->loop);
 }
@@ -28,6 +36,7 @@ void op_complete_here(struct op *op)
 {
     assert(op->state == OP_RUNNING && op->loop->draining);
     op->state = OP_DONE;
+    op->loop->outside -= op->outside;
     if (op->done)
         op->done(op);
 }
@@ -38,8 +47,10 @@ void op_free(struct op *op)
         return;
     if (op->state == OP_QUEUED)
         loop_unqueue(op);
-    if (op->state == OP_RUNNING)
+    if (op->state == OP_RUNNING) {
+        op->loop->outside -= op->outside;
         op->class->stop(op);
+    }
     op->loop->live_ops--;
     op->class->free(op);
 }

@@ -37,6 +37,7 @@ struct op {
     const struct op_class *class;
     struct loop *loop;
     enum op_state state;
+    bool outside; /* see op_goes_outside() */
     op_done_fn
         done;  /* set by the owner right after the start; NULL: nobody asks */
     void *arg; /* the owner's */
@@ -47,6 +48,9 @@ struct op {
 
 /* For kinds of operations: */
 void op_init(struct op *op, const struct op_class *class, struct loop *loop);
+/* Right after op_init(): another program is asked, by HTTP or SQL; counted for
+ * loop_outside() while it runs. */
+void op_goes_outside(struct op *op);
 void op_complete(struct op *op); /* RUNNING → QUEUED */
 /*
  * Complete inside the done of another operation that this one is made of: the

@@ -276,10 +276,11 @@ static struct query *query_new(struct pg *pg, size_t more)
     struct query *q = xalloc(sizeof(*q) + more);
 
     op_init(&q->pub.op, &query_class, pg->loop);
+    op_goes_outside(&q->pub.op);
     q->pg = pg;
     pg->live++;
     q->number = pg->number++;
-    q->started_ms = loop_now_ms();
+    q->started_ms = loop_real_ms();
     q->place = QUERY_OVER;
     return q;
 }

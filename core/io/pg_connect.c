@@ -317,7 +317,7 @@ static void come_up(struct pg *pg)
     evtimer_del(pg->timer);
     pg->phase = PG_UP;
     pg->connections++;
-    pg->up_ms = loop_now_ms();
+    pg->up_ms = loop_real_ms();
     pg->reason[0] = pg->fatal[0] = '\0';
     pg_deadlines_changed(pg);
     event_active(pg->pump, EV_TIMEOUT, 1);
@@ -457,7 +457,7 @@ static void close_connection(struct pg *pg)
 void pg_lost(struct pg *pg, const char *reason)
 {
     bool was_up = pg->phase == PG_UP, tell;
-    int64_t now = loop_now_ms();
+    int64_t now = loop_real_ms();
     char clean[sizeof(pg->reason)];
 
     pg_clean(clean, sizeof(clean), reason, pg->conn);
@@ -484,7 +484,7 @@ void pg_lost(struct pg *pg, const char *reason)
 /* The longer it lasts, the less often; pauses begin anew when it was over. */
 void pg_read_only(struct pg *pg)
 {
-    int64_t now = loop_now_ms(), passed = now - pg->renewed_ms;
+    int64_t now = loop_real_ms(), passed = now - pg->renewed_ms;
 
     if (pg->renewed_ms && passed < pg->renew_pause_ms)
         return;

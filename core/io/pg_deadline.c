@@ -26,7 +26,7 @@ static int64_t deadline_of(const struct pg *pg, const struct query *q)
 /* Set the timer for the first deadline, if there is one. */
 void pg_deadlines_changed(struct pg *pg)
 {
-    int64_t now = loop_now_ms(), left;
+    int64_t now = loop_real_ms(), left;
     struct timeval tv;
     struct query *q;
 
@@ -71,7 +71,7 @@ static void fail_sent(struct pg *pg, struct query *q)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct pg *pg = arg;
-    int64_t now = loop_now_ms();
+    int64_t now = loop_real_ms();
     struct query *q, *next;
 
     (void)fd;

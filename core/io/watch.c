@@ -88,8 +88,8 @@ static void call_in(struct watch *w, int ms)
     struct timeval tv = { 0, ms * 1000 };
 
     if (!w->first_ms)
-        w->first_ms = loop_now_ms();
-    if (loop_now_ms() - w->first_ms < PATIENCE_MS ||
+        w->first_ms = loop_real_ms();
+    if (loop_real_ms() - w->first_ms < PATIENCE_MS ||
         !evtimer_pending(w->quiet, NULL))
         event_add(w->quiet, &tv);
 }
@@ -148,7 +148,7 @@ bool watch_is_busy(struct watch *w)
 {
     read_events(w);
     w->told_busy = evtimer_pending(w->quiet, NULL) &&
-                   loop_now_ms() - w->first_ms < PATIENCE_MS;
+                   loop_real_ms() - w->first_ms < PATIENCE_MS;
     return w->told_busy;
 }
 
@@ -162,7 +162,7 @@ static void on_quiet(evutil_socket_t fd, short what, void *arg)
         return;
     w->fn(w->arg);
     if (!w->told_busy)
-        w->first_ms = evtimer_pending(w->quiet, NULL) ? loop_now_ms() : 0;
+        w->first_ms = evtimer_pending(w->quiet, NULL) ? loop_real_ms() : 0;
 }
 
 struct watch *watch_new(struct loop *loop, watch_fn fn, void *arg,

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "io/httpd.h"
 #include "simulator/entities.h"
 #include "simulator/text.h"
@@ -52,10 +52,7 @@ struct feed {
 
 int64_t now_ms(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return clock_wall_us() / 1000;
 }
 
 struct feed *feed_new(void)

@@ -343,7 +343,7 @@ bool updates_poll(struct updates *u, struct call *c)
     }
     u->poll = c;
     c->forget = forget_poll;
-    c->timer = timer_start(u->sim->loop, timeout * 1000);
+    c->timer = timer_in_background(timer_start(u->sim->loop, timeout * 1000));
     c->timer->done = on_poll_timeout;
     c->timer->arg = c;
     httpd_on_gone(c->req, on_poll_gone, c);
