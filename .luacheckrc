@@ -32,3 +32,8 @@ files["**/defaults/**"] = { read_globals = {
 } }
 -- what an editor is told: definitions without a body
 files["core/script/meta"] = { ignore = { "1", "2", "3", "6" } }
+-- moonpost test
+files["**/spec/**"] = {
+  std = "max+busted",
+  globals = { "bot", "calls", "chat", "clock", "database", "db", "person", "telegram" },
+}

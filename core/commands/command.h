@@ -26,8 +26,8 @@ struct command {
 };
 
 extern const struct command cmd_broadcast, cmd_check, cmd_config, cmd_dev,
-    cmd_doctor, cmd_explain, cmd_inbox, cmd_migrate, cmd_run, cmd_simulate,
-    cmd_types, cmd_version;
+    cmd_doctor, cmd_explain, cmd_inbox, cmd_migrate, cmd_new, cmd_run,
+    cmd_simulate, cmd_types, cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */
 struct arguments {
@@ -35,9 +35,15 @@ struct arguments {
     bool has_port;
     int port;
     bool dry_run;
+    bool print;
 };
 
-enum takes { TAKES_DIR = 1, TAKES_PORT = 2, TAKES_DRY_RUN = 4 };
+enum takes {
+    TAKES_DIR = 1,
+    TAKES_PORT = 2,
+    TAKES_DRY_RUN = 4,
+    TAKES_PRINT = 8
+};
 
 /* Read the arguments; what is wrong is said on standard error: then return
  * EXIT_USAGE. */

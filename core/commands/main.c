@@ -13,9 +13,9 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &cmd_run,    &cmd_dev,   &cmd_simulate,  &cmd_migrate,
-    &cmd_config, &cmd_inbox, &cmd_broadcast, &cmd_explain,
-    &cmd_doctor, &cmd_check, &cmd_types,     &cmd_version,
+    &cmd_new,    &cmd_run,   &cmd_dev,       &cmd_simulate, &cmd_migrate,
+    &cmd_config, &cmd_inbox, &cmd_broadcast, &cmd_explain,  &cmd_doctor,
+    &cmd_check,  &cmd_types, &cmd_version,
 };
 
 static void print_overview(FILE *out)
@@ -97,6 +97,8 @@ bool arguments_read(const struct invocation *in, int takes,
             out->has_port = true;
         } else if ((takes & TAKES_DRY_RUN) && is_option(arg, "--dry-run")) {
             out->dry_run = true;
+        } else if ((takes & TAKES_PRINT) && is_option(arg, "--print")) {
+            out->print = true;
         } else if ((takes & TAKES_DIR) && arg[0] != '-' && !has_dir) {
             out->dir = arg;
             has_dir = true;

@@ -16,7 +16,7 @@ test("types: a class for each section, and Lua can read it", async (t) => {
       settings = { words = option.list{ of = option.string{ max = 50 }, default = {} },
         mode = option.choice{ "soft", "hard", default = "soft", help = "what happens\\nthen" } } }`,
   });
-  const { code, said } = await run(["types", bot.dir]);
+  const { code, said } = await run(["types", "--print", bot.dir]);
   assert.equal(code, 0, said);
   const lines = said.split("\n");
   assert.equal(lines[0], "---@meta");
@@ -40,7 +40,7 @@ test("types: a class for each section, and Lua can read it", async (t) => {
 });
 
 test("types: the bot in this repository", async () => {
-  const { code, said } = await run(["types", root]);
+  const { code, said } = await run(["types", "--print", root]);
   assert.equal(code, 0, said);
   assert.match(said, /^---@field welcome Config\.Welcome\b/m);
   assert.match(said, /^---@field enabled boolean # /m);
@@ -48,10 +48,10 @@ test("types: the bot in this repository", async () => {
 
 test("types: a folder that does not load, and one that is none", async (t) => {
   const bot = folder(t, { "scripts/a.lua": "", "defaults/x.lua": "return {\n a = print }" });
-  let { code, said } = await run(["types", bot.dir]);
+  let { code, said } = await run(["types", "--print", bot.dir]);
   assert.equal(code, 1);
   assert.match(said, /^moonpost: defaults\/x\.lua:2: x\.a: a setting can't be a function\n$/);
-  ({ code, said } = await run(["types", path.join(bot.dir, "none")]));
+  ({ code, said } = await run(["types", "--print", path.join(bot.dir, "none")]));
   assert.equal(code, 1);
   assert.match(said, /^moonpost: .*none/);
 });
