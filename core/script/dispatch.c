@@ -151,7 +151,8 @@ static int first_handler(lua_State *L)
 {
     struct task *t = task_find(L);
 
-    return t->in->origin ? run_origin(L, t) : run_from(L, 1, 0);
+    return t->in->origin && t->in->origin->push ? run_origin(L, t)
+                                                : run_from(L, 1, 0);
 }
 
 /* ctx → all handlers, then what they changed in the config. */

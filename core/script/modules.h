@@ -29,6 +29,9 @@ int bot_find_broadcast(lua_State *L);
 int mod_bot_settings(lua_State *L);
 int mod_bot_parse_setting(lua_State *L);
 
+/* What a file of script/lua/ returns that is no module for scripts. [-0, +1, v] */
+void host_file_push(lua_State *L, struct generation *gen, const char *name);
+
 /* require() for a generation: host modules, then scripts/lib/.   [-0, +1, m] */
 void require_push(lua_State *L, struct generation *gen);
 

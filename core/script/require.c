@@ -45,6 +45,7 @@ static const struct host_module {
     const char *name;
     push_fn push;
 } host_modules[] = {
+    { "inspect", NULL },
     { "bot", mod_bot_push },           { "cjson", push_cjson },
     { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
     { "time", mod_time_push },
@@ -99,6 +100,16 @@ static bool push_host_module(lua_State *L, struct generation *gen,
         return true;
     }
     return false;
+}
+
+void host_file_push(lua_State *L, struct generation *gen, const char *name)
+{
+    const char *file = lua_pushfstring(L, "%s.lua", name);
+    struct slice text = embedded_find(script_lua, file);
+
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    run_host_file(L, gen, name, text);
 }
 
 static void add_host_names(luaL_Buffer *b)

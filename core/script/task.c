@@ -25,6 +25,8 @@ void incoming_free(struct incoming *in)
 {
     if (!in)
         return;
+    if (in->origin && in->origin->free)
+        in->origin->free(in->origin_arg);
     buf_release(&in->text);
     free(in->error);
     free(in);

@@ -39,10 +39,12 @@ struct task;
 struct origin {
     const char *name; /* for messages: "bot.every" */
     /* Push the function that is to run, then its arguments; the ctx is at 1. It
-     * may raise. Returns how many arguments.                       [-0, +n, v] */
+     * may raise. Returns how many arguments. NULL: the handlers, as for an update
+     * that came.                                                   [-0, +n, v] */
     int (*push)(lua_State *L, struct task *t);
     /* Called once, as lanes_done_fn is. */
     void (*done)(struct incoming *in, enum task_result result);
+    void (*free)(void *arg); /* of incoming.origin_arg, with it; or NULL */
 };
 
 /* An update and the memory that its slices point into. Zeroed before it is filled. */
