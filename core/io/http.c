@@ -2,6 +2,7 @@
 #include "io/http.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #define DEFAULT_TIMEOUT_MS 60000
 
 static void start_waiting(struct http *http);
+static void fail_guarded(struct http_pending *p);
 static void watch_progress(struct http_pending *p);
 
 static void activate(struct http *http, struct http_pending *p)
@@ -24,6 +26,8 @@ static void activate(struct http *http, struct http_pending *p)
     }
     p->handle = h;
     http->active++;
+    if (http->host_max)
+        TAILQ_INSERT_TAIL(&http->running, p, link);
     curl_multi_add_handle(http->multi, h->easy);
     if (p->stall_ms)
         watch_progress(p);
@@ -43,6 +47,8 @@ static void release_handle(struct http_pending *p)
         event_free(p->look);
     p->look = NULL;
     http->active--;
+    if (http->host_max)
+        TAILQ_REMOVE(&http->running, p, link);
 }
 
 bool http_is_whole(const struct http_pending *p)
@@ -58,8 +64,26 @@ static void set_error(struct http_pending *p, CURLcode code)
 
     curl_easy_getinfo(p->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
     p->pub.maybe_sent = p->pub.maybe_sent || (sent > 0 && http_is_whole(p));
+    if (code == CURLE_COULDNT_CONNECT && p->refused.len)
+        fail_guarded(p);
     err_set(&p->pub.op.err, kind, "%s",
             p->errbuf[0] ? p->errbuf : curl_easy_strerror(code));
+}
+
+static void fail_guarded(struct http_pending *p)
+{
+    err_set(&p->pub.op.err, ERR_NETWORK,
+            "%s is not a public address, and HTTP_ALLOW_PRIVATE does not name "
+            "it",
+            p->refused.data);
+}
+
+static void read_redirect(struct http_pending *p, CURL *easy)
+{
+    char *url = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &url);
+    p->pub.redirect = url ? xstrdup(url) : NULL;
 }
 
 static int64_t read_date(CURL *easy)
@@ -82,6 +106,8 @@ static void finish(struct handle *h, CURLcode code)
         p->pub.status = (int)status;
         if (p->wants_date)
             p->pub.date = read_date(h->easy);
+        if (p->wants_headers)
+            read_redirect(p, h->easy);
     } else {
         set_error(p, code);
     }
@@ -194,19 +220,41 @@ static void on_patience_over(evutil_socket_t fd, short what, void *arg)
 /* There is no free connection: wait in line, but no longer than the deadline. */
 static void wait_in_line(struct http_pending *p)
 {
-    int64_t ms = p->deadline - loop_now_ms();
+    int64_t ms = p->deadline - loop_real_ms();
     struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
 
     p->patience = evtimer_new(p->http->loop->base, on_patience_over, p);
     event_add(p->patience, &tv);
 }
 
+static bool has_free_host(const struct http *http, const struct http_pending *p)
+{
+    const struct http_pending *other;
+    int n = 0;
+
+    if (!http->host_max || !p->host)
+        return true;
+    TAILQ_FOREACH (other, &http->running, link)
+        n += other->host && strcmp(other->host, p->host) == 0;
+    return n < http->host_max;
+}
+
+/* Who has waited longest, of those whose host takes one more. */
+static struct http_pending *next_in_line(struct http *http)
+{
+    struct http_pending *p;
+
+    TAILQ_FOREACH (p, &http->waiting, link)
+        if (has_free_host(http, p))
+            return p;
+    return NULL;
+}
+
 static void start_waiting(struct http *http)
 {
     struct http_pending *p;
 
-    while (http->active < http->connections_max &&
-           (p = TAILQ_FIRST(&http->waiting))) {
+    while (http->active < http->connections_max && (p = next_in_line(http))) {
         leave_line(p);
         activate(http, p);
     }
@@ -235,6 +283,10 @@ static void http_op_free(struct op *op)
     free(p->url);
     free(p->target);
     free(p->type);
+    free(p->host);
+    buf_release(&p->refused);
+    buf_release(&p->pub.headers);
+    free(p->pub.redirect);
     free(p);
 }
 
@@ -246,13 +298,32 @@ static char *copy(const char *s)
     return s ? xstrdup(s) : NULL;
 }
 
+/* Small letters: names in URLs have no others for curl either. */
+static char *host_of(const char *url)
+{
+    CURLU *parsed = curl_url();
+    char *part = NULL, *host = NULL;
+
+    if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_HOST, &part, 0) == CURLUE_OK)
+        host = xstrdup(part);
+    curl_free(part);
+    curl_url_cleanup(parsed);
+    for (char *c = host; c && *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return host;
+}
+
 struct http_op *http_start(struct http *http, const struct http_request *req)
 {
     struct http_pending *p = xalloc(sizeof(*p));
 
     op_init(&p->pub.op, &http_class, http->loop);
+    op_goes_outside(&p->pub.op);
     buf_init(&p->pub.body);
     buf_init(&p->request_body);
+    buf_init(&p->pub.headers);
+    buf_init(&p->refused);
     p->http = http;
     p->method = copy(req->method);
     p->url = xstrdup(req->url);
@@ -264,10 +335,17 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
         p->headers = curl_slist_append(p->headers, *h);
     p->form = http_form_ref(req->form);
     p->wants_date = req->wants_date;
+    p->wants_headers = req->wants_headers;
+    p->unpacks = req->unpacks;
+    p->body_max = req->body_max && req->body_max < http->body_max
+                      ? req->body_max
+                      : http->body_max;
+    if (http->host_max || http->guard)
+        p->host = host_of(req->url);
     p->sink = req->sink;
     p->sink_arg = req->sink_arg;
     p->stall_ms = req->stall_ms;
-    p->deadline = loop_now_ms() +
+    p->deadline = loop_real_ms() +
                   (req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
     TAILQ_INSERT_TAIL(&http->waiting, p, link);
     p->in_line = true;
@@ -291,7 +369,10 @@ struct http *http_new(struct loop *loop, const struct http_options *options)
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
     TAILQ_INIT(&http->waiting);
+    TAILQ_INIT(&http->running);
     http->loop = loop;
+    http->host_max = options->host_max;
+    http->guard = options->guard;
     http->connections_max =
         options->connections_max ? options->connections_max : 256;
     http->body_max = options->body_max ? options->body_max : 64u << 20;

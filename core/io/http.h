@@ -6,7 +6,8 @@
  * used again. HTTP/2 is off: libcurl 7.88 re-sent POSTs over it. Redirects are
  * not followed. An answer of any status is a success of the op; op.err is set
  * only when there is none: ERR_NETWORK or ERR_TIMEOUT; or when a part's file
- * can't be read: ERR_SYSTEM. What has a body is sent once at most.
+ * can't be read: ERR_SYSTEM. What has a body, or another method than GET and
+ * HEAD, is sent once at most.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
@@ -15,10 +16,19 @@
 #include "io/op.h"
 
 struct http; /* the client; opaque */
+struct address_list;
 
 struct http_options {
     int connections_max; /* at once; further requests wait in line. 0: 256 */
+    int host_max;        /* of them to one host, by its name. 0: any number */
     size_t body_max; /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
+    /*
+     * For URLs that are not the operator's: only addresses that are public
+     * (io/address.h) or in this list are connected to, looked at after the name
+     * was resolved; and no proxy, whatever the environment says. Borrowed. NULL:
+     * no such limit.
+     */
+    const struct address_list *guard;
 };
 
 /*
@@ -82,16 +92,21 @@ struct http_request {
      * a sink waits, nor between a body's end and the answer. 0: no such limit */
     int stall_ms;
     http_sink_fn
-        sink; /* for the body of a 200; others come in op.body. Or NULL */
+        sink; /* for the body of a 2xx; others come in op.body. Or NULL */
     void *sink_arg;
+    size_t body_max;    /* as the client's, when smaller. 0: the client's */
+    bool wants_headers; /* see http_op.headers */
+    bool unpacks; /* accept gzip and the like; limits are of what comes out */
 };
 
 struct http_op {
     struct op op;
-    int status;      /* valid when DONE and !op.err.kind */
-    struct buf body; /* the answer's */
-    int64_t date;    /* the server's clock, if it was wanted: seconds since
+    int status;         /* valid when DONE and !op.err.kind */
+    struct buf body;    /* the answer's */
+    int64_t date;       /* the server's clock, if it was wanted: seconds since
                       * 1970; 0: it did not say */
+    struct buf headers; /* if they were wanted: "Name: value\r\n" … */
+    char *redirect;     /* the same: the URL that Location means; NULL: none */
     /* May the whole request have arrived when it failed? If not, repeating is
      * safe. */
     bool maybe_sent;

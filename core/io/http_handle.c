@@ -7,10 +7,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "io/address.h"
 #include "io/http_int.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
+#define HEADERS_MAX ((size_t)256 << 10) /* bytes of one answer's */
+#define KEPT_GUARDED_S 15L /* idle; many servers close after so long */
 
 /* A piece for the sink. */
 static size_t give(struct http_pending *p, const char *data, size_t n)
@@ -35,16 +39,63 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     n *= size;
     if (p->sink) {
         curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (status == 200)
+        if (status >= 200 && status < 300)
             return give(p, data, n);
     }
-    if (p->pub.body.len + n > p->http->body_max) {
+    if (p->pub.body.len + n > p->body_max) {
         err_set(&p->pub.op.err, ERR_NETWORK, "answer larger than %zu bytes",
-                p->http->body_max);
+                p->body_max);
         return 0;
     }
     buf_add(&p->pub.body, data, n);
     return n;
+}
+
+/* Each line of the answer's head. What came before the last status line was of
+ * an answer that was none: 100 Continue. */
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+    struct http_pending *p =
+        (struct http_pending *)((struct handle *)arg)->user;
+
+    n *= size;
+    if (n >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        buf_reset(&p->pub.headers);
+        return n;
+    }
+    if (p->pub.headers.len + n > HEADERS_MAX) {
+        err_set(&p->pub.op.err, ERR_NETWORK, "headers larger than %zu bytes",
+                HEADERS_MAX);
+        return 0;
+    }
+    buf_add(&p->pub.headers, data, n);
+    return n;
+}
+
+/* curl is about to connect: the name has been resolved, so that whatever it
+ * resolves to the next time does not matter. */
+static curl_socket_t on_connect(void *arg, curlsocktype purpose,
+                                struct curl_sockaddr *to)
+{
+    struct http_pending *p =
+        (struct http_pending *)((struct handle *)arg)->user;
+    struct slice host = p->host ? slice_of(p->host) : SLICE_NONE;
+
+    (void)purpose;
+    if (!address_is_public(&to->addr) &&
+        !address_list_has(p->http->guard, host, &to->addr)) {
+        buf_reset(&p->refused);
+        address_add(&to->addr, &p->refused);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static bool may_repeat(const struct http_pending *p)
+{
+    return !p->request_body.len && !p->form &&
+           (!p->method || strcmp(p->method, "GET") == 0 ||
+            strcmp(p->method, "HEAD") == 0);
 }
 
 /*
@@ -58,7 +109,7 @@ static int on_try(void *arg, char *ip, char *local_ip, int port, int local_port)
         (struct http_pending *)((struct handle *)arg)->user;
 
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (!p->tried || !(p->request_body.len || p->form)) {
+    if (!p->tried || may_repeat(p)) {
         p->tried = true;
         return CURL_PREREQFUNC_OK;
     }
@@ -88,6 +139,12 @@ static void handle_set_base(struct http *http, struct handle *h)
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_try);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (http->guard) {
+        curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_connect);
+        curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
+        curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, KEPT_GUARDED_S);
+    }
     h->plain_json = false;
     free(h->url);
     h->url = NULL;
@@ -136,7 +193,7 @@ void http_handle_free(struct handle *h)
 static bool is_plain_json(const struct http_pending *p)
 {
     return p->request_body.len > 0 && !p->form && !p->headers && !p->type &&
-           !p->method;
+           !p->method && !p->wants_headers && !p->unpacks;
 }
 
 static void set_plain_json(struct http *http, struct handle *h)
@@ -167,12 +224,26 @@ static bool set_other(struct handle *h, struct http_pending *p)
         h->list = curl_slist_append(h->list, type.data);
         buf_release(&type);
         curl_easy_setopt(e, CURLOPT_POST, 1L);
+    } else if (p->method &&
+               *p->method == 'P') { /* POST, PUT, PATCH of nothing */
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, "");
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+        h->list = curl_slist_append(h->list, "Content-Type:");
     } else {
         curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
     }
-    if (p->method)
+    if (p->method && strcmp(p->method, "HEAD") == 0)
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    else if (p->method)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, p->method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->list);
+    if (p->unpacks)
+        curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+    if (p->wants_headers) {
+        curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
+    }
     return true;
 }
 
@@ -198,7 +269,7 @@ static void set_url(struct handle *h, struct http_pending *p)
 bool http_handle_set_up(struct http *http, struct handle *h,
                         struct http_pending *p)
 {
-    int64_t left = p->deadline - loop_now_ms();
+    int64_t left = p->deadline - loop_real_ms();
 
     if (h->plain_json && !is_plain_json(p)) {
         curl_easy_reset(h->easy);

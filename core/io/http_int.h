@@ -33,8 +33,10 @@ struct http {
     struct handle *pool;
     struct curl_slist *json_headers;
     TAILQ_HEAD(, http_pending) waiting;
-    int active, connections_max;
+    TAILQ_HEAD(, http_pending) running; /* only with host_max */
+    int active, connections_max, host_max;
     size_t body_max;
+    const struct address_list *guard; /* or NULL */
 };
 
 /* What is behind the public http_op. */
@@ -43,6 +45,8 @@ struct http_pending {
     struct http *http;
     struct handle *handle; /* while active */
     char *method, *url, *target, *type;
+    char *host; /* with host_max or a guard; NULL: the URL has none */
+    size_t body_max;
     struct buf request_body;
     struct curl_slist *headers;
     struct http_form *form;
@@ -50,11 +54,13 @@ struct http_pending {
     bool form_read;    /* there were none left once */
     int64_t deadline;
     char errbuf[CURL_ERROR_SIZE];
-    TAILQ_ENTRY(http_pending) link; /* while waiting in line */
+    TAILQ_ENTRY(http_pending) link; /* while waiting in line, or running */
     struct event *patience;         /* the same: till the deadline */
     bool in_line;
     bool tried; /* curl has begun to send it */
-    bool wants_date;
+    bool wants_date, wants_headers, unpacks;
+    struct buf
+        refused; /* an address that the guard did not let it connect to */
     /* Answers that are taken in pieces: */
     http_sink_fn sink;
     void *sink_arg;

@@ -2,6 +2,7 @@
 #include "script/raise.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "script/json_lua.h"
 
@@ -22,10 +23,30 @@ static int error_tostring(lua_State *L)
     return 1;
 }
 
+/* The host's modules in Lua are no place where an author could mend something. */
+static bool is_script(const lua_Debug *ar)
+{
+    return ar->currentline > 0 && strncmp(ar->short_src, "moonpost/", 9) != 0;
+}
+
+void raise_push_where(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (is_script(&ar)) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
 static void push_error(lua_State *L, enum err_kind kind, const char *message)
 {
     lua_createtable(L, 0, 8);
-    luaL_where(L, 1);
+    raise_push_where(L);
     lua_setfield(L, -2, "where");
     lua_pushstring(L, message);
     lua_setfield(L, -2, "message");
@@ -42,23 +63,24 @@ static void push_error(lua_State *L, enum err_kind kind, const char *message)
     lua_setmetatable(L, -2);
 }
 
-void raise_push_where(lua_State *L)
+void raise_push(lua_State *L, enum err_kind kind, bool no_database,
+                const char *message)
 {
-    lua_Debug ar;
+    push_error(L, kind, message);
+    if (no_database)
+        return;
+    lua_pushinteger(L, ERR_SCRIPT);
+    lua_rawsetp(L, -2, &stop_key);
+}
 
-    for (int level = 1; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) {
-            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
-            return;
-        }
-    }
-    lua_pushliteral(L, "");
+void raise_push_err(lua_State *L, const struct err *err)
+{
+    push_error(L, err->kind, err->text);
 }
 
 int raise_err(lua_State *L, const struct err *err)
 {
-    push_error(L, err->kind, err->text);
+    raise_push_err(L, err);
     return lua_error(L);
 }
 

@@ -12,12 +12,21 @@
 
 #include "telegram/api.h"
 
+/* The object, for a caller that has fields to add.                [-0, +1, m] */
+void raise_push_err(lua_State *L, const struct err *err);
 /* Never return; int so that `return raise_…` can be written. */
 int raise_err(lua_State *L, const struct err *err);
 int raise_tg(lua_State *L, const struct tg_op *op, const char *method);
 
-/* Push the place of the nearest Lua code, as luaL_where(): also where a function
- * of C, such as table.insert(), is in between. "" if there is none. */
+/* Push an error object, for more fields and lua_error(). kind is what scripts see;
+ * no_database: the host tells the person that the database can't be reached.
+ *                                                                 [-0, +1, m] */
+void raise_push(lua_State *L, enum err_kind kind, bool no_database,
+                const char *message);
+
+/* Push the place of the nearest line of a script, as luaL_where(): also where a
+ * function of C, such as table.insert(), or of the host's modules in Lua is in
+ * between. "" if there is none. */
 void raise_push_where(lua_State *L);
 
 /* End the task without an error: everything has been said. */
