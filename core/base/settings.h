@@ -64,6 +64,11 @@ struct settings {
     int broadcast_keep_days; /* after its end */
     bool chats_seen;         /* are noted, for broadcasts to all */
     bool database_prepare;   /* named prepared statements */
+    int http_connections;      /* of scripts' requests, at once */
+    int http_host_connections; /* of them to one host */
+    int http_timeout_s;        /* for one that does not say */
+    int http_max_mb;           /* of an answer */
+    char *http_allow_private;  /* NULL: none; see io/address.h */
     bool reload;             /* on saving a file */
 };
 

@@ -10,6 +10,7 @@
 #include "bot/host_broadcasts.h"
 #include "bot/host_metrics.h"
 #include "bot/host_webhook.h"
+#include "script/web.h"
 
 #define SHOWN_MAX 200 /* bytes of an update in the log */
 
@@ -227,6 +228,25 @@ static bool open_telegram(struct host *host, struct err *err)
     return true;
 }
 
+static bool open_web(struct host *host, struct err *err)
+{
+    const struct settings *s = host->settings;
+    struct err why = ERR_INIT;
+
+    host->web =
+        web_new(host->loop,
+                &(struct web_options){
+                    .connections = s->http_connections,
+                    .host_connections = s->http_host_connections,
+                    .timeout_ms = s->http_timeout_s * 1000,
+                    .max_mb = s->http_max_mb,
+                    .allow_private = s->http_allow_private,
+                },
+                &why);
+    return host->web ||
+           err_set(err, why.kind, "HTTP_ALLOW_PRIVATE: %s", why.text);
+}
+
 static void open_intake(struct host *host)
 {
     const struct settings *s = host->settings;
@@ -278,6 +298,7 @@ static void open_lua(struct host *host)
         .store = host->store,
         .admins = host->admins,
         .bot_username = "",
+        .web = host->web,
         .dir = host->dir,
         .files = { .data_dir = s->data_dir,
                    .download_max_mb = s->download_max_mb,
@@ -304,7 +325,8 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
     host->username = xstrdup("");
     TAILQ_INIT(&host->errands);
     buf_init(&host->sent_commands);
-    if (!open_telegram(host, err) || !open_database(host, err))
+    if (!open_telegram(host, err) || !open_database(host, err) ||
+        !open_web(host, err))
         goto fail;
     open_lua(host);
     open_intake(host);
@@ -346,6 +368,7 @@ void host_free(struct host *host)
     vm_free(host->vm);
     admins_free(host->admins);
     pg_free(host->pg);
+    web_free(host->web);
     sender_free(host->sender);
     tg_free(host->tg);
     http_free(host->http);

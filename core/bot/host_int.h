@@ -51,6 +51,7 @@ struct host {
     struct http *http;
     struct tg *tg;
     struct sender *sender;
+    struct web *web; /* for scripts' own requests */
     struct pg *pg;
     struct config_store *store;
     struct config_listener *listener; /* from when the tables are there */

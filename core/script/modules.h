@@ -13,6 +13,9 @@ struct generation;
 
 /* Each pushes its module.                                        [-0, +1, m] */
 void mod_bot_push(lua_State *L, struct generation *gen);
+void mod_crypto_push(lua_State *L, struct generation *gen);
+void mod_http_push(lua_State *L, struct generation *gen);
+void mod_parallel_push(lua_State *L, struct generation *gen);
 void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
 
@@ -28,6 +31,9 @@ int bot_find_broadcast(lua_State *L);
  * the value of a setting. */
 int mod_bot_settings(lua_State *L);
 int mod_bot_parse_setting(lua_State *L);
+
+/* Let os.time, os.date and os.clock go by base/clock.h.          [-0, +0, m] */
+void time_set_os(lua_State *L, int globals);
 
 /* What a file of script/lua/ returns that is no module for scripts. [-0, +1, v] */
 void host_file_push(lua_State *L, struct generation *gen, const char *name);

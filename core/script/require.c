@@ -50,6 +50,10 @@ static const struct host_module {
     { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
     { "time", mod_time_push },
 };
+    { "moonpost.ask", mod_ask_push },
+    { "crypto", mod_crypto_push },
+    { "http", mod_http_push },
+    { "parallel", mod_parallel_push },
 
 /* --- the part that is Lua -------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include "script/call.h"
 #include "script/ctx.h"
 #include "script/lazy.h"
+#include "script/modules.h"
 #include "script/task.h"
 #include "script/view.h"
 #include "script/watchdog.h"
@@ -209,6 +210,7 @@ static bool is_no_text(lua_State *L, int index)
 
     if (type == LUA_TTABLE && lua_getmetatable(L, index)) {
         lua_pop(L, 1);
+    time_set_os(L, globals);        /* by base/clock.h */
         return false;
     }
     return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TNIL;

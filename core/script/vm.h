@@ -21,6 +21,7 @@ struct task;
 struct broadcast_desk;
 struct call_answering;
 
+struct web;
 /* What scripts reach through their modules. All borrowed; outlives the vm. */
 struct services {
     struct loop *loop;
@@ -35,6 +36,7 @@ struct services {
     struct file_rules files;
 };
 
+    const struct web *web; /* what http sends with; NULL in `check` */
 struct vm_limits {
     size_t memory_max; /* bytes */
     int cpu_ms;        /* of Lua time a task may use between two waits */

@@ -133,6 +133,14 @@ int64_t tg_bot_id(const struct tg *tg)
     return tg->bot_id;
 }
 
+/* Between "/bot" and the last slash of the prefix. */
+struct slice tg_token(const struct tg *tg)
+{
+    const char *token = tg->prefix + tg->path_len + 4;
+
+    return (struct slice){ token, strlen(token) - 1 };
+}
+
 const char *tg_url(const struct tg *tg)
 {
     return tg->url;

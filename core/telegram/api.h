@@ -30,6 +30,7 @@ struct tg *tg_new(struct loop *loop, struct http *http,
                   const struct tg_options *options, struct err *err) MUST_CHECK;
 void tg_free(struct tg *tg);            /* after all its calls */
 int64_t tg_bot_id(const struct tg *tg); /* the number in the token */
+struct slice tg_token(const struct tg *tg);
 const char *tg_url(const struct tg *tg);
 int tg_timeout_ms(const struct tg *tg); /* for a call that sets none */
 int tg_file_timeout_ms(const struct tg *tg);

@@ -1,0 +1,439 @@
+/*
+ * mod_http.c - the part of require "http" that is C: one request, without its
+ * redirects. What scripts call is lua/http.lua.
+ *
+ * Stack of a request: what it was given (enum below), then the transfer. A body
+ * that goes into a file or to a function is not told to the task piece by piece:
+ * it waits on a `struct wake`, made anew for each wait, as in download.c.
+ */
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "script/data_file.h"
+#include "script/json_lua.h"
+#include "script/modules.h"
+#include "script/raise.h"
+#include "script/task.h"
+#include "script/web.h"
+
+#define TRANSFER_MT "moonpost.http"
+#define CHUNK_BYTES ((size_t)64 << 10)  /* what a function gets at once */
+#define STRING_BYTES ((int64_t)4 << 20) /* a body, unless max_bytes says more */
+#define SINK_TIMEOUT_MS 600000
+#define STALL_MS 30000
+#define TIMEOUT_MAX_MS 3600000
+#define HEADERS_MAX 100
+
+enum {
+    ARG_LABEL = 1, /* "GET example.com", for messages */
+    ARG_METHOD,
+    ARG_URL,
+    ARG_HEADERS, /* { "Name: value", … } */
+    ARG_TYPE,    /* Content-Type, or nil */
+    ARG_BODY,    /* or nil */
+    ARG_TIMEOUT, /* milliseconds */
+    ARG_MAX,     /* bytes of the answer, or nil */
+    ARG_SINK,    /* a name, a function or nil */
+    TRANSFER
+};
+
+enum kind { TO_STRING, TO_FILE, TO_FUNCTION };
+
+struct wake;
+
+struct transfer {
+    const struct services *services;
+    enum kind kind;
+    struct http_op *http; /* runs or is done; or NULL */
+    struct wake *wake;    /* the task waits, or NULL */
+    const char *name;     /* of the file; on the Lua stack */
+    struct data_file file;
+    struct buf bytes; /* for the function */
+    int64_t got, max;
+    bool full;  /* bytes is; the transfer waits */
+    bool ended; /* http is done */
+    struct err err;
+};
+
+/* --- waiting -------------------------------------------------------------------- */
+
+struct wake {
+    struct op op;
+    struct transfer *d; /* NULL: it is gone */
+};
+
+static void wake_stop(struct op *op)
+{
+    (void)op;
+}
+
+static void wake_free(struct op *op)
+{
+    struct wake *wake = (struct wake *)op;
+
+    if (wake->d)
+        wake->d->wake = NULL;
+    free(wake);
+}
+
+static const struct op_class wake_class = { "http body", wake_stop, wake_free };
+
+static void wake_task(struct transfer *d)
+{
+    if (d->wake && d->wake->op.state == OP_RUNNING)
+        op_complete(&d->wake->op);
+}
+
+static void forget_wake(struct transfer *d)
+{
+    if (d->wake)
+        d->wake->d = NULL;
+    d->wake = NULL;
+}
+
+static struct op *wake_start(struct transfer *d)
+{
+    struct wake *wake = xalloc(sizeof(*wake));
+
+    op_init(&wake->op, &wake_class, d->services->loop);
+    wake->d = d;
+    d->wake = wake;
+    if (d->ended || d->full)
+        wake_task(d);
+    return &wake->op;
+}
+
+/* --- the body -------------------------------------------------------------------- */
+
+static bool begin_file(struct transfer *d)
+{
+    struct buf folder = BUF_INIT;
+    bool ok;
+
+    if (d->file.fd >= 0)
+        return true;
+    data_folder_add(&d->services->files, d->services->dir, &folder);
+    ok = data_file_begin(&d->file, folder.data, d->name, &d->err);
+    buf_release(&folder);
+    return ok;
+}
+
+static enum http_sink_result on_piece(struct slice piece, void *arg)
+{
+    struct transfer *d = arg;
+
+    if (d->got + (int64_t)piece.n > d->max) {
+        err_set(&d->err, ERR_NETWORK, "answer larger than %lld bytes",
+                (long long)d->max);
+        return HTTP_STOP;
+    }
+    if (d->kind == TO_FILE) {
+        if (!begin_file(d) || !data_file_write(&d->file, piece, &d->err))
+            return HTTP_STOP;
+    } else if (d->bytes.len && d->bytes.len + piece.n > CHUNK_BYTES) {
+        d->full = true;
+        wake_task(d);
+        return HTTP_WAIT;
+    } else {
+        buf_add_slice(&d->bytes, piece);
+    }
+    d->got += (int64_t)piece.n;
+    return HTTP_TAKEN;
+}
+
+static void on_transferred(struct op *op)
+{
+    struct transfer *d = op->arg;
+
+    if (op->err.kind)
+        err_set(&d->err, op->err.kind, "%s", op->err.text);
+    d->ended = true;
+    wake_task(d);
+}
+
+/* --- the transfer's object --------------------------------------------------------- */
+
+static int transfer_release(lua_State *L)
+{
+    struct transfer *d = lua_touserdata(L, 1);
+
+    if (d->http)
+        op_free(&d->http->op);
+    d->http = NULL;
+    forget_wake(d);
+    data_file_abort(&d->file);
+    buf_release(&d->bytes);
+    return 0;
+}
+
+static struct transfer *push_transfer(lua_State *L)
+{
+    struct transfer *d = lua_newuserdatauv(L, sizeof(*d), 0);
+
+    *d = (struct transfer){ .services = vm_of(L)->services,
+                            .file = DATA_FILE_INIT,
+                            .bytes = BUF_INIT };
+    if (luaL_newmetatable(L, TRANSFER_MT)) {
+        lua_pushcfunction(L, transfer_release);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, transfer_release);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_setmetatable(L, -2);
+    lua_toclose(L, -1);
+    return d;
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+static int fail(lua_State *L, const struct err *err, bool maybe_sent)
+{
+    struct err told = ERR_INIT;
+
+    err_set(&told, err->kind, "%s: %s%s", lua_tostring(L, ARG_LABEL), err->text,
+            maybe_sent ? " (it may have been carried out)" : "");
+    raise_push_err(L, &told);
+    lua_pushboolean(L, maybe_sent);
+    lua_setfield(L, -2, "maybe_sent");
+    return lua_error(L);
+}
+
+/* Has something been asked for that a second time would do twice? */
+static bool is_in_doubt(lua_State *L, const struct http_op *op)
+{
+    const char *method = lua_tostring(L, ARG_METHOD);
+
+    return op->maybe_sent && strcmp(method, "GET") != 0 &&
+           strcmp(method, "HEAD") != 0;
+}
+
+/* status, headers, body or nil, where it redirects to or nil */
+static void push_answer(lua_State *L, const struct http_op *op, bool has_body)
+{
+    lua_pushinteger(L, op->status);
+    lua_pushlstring(L, op->headers.data, op->headers.len);
+    if (has_body)
+        lua_pushlstring(L, op->body.data, op->body.len);
+    else
+        lua_pushnil(L);
+    lua_pushstring(L, op->redirect);
+}
+
+static int got_string(lua_State *L, int status, lua_KContext k)
+{
+    const struct http_op *op = (struct http_op *)task_finished(L);
+
+    (void)status, (void)k;
+    if (op->op.err.kind)
+        return fail(L, &op->op.err, is_in_doubt(L, op));
+    push_answer(L, op, true);
+    return 4;
+}
+
+static bool is_taken(const struct transfer *d)
+{
+    return d->http->status >= 200 && d->http->status < 300;
+}
+
+static int finish(lua_State *L, struct transfer *d)
+{
+    bool taken = is_taken(d);
+
+    if (taken && d->kind == TO_FILE &&
+        (!begin_file(d) || !data_file_finish(&d->file, &d->err)))
+        return fail(L, &d->err, false);
+    push_answer(L, d->http, !taken);
+    if (!taken)
+        return 4;
+    lua_pushinteger(L, d->got);
+    if (d->kind == TO_FILE)
+        lua_pushfstring(L, "data/%s", d->name);
+    else
+        lua_pushnil(L);
+    return 6;
+}
+
+/* --- pieces for a function --------------------------------------------------------------- */
+
+static int on_woken(lua_State *L, int status, lua_KContext k);
+
+static int wait_more(lua_State *L, struct transfer *d)
+{
+    task_stop_clock(task_current(L));
+    return task_wait(L, wake_start(d), on_woken);
+}
+
+static int on_given(lua_State *L, int status, lua_KContext k)
+{
+    (void)status, (void)k;
+    lua_settop(L, TRANSFER);
+    return wait_more(L, lua_touserdata(L, TRANSFER));
+}
+
+static int give(lua_State *L, struct transfer *d)
+{
+    lua_pushvalue(L, ARG_SINK);
+    lua_pushlstring(L, d->bytes.data, d->bytes.len);
+    buf_reset(&d->bytes);
+    if (d->full && !d->ended) { /* the next one comes meanwhile */
+        d->full = false;
+        http_resume(d->http);
+    }
+    lua_callk(L, 1, 0, 0, on_given);
+    return on_given(L, LUA_OK, 0);
+}
+
+static int on_woken(lua_State *L, int status, lua_KContext k)
+{
+    struct transfer *d = lua_touserdata(L, TRANSFER);
+
+    (void)status, (void)k;
+    forget_wake(d);
+    if (d->err.kind)
+        return fail(L, &d->err, is_in_doubt(L, d->http));
+    if (d->kind == TO_FUNCTION && d->bytes.len)
+        return give(L, d);
+    if (d->ended)
+        return finish(L, d);
+    return wait_more(L, d);
+}
+
+/* --- the beginning ------------------------------------------------------------------------- */
+
+/* Its strings are on the Lua stack; no error is raised between here and the start. */
+static struct http_request read_request(lua_State *L, const char **headers,
+                                        struct buf *body)
+{
+    struct slice text;
+    int n = 0;
+
+    for (lua_Integer i = 1; i <= HEADERS_MAX; i++) {
+        if (lua_rawgeti(L, ARG_HEADERS, i) == LUA_TSTRING)
+            headers[n++] = lua_tostring(L, -1); /* the table keeps it */
+        lua_pop(L, 1);
+    }
+    headers[n] = NULL;
+    if (lua_isstring(L, ARG_BODY)) {
+        text.p = lua_tolstring(L, ARG_BODY, &text.n);
+        buf_add_slice(body, text);
+    }
+    return (struct http_request){
+        .method = lua_tostring(L, ARG_METHOD),
+        .url = lua_tostring(L, ARG_URL),
+        .body = body,
+        .type = lua_tostring(L, ARG_TYPE),
+        .headers = headers,
+        .timeout_ms = lua_tointeger(L, ARG_TIMEOUT),
+        .wants_headers = true,
+        .unpacks = true,
+    };
+}
+
+static int64_t max_bytes(lua_State *L, const struct web *web, int64_t def)
+{
+    int64_t max = lua_isinteger(L, ARG_MAX) ? lua_tointeger(L, ARG_MAX) : def;
+
+    return max < web->bytes_max ? max : web->bytes_max;
+}
+
+static int send_for_string(lua_State *L, const struct web *web)
+{
+    const char *headers[HEADERS_MAX + 1];
+    struct buf body = BUF_INIT;
+    struct http_request req = read_request(L, headers, &body);
+
+    req.body_max = (size_t)max_bytes(L, web, STRING_BYTES);
+    return task_wait(L, &http_start(web->http, &req)->op, got_string);
+}
+
+static int send_for_sink(lua_State *L, const struct web *web)
+{
+    struct transfer *d = push_transfer(L);
+    const char *headers[HEADERS_MAX + 1];
+    struct buf body = BUF_INIT;
+    struct http_request req = read_request(L, headers, &body);
+
+    d->kind = lua_isfunction(L, ARG_SINK) ? TO_FUNCTION : TO_FILE;
+    d->name = d->kind == TO_FILE ? lua_tostring(L, ARG_SINK) : NULL;
+    d->max = max_bytes(L, web, web->bytes_max);
+    req.body_max = (size_t)STRING_BYTES; /* what is said instead of a 2xx */
+    req.sink = on_piece;
+    req.sink_arg = d;
+    req.stall_ms = STALL_MS;
+    d->http = http_start(web->http, &req);
+    d->http->op.done = on_transferred;
+    d->http->op.arg = d;
+    return wait_more(L, d);
+}
+
+static int send_now(lua_State *L, int status, lua_KContext k)
+{
+    const struct web *web = vm_of(L)->services->web;
+
+    (void)status, (void)k;
+    lua_settop(L, ARG_SINK);
+    return lua_isnil(L, ARG_SINK) ? send_for_string(L, web)
+                                  : send_for_sink(L, web);
+}
+
+/* send(label, method, url, headers, type, body, timeout, max, sink)      [waits]
+ * What the script has assigned to settings is stored before. */
+static int l_send(lua_State *L)
+{
+    task_current(L);
+    if (!vm_of(L)->services->web)
+        return luaL_error(L, "nothing can be requested now");
+    lua_settop(L, ARG_SINK);
+    return task_commit(L, send_now);
+}
+
+/* Is this a name for a file in the data folder? nil, or what is wrong with it. */
+static int l_check_name(lua_State *L)
+{
+    struct err err = ERR_INIT;
+
+    if (data_name_check(luaL_checkstring(L, 1), &err))
+        return 0;
+    lua_pushstring(L, err.text);
+    return 1;
+}
+
+/* clock() -> milliseconds of a clock that never jumps */
+static int l_clock(lua_State *L)
+{
+    lua_pushinteger(L, clock_steady_ns() / 1000000);
+    return 1;
+}
+
+/* fail(text): raise an error object of kind "network". */
+static int l_fail(lua_State *L)
+{
+    struct err err = ERR_INIT;
+
+    err_set(&err, ERR_NETWORK, "%s", luaL_checkstring(L, 1));
+    return raise_err(L, &err);
+}
+
+static const luaL_Reg core[] = {
+    { "send", l_send },   { "check_name", l_check_name },
+    { "clock", l_clock }, { "fail", l_fail },
+    { NULL, NULL },
+};
+
+void mod_http_push(lua_State *L, struct generation *gen)
+{
+    const struct web *web = vm_of(L)->services->web;
+
+    (void)gen;
+    luaL_newlib(L, core);
+    lua_pushinteger(L, web ? web->timeout_ms : 30000);
+    lua_setfield(L, -2, "timeout_ms");
+    lua_pushinteger(L, SINK_TIMEOUT_MS);
+    lua_setfield(L, -2, "sink_timeout_ms");
+    lua_pushinteger(L, TIMEOUT_MAX_MS);
+    lua_setfield(L, -2, "timeout_max_ms");
+    lua_pushinteger(L, HEADERS_MAX);
+    lua_setfield(L, -2, "headers_max");
+}
