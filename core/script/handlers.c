@@ -298,17 +298,23 @@ bool handler_parse_filter(struct handler *h, const char *filter,
     return true;
 }
 
+bool handlers_gets_kind(const struct handlers *hs, enum update_kind kind)
+{
+    if (hs->by_kind_n[kind] > 0)
+        return true;
+    if (kind == UPDATE_CHANNEL_POST)
+        return hs->commands != NULL;
+    return hs->n > 0 &&
+           (kind == UPDATE_MESSAGE || kind == UPDATE_CALLBACK_QUERY);
+}
+
 void handlers_add_allowed(const struct handlers *hs, struct buf *out)
 {
     bool first = true;
 
     buf_addc(out, '[');
     for (int kind = 0; kind < UPDATE_KINDS; kind++) {
-        bool wanted = hs->by_kind_n[kind] > 0 ||
-                      (hs->commands &&
-                       (kind == UPDATE_MESSAGE || kind == UPDATE_CHANNEL_POST));
-
-        if (!wanted)
+        if (!handlers_gets_kind(hs, (enum update_kind)kind))
             continue;
         buf_addf(out, "%s\"%s\"", first ? "" : ",",
                  update_kind_name((enum update_kind)kind));

@@ -68,7 +68,10 @@ bool handler_parse_filter(struct handler *h, const char *filter,
 /* Has a text anything that is magic in a Lua pattern? */
 bool is_plain_text(const char *pattern);
 
-/* The kinds of updates that any handler wants, as a JSON array. */
+/* Does Telegram send updates of this kind? Messages and presses of buttons always,
+ * as soon as there is any handler: it may ask (ctx:ask()). */
+bool handlers_gets_kind(const struct handlers *hs, enum update_kind kind);
+/* These kinds as a JSON array: allowed_updates. */
 void handlers_add_allowed(const struct handlers *hs, struct buf *out);
 
 #endif
