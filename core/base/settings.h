@@ -58,17 +58,17 @@ struct settings {
     int task_timeout_s;      /* for one handler run, waiting included */
     int task_cpu_ms;         /* of Lua time between two waits */
     int stop_timeout_s;      /* for the running handlers after SIGTERM */
+    int http_connections;      /* of scripts' requests, at once */
+    int http_host_connections; /* of them to one host */
+    int http_timeout_s;        /* for one that does not say */
+    int http_max_mb;           /* of an answer */
+    char *http_allow_private;  /* NULL: none; see io/address.h */
     int memory_max_mb;       /* of the Lua state */
     int stats_s;             /* between two lines of statistics; 0: none */
     int broadcast_window;    /* calls of one broadcast at once */
     int broadcast_keep_days; /* after its end */
     bool chats_seen;         /* are noted, for broadcasts to all */
     bool database_prepare;   /* named prepared statements */
-    int http_connections;      /* of scripts' requests, at once */
-    int http_host_connections; /* of them to one host */
-    int http_timeout_s;        /* for one that does not say */
-    int http_max_mb;           /* of an answer */
-    char *http_allow_private;  /* NULL: none; see io/address.h */
     bool reload;             /* on saving a file */
 };
 

@@ -182,6 +182,7 @@ void vm_push_globals(lua_State *L)
     }
     lua_pop(L, 1);
     lazy_set_functions(L, globals); /* next, rawget, rawset, rawlen */
+    time_set_os(L, globals);        /* by base/clock.h */
     lua_pushcfunction(L, l_setmetatable);
     lua_setfield(L, globals, "setmetatable");
     lua_pushcfunction(L, l_print);
@@ -210,7 +211,6 @@ static bool is_no_text(lua_State *L, int index)
 
     if (type == LUA_TTABLE && lua_getmetatable(L, index)) {
         lua_pop(L, 1);
-    time_set_os(L, globals);        /* by base/clock.h */
         return false;
     }
     return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TNIL;

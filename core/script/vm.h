@@ -20,8 +20,8 @@
 struct task;
 struct broadcast_desk;
 struct call_answering;
-
 struct web;
+
 /* What scripts reach through their modules. All borrowed; outlives the vm. */
 struct services {
     struct loop *loop;
@@ -34,9 +34,9 @@ struct services {
     const char *bot_username;                /* "" until getMe has answered */
     const char *dir;                         /* the bot's folder */
     struct file_rules files;
+    const struct web *web; /* what http sends with; NULL in `check` */
 };
 
-    const struct web *web; /* what http sends with; NULL in `check` */
 struct vm_limits {
     size_t memory_max; /* bytes */
     int cpu_ms;        /* of Lua time a task may use between two waits */
