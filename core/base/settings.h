@@ -20,6 +20,7 @@ struct settings {
     char *telegram_api_url;
     bool telegram_api_local; /* it runs here, with --local */
     char *data_dir;          /* NULL: data/ in the bot's folder */
+    char *repl_socket;       /* NULL or "off": no prompt */
     char *webhook_url;       /* NULL: polling */
     char *webhook_secret;    /* NULL: made from the token */
     bool webhook_reply;      /* calls in the answers to updates */
@@ -55,21 +56,38 @@ struct settings {
     int config_poll_s;        /* looking up changed rows without LISTEN */
     int config_upgrade_per_s; /* rows, in the background; 0: none */
     int database_timeout_ms; /* for one query, waiting for a connection included */
-    int task_timeout_s;      /* for one handler run, waiting included */
-    int task_cpu_ms;         /* of Lua time between two waits */
-    int stop_timeout_s;      /* for the running handlers after SIGTERM */
+    int database_script_connections; /* for the SQL of scripts */
+    int database_script_timeout_ms;  /* for one statement of theirs */
+    int database_script_rows;        /* of one result */
+    int database_script_kb;          /* the same */
+    int store_value_kb;              /* one value of ctx.store */
+    int store_keys;                  /* that one chat may have there */
+    int task_timeout_s;              /* for one handler run, waiting included */
+    int asks_max;                    /* questions that wait at once */
+    int task_cpu_ms;                 /* of Lua time between two waits */
+    int task_cpu_total_ms;           /* of Lua time in all */
+    int task_slice_ms;               /* of it at a time; 0: as long as it may */
+    int pattern_steps;         /* of one string.find(), match(), gsub() … */
+    int script_lines_per_s;    /* in the log, of one file of scripts */
+    int breaker_failures;      /* in a row, then a handler pauses; 0: never */
+    int breaker_pause_s;       /* for so long */
+    int watchdog_s;            /* without a sign of life; 0: for ever */
+    int stop_timeout_s;        /* for the running handlers after SIGTERM */
     int http_connections;      /* of scripts' requests, at once */
     int http_host_connections; /* of them to one host */
     int http_timeout_s;        /* for one that does not say */
     int http_max_mb;           /* of an answer */
     char *http_allow_private;  /* NULL: none; see io/address.h */
-    int memory_max_mb;       /* of the Lua state */
-    int stats_s;             /* between two lines of statistics; 0: none */
-    int broadcast_window;    /* calls of one broadcast at once */
-    int broadcast_keep_days; /* after its end */
-    bool chats_seen;         /* are noted, for broadcasts to all */
-    bool database_prepare;   /* named prepared statements */
-    bool reload;             /* on saving a file */
+    int memory_max_mb;         /* of the Lua state */
+    int stats_s;               /* between two lines of statistics; 0: none */
+    int jobs_max;            /* that run at once here */
+    int jobs_keep_days;      /* those that failed */
+    int counters_max;        /* counts in memory */
+    int broadcast_window;      /* calls of one broadcast at once */
+    int broadcast_keep_days;   /* after its end */
+    bool chats_seen;           /* are noted, for broadcasts to all */
+    bool database_prepare;     /* named prepared statements */
+    bool reload;               /* on saving a file */
 };
 
 /* get: as getenv(). The struct's strings are owned by it. */

@@ -2,6 +2,7 @@
 #include "bot/check.h"
 
 #include "script/generation.h"
+#include "script/limits.h"
 #include "script/vm.h"
 
 static int count_settings(const struct setting *section)
@@ -21,11 +22,7 @@ bool check_folder(const char *dir, const struct settings *settings,
                   struct buf *report, struct err *err)
 {
     struct services services = { .bot_username = "", .dir = dir };
-    struct vm_limits limits = {
-        .memory_max = (size_t)settings->memory_max_mb << 20,
-        .cpu_ms = settings->task_cpu_ms,
-        .task_ms = (int64_t)settings->task_timeout_s * 1000,
-    };
+    struct vm_limits limits = limits_of(settings);
     struct vm *vm = vm_new(&services, &limits);
     struct generation *gen = generation_new(vm->L, dir, 1);
     bool ok = generation_load(gen, err);

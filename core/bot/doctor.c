@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "script/data_file.h"
+#include "script/limits.h"
 #include "script/vm.h"
 
 #define CLOCK_OFF_MS 5000
@@ -219,14 +220,11 @@ void doctor_run(const struct doctor_options *options)
     const struct settings *s = options->settings;
     struct doctor d = { .options = options, .settings = s };
     struct services services = { .bot_username = "", .dir = options->dir };
+    struct vm_limits limits = limits_of(s);
     struct vm *vm;
 
     d.loop = loop_new();
-    vm = vm_new(&services, &(struct vm_limits){
-                               .memory_max = (size_t)s->memory_max_mb << 20,
-                               .cpu_ms = s->task_cpu_ms,
-                               .task_ms = (int64_t)s->task_timeout_s * 1000,
-                           });
+    vm = vm_new(&services, &limits);
     d.gen = generation_new(vm->L, options->dir, 1);
     look_at_folder(&d);
     doctor_telegram(&d);

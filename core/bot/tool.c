@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "script/generation.h"
+#include "script/limits.h"
 #include "script/upgrade.h"
 #include "script/vm.h"
 
@@ -75,16 +76,12 @@ static bool open_database(struct tool *tool, const struct tool_options *o,
 static bool load_folder(struct tool *tool, const struct tool_options *o,
                         struct err *err)
 {
-    const struct settings *s = o->settings;
+    struct vm_limits limits = limits_of(o->settings);
 
     tool->services = xalloc(sizeof(*tool->services));
     *tool->services = (struct services){ .bot_username = "", .dir = o->dir };
     tool->vm =
-        vm_new(tool->services, &(struct vm_limits){
-                                   .memory_max = (size_t)s->memory_max_mb << 20,
-                                   .cpu_ms = s->task_cpu_ms,
-                                   .task_ms = (int64_t)s->task_timeout_s * 1000,
-                               });
+        vm_new(tool->services, &limits);
     tool->gen = generation_new(tool->vm->L, o->dir, 1);
     tool->gen->settings_only = !o->with_scripts;
     if (!generation_load(tool->gen, err))

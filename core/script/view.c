@@ -62,12 +62,14 @@ struct view *view_find(const struct task *t, int64_t chat_id)
 static int fetched(lua_State *L, int status, lua_KContext ctx)
 {
     struct task *t = task_current(L);
-    const struct config_op *op = (struct config_op *)t->finished;
+    const struct config_op *op = (struct config_op *)task_finished(L);
     struct err err = op->op.err;
 
     (void)status;
     if (err.kind)
         return raise_err(L, &err);
+    if (view_find(t, op->config->chat_id)) /* of parallel(), another was first */
+        return view_with(L, t, op->config->chat_id, (lua_KFunction)ctx);
     push_view(L, t, op->config);
     return ((lua_KFunction)ctx)(L, LUA_OK, 0);
 }
@@ -113,6 +115,85 @@ void views_reset(lua_State *L, struct task *t)
             view_reset(L, v);
 }
 
+/* --- after a long wait ------------------------------------------------------------------ */
+
+void views_age(struct task *t)
+{
+    for (struct view *v = t->views; v; v = v->next)
+        v->aged = true;
+}
+
+/* The config as it is now, with all sections that the view has. */
+static void renew(lua_State *L, struct view *v, struct config *config)
+{
+    v->aged = false;
+    if (config->revision == v->config->revision ||
+        (config->omitted & ~v->config->omitted))
+        return;
+    config_unref(v->config);
+    v->config = config_ref(config);
+    view_refill(L, v);
+}
+
+static struct view *find_aged(const struct task *t)
+{
+    struct view *v = t->views;
+
+    while (v && !v->aged)
+        v = v->next;
+    return v;
+}
+
+/* Who goes on afterwards is at the top: its function and context. */
+static int refresh_next(lua_State *L);
+
+static int refreshed(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct config_op *op = (struct config_op *)task_finished(L);
+
+    (void)status;
+    if (!op->op.err.kind)
+        renew(L, (struct view *)ctx, op->config);
+    return refresh_next(L);
+}
+
+static int refresh_next(lua_State *L)
+{
+    struct task *t = task_current(L);
+    struct config_store *store = t->vm->services->store;
+    struct config *cached;
+    lua_KFunction k;
+    lua_KContext ctx;
+    struct view *v;
+    uint32_t sections;
+
+    while ((v = find_aged(t))) {
+        cached = config_cached(store, v->chat_id);
+        if (cached && !(cached->omitted & ~v->config->omitted)) {
+            renew(L, v, cached);
+            continue;
+        }
+        v->aged = false;
+        sections = schema_lazy_sections(v->gen->schema) & ~v->config->omitted;
+        sections = config_sections(store, v->gen->schema, sections);
+        return task_wait_ctx(L, &config_fetch(store, v->chat_id, sections)->op,
+                             (lua_KContext)v, refreshed);
+    }
+    k = (lua_KFunction)lua_touserdata(L, -2);
+    ctx = (lua_KContext)lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    return k(L, LUA_OK, ctx);
+}
+
+int views_refresh(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    if (!find_aged(task_current(L)))
+        return k(L, LUA_OK, ctx);
+    lua_pushlightuserdata(L, (void *)k);
+    lua_pushlightuserdata(L, (void *)ctx);
+    return refresh_next(L);
+}
+
 /* --- lazy sections -------------------------------------------------------------------- */
 
 /* The lazy sections that a setting is or is in; of the root, all of them. */
@@ -128,12 +209,16 @@ static uint32_t lazy_of(const struct setting *s)
 static int loaded(lua_State *L, int status, lua_KContext ctx)
 {
     struct view *v = (struct view *)ctx;
+    lua_KContext k_ctx = (lua_KContext)lua_touserdata(L, -1);
+    lua_KFunction k = (lua_KFunction)lua_touserdata(L, -2);
+    uint32_t wanted = (uint32_t)lua_tointeger(L, -3);
     const struct config_op *op = (struct config_op *)task_finished(L);
     int64_t before = v->config->revision;
     struct err err = op->op.err;
 
     (void)status;
-    if (!err.kind && (op->config->omitted & v->wanted))
+    lua_pop(L, 3);
+    if (!err.kind && (op->config->omitted & wanted))
         err_set(&err, ERR_DATABASE, "a lazy section was not read");
     if (err.kind)
         return raise_err(L, &err);
@@ -141,7 +226,7 @@ static int loaded(lua_State *L, int status, lua_KContext ctx)
     v->config = config_ref(op->config);
     if (v->config->revision != before)
         view_refill(L, v); /* somebody has written it meanwhile */
-    return v->k(L, LUA_OK, v->ctx);
+    return k(L, LUA_OK, k_ctx);
 }
 
 static int cannot_wait(lua_State *L, const struct view *v, uint32_t wanted)
@@ -170,9 +255,9 @@ int view_load(lua_State *L, struct view *v, const struct setting *s,
         return k(L, LUA_OK, ctx);
     if (!lua_isyieldable(L))
         return cannot_wait(L, v, wanted);
-    v->wanted = wanted;
-    v->k = k;
-    v->ctx = ctx;
+    lua_pushinteger(L, wanted); /* not kept in v: of parallel(), several may load */
+    lua_pushlightuserdata(L, (void *)k);
+    lua_pushlightuserdata(L, (void *)ctx);
     /* also those that it has: the answer takes the place of what there is */
     sections = schema_lazy_sections(v->gen->schema) & ~v->config->omitted;
     sections = config_sections(store, v->gen->schema, wanted | sections);

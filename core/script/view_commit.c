@@ -117,15 +117,74 @@ static void take_part(lua_State *L, const struct task *t, struct part *part,
     name_chat(t, part->view, err);
 }
 
+/* --- one at a time ---------------------------------------------------------------- */
+
+/* Fibers of a task share its views, and what one commits the others can't change
+ * meanwhile: they wait at a gate. */
+struct gate {
+    struct op op;
+    struct task *task;
+    TAILQ_ENTRY(gate) link;
+};
+
+static void gate_stop(struct op *op)
+{
+    struct gate *gate = (struct gate *)op;
+
+    TAILQ_REMOVE(&gate->task->gates, gate, link);
+}
+
+static void gate_free(struct op *op)
+{
+    free(op);
+}
+
+static const struct op_class gate_class = { "gate", gate_stop, gate_free };
+
+void task_commit_over(struct task *t)
+{
+    struct gate *gate;
+
+    t->commits = NULL;
+    while ((gate = TAILQ_FIRST(&t->gates))) {
+        TAILQ_REMOVE(&t->gates, gate, link);
+        op_complete(&gate->op);
+    }
+}
+
+static int gate_opened(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    return task_commit(L, (lua_KFunction)ctx);
+}
+
+static int wait_at_gate(lua_State *L, struct task *t, lua_KFunction k)
+{
+    struct gate *gate;
+
+    if (!lua_isyieldable(L))
+        return task_wait_ctx(L, NULL, 0, gate_opened); /* it raises */
+    gate = xalloc(sizeof(*gate));
+    op_init(&gate->op, &gate_class, t->vm->services->loop);
+    gate->task = t;
+    TAILQ_INSERT_TAIL(&t->gates, gate, link);
+    return task_wait_ctx(L, &gate->op, (lua_KContext)k, gate_opened);
+}
+
+/* --- the commit ------------------------------------------------------------------- */
+
 static int committed(lua_State *L, int status, lua_KContext ctx)
 {
     struct task *t = task_current(L);
-    struct commits *c = (struct commits *)t->finished;
+    struct commits *c = (struct commits *)task_finished(L);
     struct err err = ERR_INIT;
 
     (void)status;
     for (size_t i = 0; i < c->n; i++)
         take_part(L, t, &c->parts[i], &err);
+    task_commit_over(t);
+    if (task_fiber(L)->doomed)
+        return lua_yield(L, 0); /* for good: see parallel.c */
     if (err.kind)
         return raise_err(L, &err);
     return ((lua_KFunction)ctx)(L, LUA_OK, 0);
@@ -155,8 +214,11 @@ int task_commit(lua_State *L, lua_KFunction k)
         return k(L, LUA_OK, 0);
     if (!lua_isyieldable(L)) /* it raises, and nothing has been sent */
         return task_wait_ctx(L, NULL, 0, committed);
+    if (t->commits)
+        return wait_at_gate(L, t, k);
     for (struct view *v = t->views; v; v = v->next)
         make_ready(L, t, v);
+    t->commits = task_fiber(L);
     return task_wait_ctx(L, &start_commits(t, n)->op, (lua_KContext)k,
                          committed);
 }

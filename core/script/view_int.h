@@ -48,9 +48,7 @@ struct view {
     int ref; /* of the userdata in the registry; LUA_NOREF: the task is over */
     struct generation *gen;
     struct view *next; /* of the task's */
-    uint32_t wanted;   /* lazy sections that are being fetched, */
-    lua_KFunction k;   /* and who waits for them */
-    lua_KContext ctx;
+    bool aged;         /* see views_age() */
 };
 
 /* --- view.c ------------------------------------------------------------------- */

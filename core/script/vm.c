@@ -10,10 +10,42 @@
 #include "script/call.h"
 #include "script/ctx.h"
 #include "script/lazy.h"
+#include "script/safe_lib.h"
+#include "script/safe_pattern.h"
 #include "script/modules.h"
 #include "script/task.h"
 #include "script/view.h"
 #include "script/watchdog.h"
+
+/*
+ * Lua collects all garbage and asks again when a block is refused, then raises.
+ * A task that was refused for good is ended (watchdog.h): scripts could catch the
+ * error, and be refused again and again, which is a collection each time.
+ */
+static bool refuse(struct vm *vm, const void *p, size_t size)
+{
+    vm->refused = p;
+    vm->refused_size = size;
+    buf_reset(&vm->refused_at);
+    vm_add_traceback(watchdog_running(), 0, &vm->refused_at);
+    watchdog_refuse();
+    return false;
+}
+
+/* The host has a reserve: to say what happened, and to end the task. */
+static bool may_grow(struct vm *vm, const void *p, size_t old, size_t size)
+{
+    size_t max = vm->limits.memory_max;
+
+    if (!watchdog_running())
+        return vm->memory + (size - old) <= max + max / VM_RESERVE;
+    if (vm->memory + (size - old) > max || size > max / VM_BLOCK)
+        return refuse(vm, p, size);
+    if (vm->refused_size == size && vm->refused == p)
+        watchdog_grant();
+    vm->refused_size = 0;
+    return true;
+}
 
 static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
 {
@@ -26,8 +58,8 @@ static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
         vm->memory -= old;
         return NULL;
     }
-    if (size > old && vm->memory + (size - old) > vm->limits.memory_max)
-        return NULL; /* Lua collects and tries again, then raises */
+    if (size > old && !may_grow(vm, p, old, size))
+        return NULL;
     p = pool_resize(&vm->pool, p, old, size);
     if (!p)
         return NULL;
@@ -109,12 +141,18 @@ static int l_print(lua_State *L)
     return 0;
 }
 
+#define LOAD_MAX (1 << 20) /* bytes: the compiler can't be interrupted */
+
 /* load(text [, name [, "t" [, env]]]): text only, the script's globals. */
 static int l_load(lua_State *L)
 {
     size_t n;
     const char *text = luaL_checklstring(L, 1, &n);
     const char *name = luaL_optstring(L, 2, text);
+
+    if (n > LOAD_MAX)
+        return luaL_error(L, "load: %d MiB of text is more than 1 MiB",
+                          (int)(n >> 20));
 
     if (luaL_loadbufferx(L, text, n, name, "t") != LUA_OK) {
         lua_pushnil(L);
@@ -279,6 +317,10 @@ static void close_string_metatable(lua_State *L)
 static int set_up(lua_State *L)
 {
     luaL_openlibs(L);
+    lua_getglobal(L, "string");
+    safe_pattern_set(L);
+    lua_pop(L, 1);
+    safe_lib_open(L);
     close_string_metatable(L);
     lazy_open(L);
     view_open(L);
@@ -302,7 +344,10 @@ struct vm *vm_new(const struct services *services,
     vm->services = services;
     vm->limits = *limits;
     vm->pool.keeps = POOL_KEEPS;
+    buf_init(&vm->refused_at);
     TAILQ_INIT(&vm->tasks);
+    TAILQ_INIT(&vm->turns);
+    TAILQ_INIT(&vm->asking);
     vm->L = lua_newstate(vm_alloc, vm);
     if (!vm->L)
         abort();
@@ -326,5 +371,6 @@ void vm_free(struct vm *vm)
     op_free(vm->sweep);
     lua_close(vm->L);
     pool_release(&vm->pool);
+    buf_release(&vm->refused_at);
     free(vm);
 }

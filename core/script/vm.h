@@ -18,8 +18,12 @@
 #include "telegram/send.h"
 
 struct task;
+struct asks;
 struct broadcast_desk;
 struct call_answering;
+struct db_desk;
+struct job_desk;
+struct store_desk;
 struct web;
 
 /* What scripts reach through their modules. All borrowed; outlives the vm. */
@@ -30,18 +34,34 @@ struct services {
     struct config_store *store; /* NULL in `check` */
     struct admins *admins;      /* or NULL */
     const struct broadcast_desk *broadcasts; /* NULL in `check` */
+    const struct job_desk *jobs;             /* NULL in `check` */
+    const struct db_desk *db;                /* NULL in `check` */
+    const struct store_desk *stores;         /* NULL in `check` */
     const struct call_answering *answering;  /* or NULL: call_answer.h */
+    struct asks *asks;                       /* or NULL: nothing can be asked */
     const char *bot_username;                /* "" until getMe has answered */
     const char *dir;                         /* the bot's folder */
     struct file_rules files;
     const struct web *web; /* what http sends with; NULL in `check` */
 };
 
+/* From settings: limits.h. 0 is none, but in the first three. */
 struct vm_limits {
     size_t memory_max; /* bytes */
     int cpu_ms;        /* of Lua time a task may use between two waits */
     int64_t task_ms;   /* from a task's start to its end, waiting included */
+    int cpu_total_ms;  /* of Lua time a task may use in all */
+    int slice_ms;      /* of it at a time, then others have their turn */
+    int64_t pattern_steps; /* of one string.find(), match(), gsub() … */
+    int log_lines_per_s;   /* of one file of scripts */
+    int breaker_failures;  /* in a row, of a handler in a chat; then it pauses */
+    int64_t breaker_pause_ms;
 };
+
+/* What is left for the host when scripts have used up memory_max: a part of it. */
+#define VM_RESERVE 16
+/* One string or table has at most this part of it. */
+#define VM_BLOCK 4
 
 struct vm {
     lua_State
@@ -50,9 +70,15 @@ struct vm {
     struct vm_limits limits;
     struct pool pool;                  /* small blocks that are kept */
     size_t memory, memory_peak;        /* bytes in use */
-    TAILQ_HEAD(task_list, task) tasks; /* alive, oldest first */
+    TAILQ_HEAD(task_list, task) tasks; /* alive, oldest first, but for: */
+    struct task_list asking;           /* those that wait to be answered */
     int ntasks;
     struct op *sweep; /* the timer that ends tasks over their time */
+    TAILQ_HEAD(fiber_list, fiber) turns; /* those that gave way, in order */
+    struct op *turn;                     /* one of them goes on then */
+    const void *refused; /* the block that was to grow, and to what size */
+    size_t refused_size; /* 0: none was refused last */
+    struct buf refused_at; /* the calls of scripts that it came from */
 };
 
 struct vm *vm_new(const struct services *services,

@@ -5,61 +5,139 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <time.h>
 
+#include "script/task.h"
 #include "script/vm.h"
 
-#define TICK_MS 20
+#define TICK_US 5000
 
-/* What the signal handler looks at. One vm a process, one thread. */
+/* What the signal handlers look at. One vm a process, one thread. */
 static struct {
-    volatile sig_atomic_t ticks; /* since watchdog_enter() */
-    volatile sig_atomic_t ticks_max;
     lua_State *volatile running;
-    int task_ticks; /* of limits.cpu_ms */
+    const struct task *volatile task;
+    volatile unsigned runs;
+    volatile int64_t used_us, slice_us; /* since it last waited; since enter */
+    volatile int64_t max_us;            /* of used_us */
+    volatile bool refused;
+    int64_t ticked_us; /* the process's CPU time at the last tick */
+    struct watch *watch;
     bool *overran;
+    struct vm_limits limits;
 } g;
 
-static void on_overrun(lua_State *L, lua_Debug *ar)
+static int64_t cpu_us(void)
 {
-    if (!g.overran)
-        return;
-    *g.overran = true;
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* --- the hook -------------------------------------------------------------------- */
+
+static enum watchdog_end why_end(void)
+{
+    if (g.watch && g.refused)
+        return WATCHDOG_MEMORY;
+    if (g.used_us <= g.max_us)
+        return WATCHDOG_NONE;
+    return g.watch && g.used_us <= (int64_t)g.limits.cpu_ms * 1000
+               ? WATCHDOG_CPU_TOTAL
+               : WATCHDOG_CPU;
+}
+
+static bool slice_is_over(void)
+{
+    return g.watch && g.limits.slice_ms &&
+           g.slice_us >= (int64_t)g.limits.slice_ms * 1000;
+}
+
+static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
+{
+    if (g.watch)
+        g.watch->end = why;
+    else
+        *g.overran = true;
     if (lua_isyieldable(L)) {
         lua_yield(L, 0);
         return;
     }
     lua_getinfo(L, "Sl", ar);
-    lua_pushfstring(L, "%s:%d: it computes for too long", ar->short_src,
-                    ar->currentline);
+    lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
+                    why == WATCHDOG_MEMORY ? "it needs too much memory"
+                                           : "it computes for too long");
     lua_error(L);
 }
 
-/* lua_sethook() may be called from a signal handler (Lua manual, lua.c). */
-static void on_tick(int number)
+static void on_hook(lua_State *L, lua_Debug *ar)
 {
-    lua_State *L = g.running;
+    enum watchdog_end why;
 
-    (void)number;
-    if (!L || ++g.ticks <= g.ticks_max)
+    if (!g.running)
         return;
-    lua_sethook(L, on_overrun, LUA_MASKCOUNT, 1);
+    why = why_end();
+    if (why) {
+        end(L, ar, why);
+    } else if (slice_is_over() && lua_isyieldable(L)) {
+        g.watch->gave_way = true;
+        lua_yield(L, 0);
+    } else {
+        lua_sethook(L, NULL, 0, 0); /* the next tick asks again */
+    }
 }
 
-static void set_timer(int ms)
+/* lua_sethook() may be called from a signal handler (Lua manual, lua.c), and by
+ * the same right from the allocator. */
+static void set_hook(void)
 {
-    struct itimerval every = { .it_interval = { 0, ms * 1000 },
-                               .it_value = { 0, ms * 1000 } };
+    lua_sethook(g.running, on_hook, LUA_MASKCOUNT, 1);
+}
 
-    setitimer(ITIMER_VIRTUAL, &every, NULL);
+static void on_tick(int number)
+{
+    int64_t now = cpu_us(), passed = now - g.ticked_us;
+
+    (void)number;
+    g.ticked_us = now;
+    if (!g.running)
+        return;
+    g.used_us += passed;
+    g.slice_us += passed;
+    if (why_end() || slice_is_over())
+        set_hook();
+}
+
+void watchdog_refuse(void)
+{
+    g.refused = true;
+    if (g.running && g.watch)
+        set_hook();
+}
+
+void watchdog_grant(void)
+{
+    g.refused = false;
+}
+
+/* --- on and off ----------------------------------------------------------------- */
+
+static void set_timer(int us)
+{
+    struct itimerval every = { .it_interval = { 0, us },
+                               .it_value = { 0, us } };
+
+    setitimer(ITIMER_PROF, &every, NULL); /* the kernel's share, too */
 }
 
 void watchdog_start(struct vm *vm)
 {
     struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
 
-    g.task_ticks = vm->limits.cpu_ms / TICK_MS;
-    sigaction(SIGVTALRM, &action, NULL);
-    set_timer(TICK_MS);
+    g.limits = vm->limits;
+    g.ticked_us = cpu_us();
+    sigaction(SIGPROF, &action, NULL);
+    set_timer(TICK_US);
 }
 
 void watchdog_stop(struct vm *vm)
@@ -68,19 +146,72 @@ void watchdog_stop(struct vm *vm)
     set_timer(0);
 }
 
-void watchdog_enter(lua_State *L, enum watchdog_share share, bool *overran)
+static void enter(lua_State *L, const struct task *t)
 {
-    g.overran = overran;
-    g.ticks = 0;
-    g.ticks_max = g.task_ticks * (int)share;
+    g.slice_us = 0;
+    g.refused = false;
+    g.runs++;
+    g.task = t;
     g.running = L;
 }
 
-void watchdog_leave(void)
+static void leave(void)
 {
     lua_State *L = g.running;
 
     g.running = NULL;
+    g.task = NULL;
     lua_sethook(L, NULL, 0, 0); /* it may have been set, and not run yet */
+    g.watch = NULL;
     g.overran = NULL;
+}
+
+void watchdog_enter(lua_State *L, enum watchdog_share share, bool *overran)
+{
+    g.overran = overran;
+    g.used_us = 0;
+    g.max_us = (int64_t)g.limits.cpu_ms * 1000 * (int)share;
+    enter(L, NULL);
+}
+
+void watchdog_leave(void)
+{
+    leave();
+}
+
+void watchdog_enter_task(lua_State *L, struct task *t)
+{
+    int64_t left = (int64_t)g.limits.cpu_total_ms * 1000 - t->watch.total_us;
+
+    g.watch = &t->watch;
+    g.watch->gave_way = false;
+    g.used_us = t->watch.cpu_us;
+    g.max_us = (int64_t)g.limits.cpu_ms * 1000;
+    if (g.limits.cpu_total_ms && left < g.max_us)
+        g.max_us = left > 0 ? left : 0;
+    enter(L, t);
+}
+
+void watchdog_leave_task(void)
+{
+    struct watch *w = g.watch;
+
+    w->cpu_us = g.used_us;
+    if (!w->gave_way) {
+        w->total_us += w->cpu_us;
+        w->cpu_us = 0;
+    }
+    w->refused = g.refused;
+    leave();
+}
+
+lua_State *watchdog_running(void)
+{
+    return g.running;
+}
+
+unsigned watchdog_run(const struct task **t)
+{
+    *t = g.task;
+    return g.running ? g.runs | 1u << 31 : 0;
 }

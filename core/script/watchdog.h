@@ -1,22 +1,47 @@
 /*
- * watchdog.h - ends what computes without end: a task, a loading, an upgrade.
+ * watchdog.h - ends what computes without end, or wants all the memory: a task,
+ * a loading, an upgrade; and lets others in where a task computes for long.
  *
  * A count hook all the time would cost every script 1.75×. Instead a timer of
- * the process's CPU time ticks; when one task has been running over several
- * ticks for longer than limits.cpu_ms, a hook is set, and the hook ends the
- * task by yielding out of it: an error could be caught by the script, a yield
- * can't. Where yielding is not possible (loading, an upgrade, a metamethod
- * called from C) the hook raises, at every instruction from then on, so that
- * a loop around pcall() ends too. A C function that does not return is not
- * ended: hooks don't run in it.
+ * the process's CPU time ticks, and each tick counts the time since the one
+ * before for whom it meets: a sample, fair over many short runs. When a task has
+ * had its slice, a hook is set that yields: the task goes on in a later turn.
+ * When it is over its budget, or was refused memory, the hook ends the task by
+ * yielding out of it: an error could be caught by the script, a yield can't.
+ * Where yielding is not possible (loading, an upgrade, a metamethod called from
+ * C) it is not interrupted, and at the end of its budget the hook raises, at
+ * every instruction from then on, so that a loop around pcall() ends too. A C
+ * function that does not return is not ended: hooks don't run in it. Those of
+ * the string and table libraries are bounded instead (safe_*.c), and what is
+ * left is hang.h's.
  */
 #ifndef SCRIPT_WATCHDOG_H
 #define SCRIPT_WATCHDOG_H
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+struct task;
 struct vm;
+
+enum watchdog_end {
+    WATCHDOG_NONE,
+    WATCHDOG_CPU,       /* over limits.cpu_ms since it last waited */
+    WATCHDOG_CPU_TOTAL, /* over limits.cpu_total_ms */
+    WATCHDOG_MEMORY,    /* it was refused memory */
+};
+
+/* What a task has used. All zero at first. */
+struct watch {
+    int64_t cpu_us;   /* since it last waited; giving way is no waiting */
+    int64_t total_us; /* before that */
+    enum watchdog_end end;
+    /* of the last run: */
+    bool gave_way; /* its slice was over: it is to be resumed */
+    bool refused;  /* memory, and nothing of Lua ran after that */
+};
 
 void watchdog_start(struct vm *vm);
 void watchdog_stop(struct vm *vm);
@@ -24,9 +49,24 @@ void watchdog_stop(struct vm *vm);
 /* How many times limits.cpu_ms it may take. */
 enum watchdog_share { WATCHDOG_TASK = 1, WATCHDOG_LOAD = 8 };
 
-/* Around each lua_resume(), and each call of scripts on the main thread. *overran
- * (false before) becomes true when it was ended. Not nested. */
+/* Around each call of scripts on the main thread. *overran (false before) becomes
+ * true when it was ended. Not nested. */
 void watchdog_enter(lua_State *L, enum watchdog_share share, bool *overran);
 void watchdog_leave(void);
+
+/* The same around each lua_resume() of a task's coroutine; t->watch tells. */
+void watchdog_enter_task(lua_State *L, struct task *t);
+void watchdog_leave_task(void);
+
+/* For the allocator: the running task was refused a block; it got it after all,
+ * from what was collected. */
+void watchdog_refuse(void);
+void watchdog_grant(void);
+/* Whose scripts run now, or NULL: then the host's reserve of memory is open. */
+lua_State *watchdog_running(void);
+
+/* For a signal handler: changes with each enter. *t: whose; may be NULL. 0:
+ * nothing runs. */
+unsigned watchdog_run(const struct task **t);
 
 #endif

@@ -1,0 +1,115 @@
+/* safe_lib.c - see safe_lib.h. */
+#include "script/safe_lib.h"
+
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Lua's own. They report their errors by the name they are called by, so each is
+ * run in place of the one that has looked at its arguments. */
+static struct {
+    lua_CFunction insert, remove, move;
+} own;
+
+static int too_many(lua_State *L, const char *name)
+{
+    return luaL_error(L, "%s: more than %d elements to move", name,
+                      SAFE_MOVES_MAX);
+}
+
+/* How far is it from position at 2 to the end? An odd __len says anything. */
+static bool is_far(lua_State *L)
+{
+    lua_Integer n, at;
+    int is_int;
+
+    at = lua_tointegerx(L, 2, &is_int);
+    if (!is_int || (!lua_istable(L, 1) && !luaL_getmetafield(L, 1, "__len")))
+        return false; /* the original says what is wrong */
+    n = luaL_len(L, 1);
+    return at < n && (lua_Unsigned)n - (lua_Unsigned)at > SAFE_MOVES_MAX;
+}
+
+static int l_insert(lua_State *L)
+{
+    if (lua_gettop(L) == 3 && is_far(L))
+        return too_many(L, "table.insert");
+    return own.insert(L);
+}
+
+static int l_remove(lua_State *L)
+{
+    if (lua_gettop(L) == 2 && is_far(L))
+        return too_many(L, "table.remove");
+    return own.remove(L);
+}
+
+static int l_move(lua_State *L)
+{
+    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+
+    if (to > from && (lua_Unsigned)to - (lua_Unsigned)from >= SAFE_MOVES_MAX)
+        return too_many(L, "table.move");
+    return own.move(L);
+}
+
+/* string.rep(s, n [, sep]): as Lua's own, which counts to n even if nothing is to
+ * be repeated. */
+static int l_rep(lua_State *L)
+{
+    size_t n, sep_n, total, done;
+    const char *s = luaL_checklstring(L, 1, &n);
+    lua_Integer times = luaL_checkinteger(L, 2);
+    const char *sep = luaL_optlstring(L, 3, "", &sep_n);
+    luaL_Buffer b;
+    char *to;
+
+    if (times <= 0 || n + sep_n == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if (n + sep_n < n || n + sep_n > (size_t)PTRDIFF_MAX / (size_t)times)
+        return luaL_error(L, "resulting string too large");
+    total = (size_t)times * n + (size_t)(times - 1) * sep_n;
+    to = luaL_buffinitsize(L, &b, total);
+    memcpy(to, s, n);
+    done = n;
+    if (times > 1) {
+        memcpy(to + n, sep, sep_n);
+        done += sep_n;
+    }
+    while (done < total) { /* twice as much each time */
+        size_t more = done < total - done ? done : total - done;
+
+        memcpy(to + done, to, more);
+        done += more;
+    }
+    luaL_pushresultsize(&b, total);
+    return 1;
+}
+
+/* Stack top: a library's table. */
+static lua_CFunction replace(lua_State *L, const char *name, lua_CFunction by)
+{
+    lua_CFunction was;
+
+    lua_getfield(L, -1, name);
+    was = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    lua_pushcfunction(L, by);
+    lua_setfield(L, -2, name);
+    return was;
+}
+
+void safe_lib_open(lua_State *L)
+{
+    lua_getglobal(L, "table");
+    own.insert = replace(L, "insert", l_insert);
+    own.remove = replace(L, "remove", l_remove);
+    own.move = replace(L, "move", l_move);
+    lua_pop(L, 1);
+    lua_getglobal(L, "string");
+    replace(L, "rep", l_rep);
+    lua_pop(L, 1);
+}
