@@ -36,7 +36,7 @@ static struct tg_op *call(struct talk *t, const char *method, const char *body,
 
 static bool wants(const struct doctor *d, enum update_kind kind)
 {
-    return d->gen && d->gen->handlers.by_kind_n[kind] > 0;
+    return d->gen && handlers_want(&d->gen->handlers, kind);
 }
 
 /* --- the server and its clock ---------------------------------------------------- */

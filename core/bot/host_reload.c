@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "bot/host_int.h"
+#include "bot/host_jobs.h"
 #include "bot/host_metrics.h"
 #include "bot/host_webhook.h"
 #include "script/upgrade.h"
@@ -17,6 +18,7 @@ static void use_generation(struct host *host, struct generation *gen)
     host->gen = gen;
     host->generations++;
     lanes_set_generation(host->lanes, gen);
+    host_use_jobs(host);
     config_store_use(host->store, &(struct config_rules){
                                       .version = gen->config_version,
                                       .upgrade = upgrade_config,
@@ -118,12 +120,12 @@ static bool add_commands(const struct handlers *hs, struct buf *body)
     for (int i = 0; i < hs->n; i++) {
         const struct handler *h = &hs->list[i];
 
-        if (h->type != HANDLER_COMMAND || !h->description)
+        if (!h->command || !h->command->description || h->command->hidden)
             continue;
         buf_addf(body,
                  "%s{\"command\":\"%s\",\"description\":", first ? "" : ",",
-                 h->command);
-        json_add_text(body, slice_of(h->description));
+                 h->command->names[0]);
+        json_add_text(body, slice_of(h->command->description));
         buf_addc(body, '}');
         first = false;
     }

@@ -6,7 +6,9 @@
 
 #include "base/json.h"
 #include "script/call.h"
+#include "script/ctx_args.h"
 #include "script/json_lua.h"
+#include "script/mod_store.h"
 #include "script/raise.h"
 #include "script/task.h"
 #include "script/view.h"
@@ -16,8 +18,8 @@
 static const char ctx_key; /* in the registry: the metatable */
 
 struct ctx {
-    struct task *task; /* NULL: it has ended */
-    lua_KFunction k;   /* who waits for its config */
+    struct task *task;   /* NULL: it has ended */
+    struct incoming *in; /* what it is about: one of the task's */
 };
 
 /* The ctx at 1 has the fields read so far, and a script's own, as uservalue 1. */
@@ -44,6 +46,7 @@ struct task *ctx_task(lua_State *L, int index)
 
     if (!c->task)
         luaL_error(L, "this ctx belongs to an update that is done");
+    c->task->in = c->in;
     return c->task;
 }
 
@@ -152,29 +155,31 @@ static int get_match(lua_State *L, struct task *t)
     return 1;
 }
 
-static int get_args(lua_State *L, struct task *t)
-{
-    const char *p = push_args_text(L, t); /* the stack keeps it */
-    lua_Integer i = 0;
-
-    lua_newtable(L);
-    for (;;) {
-        size_t n;
-
-        p += strspn(p, " \t\r\n");
-        n = strcspn(p, " \t\r\n");
-        if (!n)
-            return 1;
-        lua_pushlstring(L, p, n);
-        lua_rawseti(L, -2, ++i);
-        p += n;
-    }
-}
-
 static int get_api(lua_State *L, struct task *t)
 {
     (void)t;
     call_push_api(L);
+    return 1;
+}
+
+/* Whom it is about, as the config. */
+static int get_store(lua_State *L, struct task *t)
+{
+    int64_t chat = update_chat(&t->in->u);
+
+    if (!chat)
+        return luaL_error(L, "this update is about no chat and no person, so "
+                             "it has no store");
+    store_push(L, chat);
+    return 1;
+}
+
+static int get_user_store(lua_State *L, struct task *t)
+{
+    if (!t->in->u.user_id)
+        return luaL_error(L, "this update is of no person, so there is no "
+                             "ctx.user_store");
+    store_push(L, t->in->u.user_id);
     return 1;
 }
 
@@ -191,12 +196,13 @@ static void keep_field(lua_State *L, const char *name)
 
 static int got_config(lua_State *L, int status, lua_KContext k)
 {
-    struct ctx *c = lua_touserdata(L, 1);
+    lua_KFunction then = (lua_KFunction)lua_touserdata(L, -2); /* k, config */
 
     (void)status;
     (void)k;
+    lua_remove(L, -2);
     keep_field(L, "config");
-    return c->k(L, LUA_OK, 0);
+    return then(L, LUA_OK, 0);
 }
 
 int ctx_with_config(lua_State *L, lua_KFunction k)
@@ -213,7 +219,7 @@ int ctx_with_config(lua_State *L, lua_KFunction k)
     if (!chat)
         return luaL_error(L, "this update is about no chat and no person, so "
                              "it has no config");
-    t->ctx->k = k;
+    lua_pushlightuserdata(L, (void *)k); /* of parallel(), several may wait */
     return view_with(L, t, chat, got_config);
 }
 
@@ -260,7 +266,7 @@ struct field {
 
 static const struct field fields[] = {
     { "api", get_api, false },
-    { "args", get_args, false },
+    { "args", ctx_get_args, false },
     { "callback_data", get_data, false },
     { "chat", get_chat, false },
     { "chat_id", get_chat_id, false },
@@ -272,9 +278,12 @@ static const struct field fields[] = {
     { "kind", get_kind, false },
     { "match", get_match, false },
     { "message", get_message, false },
+    { "store", get_store, false },
+    { "payload", ctx_get_payload, false },
     { "text", get_text, false },
     { "update", get_update, false },
     { "update_id", get_update_id, false },
+    { "user_store", get_user_store, false },
     { NULL, NULL, false },
 };
 
@@ -298,6 +307,8 @@ static int ctx_index(lua_State *L)
     if (!c->task && (f || lua_type(L, 2) != LUA_TSTRING))
         return luaL_error(L, "this ctx belongs to an update that is done");
     t = c->task;
+    if (t)
+        t->in = c->in;
     lua_settop(L, 3);
     if (!f) {
         /* the payload under its own name: ctx.callback_query, ctx.poll, … */
@@ -349,22 +360,57 @@ void ctx_open(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ctx_key);
 }
 
-void ctx_push(lua_State *L, struct task *t)
+/* Push a ctx of one of the task's updates. */
+static struct ctx *push_ctx(lua_State *L, struct task *t, struct incoming *in)
 {
     struct ctx *c = lua_newuserdatauv(L, sizeof(*c), 1);
 
-    c->task = t;
-    t->ctx = c;
+    *c = (struct ctx){ .in = in };
     lua_newtable(L);
     lua_setiuservalue(L, -2, FIELDS);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &ctx_key);
     lua_setmetatable(L, -2);
+    c->task = t;
+    in->ctx = c;
+    return c;
+}
+
+void ctx_push(lua_State *L, struct task *t)
+{
+    t->ctx = push_ctx(L, t, t->in);
+}
+
+/* The registry has it, since the script may drop it before its task ends. */
+void ctx_push_answer(lua_State *L, struct task *t, struct incoming *in)
+{
+    struct ctx *c;
+
+    in->ctx = NULL;
+    c = push_ctx(L, t, in);
+    in->ctx = NULL; /* till it is kept */
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, in);
+    in->ctx = c;
+}
+
+void ctx_forget(struct task *t, struct incoming *in)
+{
+    if (!in->ctx)
+        return;
+    in->ctx->task = NULL;
+    if (in->ctx != t->ctx) {
+        lua_pushnil(t->vm->L);
+        lua_rawsetp(t->vm->L, LUA_REGISTRYINDEX, in);
+    }
+    in->ctx = NULL;
 }
 
 void ctx_end(struct task *t)
 {
-    if (t->ctx)
-        t->ctx->task = NULL;
+    struct incoming *in;
+
+    TAILQ_FOREACH (in, &t->updates, link)
+        ctx_forget(t, in);
     views_end(t);
     t->ctx = NULL;
 }

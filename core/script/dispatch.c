@@ -1,7 +1,7 @@
 /*
  * dispatch.c - see dispatch.h.
  *
- *     dispatch_main ─ pcall ─► chain ─► run_from(0) ─► handler ── next() ─► run_from(n)
+ *     dispatch_main ─ pcall ─► chain ─► search(0) ─► handler ── next() ─► search(n)
  *           │                    └─► commit the config
  *           └─ error ─► bot.catch, or the log
  */
@@ -13,51 +13,37 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "script/ctx.h"
+#include "script/dispatch_groups.h"
 #include "script/json_lua.h"
 #include "script/raise.h"
 #include "script/task.h"
 #include "script/view.h"
 
-static int run_from(lua_State *L, int ctx, int from);
+static int search(lua_State *L, int from);
 
-/* next() in a handler: upvalues ctx, the number to go on from. */
-static int l_next(lua_State *L)
-{
-    lua_settop(L, 0);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    return run_from(L, 1, (int)lua_tointeger(L, lua_upvalueindex(2)));
-}
+/* --- does its text match? ------------------------------------------------------- */
 
 /* Push a raw JSON string's meaning. */
-static void push_raw(lua_State *L, struct slice raw)
+static struct slice push_raw(lua_State *L, struct slice raw)
 {
-    if (!memchr(raw.p, '\\', raw.n)) {
+    struct slice text;
+
+    if (memchr(raw.p, '\\', raw.n))
+        json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
+    else
         lua_pushlstring(L, raw.p, raw.n);
-        return;
-    }
-    json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
+    text.p = lua_tolstring(L, -1, &text.n);
+    return text;
 }
 
-/* Does the text match? Then the captures are ctx.match. */
-static bool matches_pattern(lua_State *L, int ctx, const struct handler *h,
-                            struct slice raw)
+/* Does the text at the top match? Then push the list of captures. */
+static bool match(lua_State *L, const char *pattern)
 {
     int top = lua_gettop(L), n;
 
-    push_raw(L, raw); /* text */
-    if (h->plain) {
-        struct slice text;
-        bool equal;
-
-        text.p = lua_tolstring(L, -1, &text.n);
-        equal = slice_eq(text, h->pattern);
-
-        lua_settop(L, top);
-        return equal;
-    }
-    lua_getfield(L, -1, "match"); /* text, string.match */
-    lua_insert(L, -2);
-    lua_pushstring(L, h->pattern);
+    lua_getfield(L, top, "match"); /* text, string.match */
+    lua_pushvalue(L, top);
+    lua_pushstring(L, pattern);
     lua_call(L, 2, LUA_MULTRET);
     n = lua_gettop(L) - top;
     if (n == 0 || lua_isnil(L, top + 1)) {
@@ -68,18 +54,54 @@ static bool matches_pattern(lua_State *L, int ctx, const struct handler *h,
     lua_insert(L, top + 1);
     for (int i = n; i >= 1; i--)
         lua_rawseti(L, top + 1, i);
-    lua_setfield(L, ctx, "match");
     return true;
 }
 
-static bool matches(lua_State *L, int ctx, const struct handler *h,
+/* Is it for this handler, and not only may be? Pushes what ctx.match is to be, or
+ * nil; nothing if not. */
+static bool matches(lua_State *L, const struct handler *h,
                     const struct update *u)
 {
-    if (h->type == HANDLER_HEARS)
-        return matches_pattern(L, ctx, h, u->text);
-    if (h->type == HANDLER_CALLBACK)
-        return matches_pattern(L, ctx, h, u->data);
-    return true;
+    enum handler_type type;
+    struct slice text;
+
+    if (h->type < HANDLER_HEARS || !h->ntriggers) {
+        lua_pushnil(L);
+        return true;
+    }
+    text = push_raw(L, handlers_subject(u, &type));
+    for (int i = 0; i < h->ntriggers; i++) {
+        const struct trigger *trigger = &h->triggers[i];
+
+        if (trigger->plain && !slice_eq(text, trigger->text))
+            continue;
+        if (trigger->plain)
+            lua_pushnil(L);
+        else if (!pattern_hint_allows(trigger->hint, text) ||
+                 !match(L, trigger->text))
+            continue;
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
+/* --- running ------------------------------------------------------------------------ */
+
+/*
+ * The stack of those that follow: the ctx, what groups_push() pushed, and, when a
+ * handler has been found, what its ctx.match is to be.
+ */
+enum { CTX = 1, ASKED, MATCH };
+
+/* next() in a handler: upvalues ctx, asked, the number to go on from. */
+static int l_next(lua_State *L)
+{
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(2));
+    return search(L, (int)lua_tointeger(L, lua_upvalueindex(3)));
 }
 
 static int handler_returned(lua_State *L, int status, lua_KContext k)
@@ -90,35 +112,101 @@ static int handler_returned(lua_State *L, int status, lua_KContext k)
     return 0;
 }
 
-/* Run the first handler numbered from or higher that matches. */
-static int run_from(lua_State *L, int ctx, int from)
+static void set_match(lua_State *L, const struct handler *h)
 {
-    struct task *t = ctx_task(L, ctx);
-    struct handlers *hs = &t->gen->handlers;
-    const struct handler *h;
-    int number = from - 1, nargs = 1;
+    /* of a command it is what stands after it: made when it is read */
+    if (!lua_isnil(L, MATCH) || h->type == HANDLER_COMMAND)
+        lua_setfield(L, CTX, "match");
+}
 
-    do {
-        number = handlers_next(hs, &t->in->u, number + 1,
-                               t->vm->services->bot_username);
-        if (number < 0)
-            return 0;
-        h = &hs->list[number];
-    } while (!matches(L, ctx, h, &t->in->u));
+static int run(lua_State *L, struct task *t, int number)
+{
+    const struct handler *h = &t->gen->handlers.list[number];
+    int nargs = 1;
+
+    set_match(L, h);
+    lua_settop(L, ASKED);
     t->handler = h->what;
+    t->handler_number = number + 1;
     t->seconds = h->seconds;
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->gen->functions_ref);
     lua_rawgeti(L, -1, number + 1);
     lua_remove(L, -2);
-    lua_pushvalue(L, ctx);
+    lua_pushvalue(L, CTX);
     if (h->wants_next) {
-        lua_pushvalue(L, ctx);
+        lua_pushvalue(L, CTX);
+        lua_pushvalue(L, ASKED);
         lua_pushinteger(L, number + 1);
-        lua_pushcclosure(L, l_next, 2);
+        lua_pushcclosure(L, l_next, 3);
         nargs = 2;
     }
     lua_callk(L, nargs, 0, 0, handler_returned);
     return 0;
+}
+
+/* The first handler numbered from or higher that matches, or -1. */
+static int find(lua_State *L, struct task *t, int from)
+{
+    struct handlers *hs = &t->gen->handlers;
+    int number = from - 1;
+
+    lua_settop(L, ASKED);
+    do
+        number = handlers_next(hs, &t->in->u, number + 1,
+                               t->vm->services->bot_username);
+    while (number >= 0 && !matches(L, &hs->list[number], &t->in->u));
+    return number;
+}
+
+static int answered(lua_State *L, int status, lua_KContext number);
+
+/* Do all conditions of its group hold? */
+static bool is_for_it(lua_State *L, struct task *t, int number)
+{
+    const struct handler *h = &t->gen->handlers.list[number];
+    int holds;
+
+    if (!h->group)
+        return true;
+    t->handler = h->what;
+    while ((holds = groups_hold(L, h->group, number, answered)) < 0)
+        groups_answer(L);
+    return holds;
+}
+
+/* Run the first handler numbered from or higher that matches. */
+static int search(lua_State *L, int from)
+{
+    struct task *t = ctx_task(L, CTX);
+    int number = from;
+
+    while ((number = find(L, t, number)) >= 0) {
+        if (is_for_it(L, t, number))
+            return run(L, t, number);
+        number++;
+    }
+    return 0;
+}
+
+/* A condition was waited for. */
+static int answered(lua_State *L, int status, lua_KContext number)
+{
+    struct task *t = ctx_task(L, CTX);
+
+    (void)status;
+    groups_answer(L);
+    if (is_for_it(L, t, (int)number))
+        return run(L, t, (int)number);
+    return search(L, (int)number + 1);
+}
+
+static int run_handlers(lua_State *L, struct task *t)
+{
+    if (t->gen->handlers.ngroups)
+        groups_push(L, &t->gen->handlers);
+    else
+        lua_pushnil(L);
+    return search(L, 0);
 }
 
 static int chain_committed(lua_State *L, int status, lua_KContext k)
@@ -152,7 +240,7 @@ static int first_handler(lua_State *L)
     struct task *t = task_find(L);
 
     return t->in->origin && t->in->origin->push ? run_origin(L, t)
-                                                : run_from(L, 1, 0);
+                                                : run_handlers(L, t);
 }
 
 /* ctx → all handlers, then what they changed in the config. */

@@ -1,82 +1,215 @@
-/* handlers.c - see handlers.h. */
+/* handlers.c - see handlers.h: what is registered, and its indexes. */
 #include "script/handlers.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/json.h"
 #include "base/metrics.h"
+#include "script/handlers_int.h"
 
-#define HANDLERS_MAX 10000
-#define COMMAND_LEN_MAX 32 /* https://core.telegram.org/bots/api#botcommand */
+static uint64_t bit(enum update_kind kind)
+{
+    return (uint64_t)1 << kind;
+}
 
-/* The handlers of one command, ascending. */
-struct command_entry {
-    char *name; /* the handler's */
-    int *numbers, n;
-    UT_hash_handle hh;
-};
+#define ALL_KINDS (((uint64_t)1 << (UPDATE_KINDS + 1)) - 1)
 
-static void handler_release(struct handler *h)
+/* --- a handler ----------------------------------------------------------------- */
+
+void handler_release(struct handler *h)
 {
     free(h->what);
     free(h->source);
-    free(h->command);
-    free(h->description);
-    free(h->field);
-    free(h->entity);
-    free(h->pattern);
+    command_free(h->command);
+    free(h->filters);
+    for (int i = 0; i < h->ntriggers; i++) {
+        free(h->triggers[i].text);
+        free(h->triggers[i].hint);
+    }
+    free(h->triggers);
 }
 
-void handlers_release(struct handlers *hs)
+void handler_add_trigger(struct handler *h, const char *text, bool plain)
 {
-    struct command_entry *e, *next;
+    struct trigger *t;
 
-    HASH_ITER (hh, hs->commands, e, next) {
-        HASH_DEL(hs->commands, e);
-        free(e->numbers);
+    h->triggers = xrealloc(h->triggers,
+                           (size_t)(h->ntriggers + 1) * sizeof(*h->triggers));
+    t = &h->triggers[h->ntriggers++];
+    *t = (struct trigger){ .text = xstrdup(text), .plain = plain };
+    if (plain)
+        return;
+    t->hint = xalloc(sizeof(*t->hint));
+    pattern_hint_of(t->hint, text);
+}
+
+void handler_add_filter(struct handler *h, const struct filter *f)
+{
+    h->filters =
+        xrealloc(h->filters, (size_t)(h->nfilters + 1) * sizeof(*h->filters));
+    h->filters[h->nfilters++] = *f;
+    h->kinds |= f->kinds;
+}
+
+bool is_plain_text(const char *pattern)
+{
+    return !strpbrk(pattern, "^$*+?.([%-");
+}
+
+/* --- indexes -------------------------------------------------------------------- */
+
+static void append(struct numbers *numbers, int number)
+{
+    if (numbers->n && numbers->list[numbers->n - 1] == number)
+        return; /* two of one handler's filters */
+    numbers->list = xrealloc(numbers->list,
+                             (size_t)(numbers->n + 1) * sizeof(*numbers->list));
+    numbers->list[numbers->n++] = number;
+}
+
+static struct entry *entry_of(struct entry **entries, const char *text)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(*entries, text, e);
+    if (e)
+        return e;
+    e = xalloc(sizeof(*e));
+    e->text = xstrdup(text);
+    HASH_ADD_KEYPTR(hh, *entries, e->text, strlen(e->text), e);
+    return e;
+}
+
+static void free_entries(struct entry **entries)
+{
+    struct entry *e, *next;
+
+    HASH_ITER (hh, *entries, e, next) {
+        HASH_DEL(*entries, e);
+        free(e->text);
+        free(e->numbers.list);
         free(e);
     }
-    for (int i = 0; i < hs->n; i++)
-        handler_release(&hs->list[i]);
+}
+
+static struct entry *field_entry(struct handlers *hs, const char *name)
+{
+    unsigned n = HASH_COUNT(hs->fields);
+    struct entry *e = entry_of(&hs->fields, name);
+
+    if (HASH_COUNT(hs->fields) == n)
+        return e;
+    e->number = hs->nfields++;
+    hs->field = xrealloc(hs->field, (size_t)hs->nfields * sizeof(*hs->field));
+    hs->field[e->number] = e;
+    return e;
+}
+
+static void index_by_kind(struct handlers *hs, uint64_t kinds, int number)
+{
     for (int kind = 0; kind <= UPDATE_KINDS; kind++)
-        free(hs->by_kind[kind]);
-    free(hs->list);
-    *hs = (struct handlers){ 0 };
+        if (kinds & bit((enum update_kind)kind))
+            append(&hs->by_kind[kind], number);
 }
 
-static void append(int **list, int *n, int number)
+static void index_filters(struct handlers *hs, const struct handler *h,
+                          int number)
 {
-    *list = xrealloc(*list, (size_t)(*n + 1) * sizeof(**list));
-    (*list)[(*n)++] = number;
-}
+    for (int i = 0; i < h->nfilters; i++) {
+        struct filter *f = &h->filters[i];
 
-static size_t file_length(const char *source)
-{
-    return strcspn(source, ":");
-}
+        for (int j = 0; j < f->nfields; j++) {
+            struct entry *e = field_entry(hs, f->fields[j]);
 
-static bool add_command(struct handlers *hs, const struct handler *h,
-                        int number, struct err *err)
-{
-    struct command_entry *e;
-    size_t file = file_length(h->source);
-
-    HASH_FIND_STR(hs->commands, h->command, e);
-    if (e && (strncmp(hs->list[e->numbers[0]].source, h->source, file + 1))) {
-        err_set(err, ERR_SCRIPT, "the command /%s is already taken by %s",
-                h->command, hs->list[e->numbers[0]].source);
-        return false;
+            f->slots[j] = e->number;
+            append(&e->numbers, number);
+        }
+        if (!f->nfields)
+            index_by_kind(hs, f->kinds & h->kinds, number);
     }
-    if (!e) {
-        e = xalloc(sizeof(*e));
-        e->name = h->command;
-        HASH_ADD_KEYPTR(hh, hs->commands, e->name, strlen(e->name), e);
+}
+
+static void index_triggers(struct handlers *hs, const struct handler *h,
+                           int number)
+{
+    bool others = !h->ntriggers;
+
+    for (int i = 0; i < h->ntriggers; i++) {
+        const struct trigger *t = &h->triggers[i];
+        size_t n = strlen(t->text);
+
+        if (!t->plain) {
+            others = true;
+            continue;
+        }
+        append(&entry_of(&hs->texts[h->type], t->text)->numbers, number);
+        if (n > hs->text_max[h->type])
+            hs->text_max[h->type] = n;
     }
-    append(&e->numbers, &e->n, number);
+    if (others)
+        index_by_kind(hs, h->kinds, number);
+}
+
+static void index_handler(struct handlers *hs, const struct handler *h,
+                          int number)
+{
+    if (h->type == HANDLER_COMMAND)
+        for (int i = 0; i < h->command->n; i++)
+            append(&entry_of(&hs->commands, h->command->names[i])->numbers,
+                   number);
+    else if (h->type == HANDLER_ON)
+        index_filters(hs, h, number);
+    else if (h->type >= HANDLER_HEARS)
+        index_triggers(hs, h, number);
+    else
+        index_by_kind(hs, h->kinds, number);
+    hs->wanted |= h->kinds;
+    if (h->type != HANDLER_COMMAND)
+        hs->wanted_more |= h->kinds;
+}
+
+/* --- adding ------------------------------------------------------------------------ */
+
+/* In another file? With conditions of its own each of them may have it. */
+static bool are_rivals(const struct handler *a, const struct handler *b)
+{
+    size_t file = strcspn(a->source, ":");
+
+    return strncmp(a->source, b->source, file + 1) != 0 &&
+           (a->group == b->group || !a->group || !b->group);
+}
+
+static bool check_names(const struct handlers *hs, const struct handler *h,
+                        struct err *err)
+{
+    for (int i = 0; i < h->command->n; i++) {
+        const char *name = h->command->names[i];
+        struct entry *e;
+
+        HASH_FIND_STR(hs->commands, name, e);
+        for (int j = 0; e && j < e->numbers.n; j++) {
+            const struct handler *other = &hs->list[e->numbers.list[j]];
+
+            if (are_rivals(h, other))
+                return err_set(err, ERR_SCRIPT,
+                               "the command /%s is already taken by %s", name,
+                               other->source);
+        }
+    }
     return true;
+}
+
+static bool check(const struct handlers *hs, const struct handler *h,
+                  struct err *err)
+{
+    if (hs->n == HANDLERS_MAX)
+        return err_set(err, ERR_SCRIPT, "more than %d handlers", HANDLERS_MAX);
+    if (!h->kinds)
+        return err_set(err, ERR_SCRIPT,
+                       "no update can be for this: those that its group, at "
+                       "%s, takes are of other kinds",
+                       handlers_group(hs, h->group)->source);
+    return h->type != HANDLER_COMMAND || check_names(hs, h, err);
 }
 
 static struct metric handler_seconds = {
@@ -87,225 +220,100 @@ static struct metric handler_seconds = {
     .labels = { "handler" },
 };
 
-int handlers_add(struct handlers *hs, const struct handler *h, struct err *err)
+int handlers_add(struct handlers *hs, struct handler *h, struct err *err)
 {
-    struct handler taken = *h;
     int number = hs->n;
 
-    if (number == HANDLERS_MAX) {
-        err_set(err, ERR_SCRIPT, "more than %d handlers", HANDLERS_MAX);
-        handler_release(&taken);
+    if (h->group)
+        h->kinds &= handlers_group(hs, h->group)->kinds;
+    if (!check(hs, h, err)) {
+        handler_release(h);
         return -1;
     }
-    if (h->type == HANDLER_COMMAND && !add_command(hs, h, number, err)) {
-        handler_release(&taken);
-        return -1;
-    }
-    taken.seconds = metric_of(&handler_seconds, h->what ? h->what : "");
+    h->seconds = metric_of(&handler_seconds, h->what ? h->what : "");
     hs->list = xrealloc(hs->list, (size_t)(number + 1) * sizeof(*hs->list));
-    hs->list[hs->n++] = taken;
-    hs->has_use = hs->has_use || h->type == HANDLER_USE;
-    if (h->type == HANDLER_COMMAND)
-        return number;
-    for (int kind = 0; kind <= UPDATE_KINDS; kind++)
-        if (h->kinds & (uint64_t)1 << kind)
-            append(&hs->by_kind[kind], &hs->by_kind_n[kind], number);
+    hs->list[hs->n++] = *h;
+    index_handler(hs, h, number);
     return number;
 }
 
-/* --- matching ------------------------------------------------------------------ */
+/* --- groups ------------------------------------------------------------------------- */
 
-static bool has_entity(struct slice list, const char *type)
+const struct group *handlers_group(const struct handlers *hs, int number)
 {
-    struct json_iter it;
-
-    json_iter_init(&it, list);
-    while (json_iter_next(&it))
-        if (slice_eq(json_raw(json_get(it.value, "type")), type))
-            return true;
-    return false;
+    return number ? &hs->groups[number - 1] : NULL;
 }
 
-static const char *const media[] = { "photo",      "video",   "document",
-                                     "audio",      "voice",   "animation",
-                                     "video_note", "sticker", NULL };
-
-static bool has_field(const struct handler *h, struct slice payload)
+/* What its parent says holds for it, too. */
+static void inherit(const struct handlers *hs, struct group *g)
 {
-    struct slice value;
+    const struct group *parent = handlers_group(hs, g->parent);
 
-    if (strcmp(h->field, "media") == 0 || strcmp(h->field, "file") == 0) {
-        for (const char *const *m = media; *m; m++)
-            if (json_get(payload, *m).p)
-                return true;
-        return false;
+    g->kinds = parent ? parent->kinds : ALL_KINDS;
+    if (g->non) {
+        uint64_t kinds = 0;
+
+        for (int i = 0; i < g->non; i++)
+            kinds |= g->on[i].kinds;
+        g->kinds &= kinds;
     }
-    if (!*h->field) /* "::url": in the text or the caption */
-        return has_entity(json_get(payload, "entities"), h->entity) ||
-               has_entity(json_get(payload, "caption_entities"), h->entity);
-    value = json_get(payload, h->field);
-    return value.p && (!h->entity || has_entity(value, h->entity) ||
-                       json_get(value, h->entity).p);
+    g->asks = g->admin != ADMIN_ANY || g->rights || g->has_when ||
+              (parent && parent->asks);
 }
 
-static bool may_want(const struct handler *h, const struct update *u)
+int handlers_add_group(struct handlers *hs, struct group *g, struct err *err)
 {
-    switch (h->type) {
-    case HANDLER_ON: return !h->field || has_field(h, u->payload);
-    case HANDLER_HEARS: return u->text.p != NULL;
-    case HANDLER_CALLBACK: return u->data.p != NULL;
-    default: return true;
+    inherit(hs, g);
+    if (!g->kinds || hs->ngroups == GROUPS_MAX) {
+        if (g->kinds)
+            err_set(err, ERR_SCRIPT, "more than %d groups", GROUPS_MAX);
+        else
+            err_set(err, ERR_SCRIPT,
+                    "no update can be for this: those that the group around "
+                    "it, at %s, takes are of other kinds",
+                    handlers_group(hs, g->parent)->source);
+        group_release(g);
+        return 0;
     }
+    for (int i = 0; i < g->non; i++)
+        for (int j = 0; j < g->on[i].nfields; j++)
+            g->on[i].slots[j] = field_entry(hs, g->on[i].fields[j])->number;
+    hs->groups =
+        xrealloc(hs->groups, (size_t)(hs->ngroups + 1) * sizeof(*hs->groups));
+    hs->groups[hs->ngroups++] = *g;
+    return hs->ngroups;
 }
 
-static const struct command_entry *find_command(const struct handlers *hs,
-                                                const struct update *u,
-                                                const char *username)
-{
-    char name[COMMAND_LEN_MAX + 1];
-    struct command_entry *e;
+/* --- all of it ------------------------------------------------------------------------ */
 
-    if (!u->command.n || u->command.n > COMMAND_LEN_MAX)
-        return NULL;
-    if (u->command_bot.n &&
-        (strlen(username) != u->command_bot.n ||
-         strncasecmp(username, u->command_bot.p, u->command_bot.n) != 0))
-        return NULL;
-    for (size_t i = 0; i < u->command.n; i++)
-        name[i] = (char)tolower((unsigned char)u->command.p[i]);
-    name[u->command.n] = '\0';
-    HASH_FIND(hh, hs->commands, name, u->command.n, e);
-    return e;
+void handlers_release(struct handlers *hs)
+{
+    for (int i = 0; i < hs->n; i++)
+        handler_release(&hs->list[i]);
+    for (int i = 0; i < hs->ngroups; i++)
+        group_release(&hs->groups[i]);
+    for (int kind = 0; kind <= UPDATE_KINDS; kind++)
+        free(hs->by_kind[kind].list);
+    for (int type = 0; type < HANDLER_TYPES; type++)
+        free_entries(&hs->texts[type]);
+    free_entries(&hs->commands);
+    free_entries(&hs->fields);
+    free(hs->field);
+    free(hs->list);
+    free(hs->groups);
+    *hs = (struct handlers){ 0 };
 }
 
-/* The place of the first number that is from or more. */
-static int first_from(const int *numbers, int n, int from)
+bool handlers_want(const struct handlers *hs, enum update_kind kind)
 {
-    int i = 0;
-
-    while (i < n && numbers[i] < from)
-        i++;
-    return i;
-}
-
-int handlers_next(const struct handlers *hs, const struct update *u, int from,
-                  const char *username)
-{
-    const struct command_entry *c = find_command(hs, u, username);
-    const int *others = hs->by_kind[u->kind];
-    int n = hs->by_kind_n[u->kind];
-    int i = first_from(others, n, from);
-    int j = c ? first_from(c->numbers, c->n, from) : 0;
-
-    while (i < n && !may_want(&hs->list[others[i]], u))
-        i++;
-    if (c && j < c->n && (i == n || c->numbers[j] < others[i]))
-        return c->numbers[j];
-    return i < n ? others[i] : -1;
-}
-
-/* --- filters ---------------------------------------------------------------------- */
-
-bool is_plain_text(const char *pattern)
-{
-    return !strpbrk(pattern, "^$*+?.([%-");
-}
-
-static uint64_t bit(enum update_kind kind)
-{
-    return (uint64_t)1 << kind;
-}
-
-static int distance(const char *a, size_t n, const char *b)
-{
-    int row[64], m = (int)strlen(b);
-
-    if (n >= ARRAY_LEN(row) || (size_t)m >= ARRAY_LEN(row))
-        return 100;
-    for (int j = 0; j <= m; j++)
-        row[j] = j;
-    for (int i = 1; i <= (int)n; i++) {
-        int diagonal = row[0];
-
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-
-            if (up + 1 < best)
-                best = up + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-            diagonal = up;
-        }
-    }
-    return row[m];
-}
-
-static bool unknown_kind(struct slice kind, struct err *err)
-{
-    int best = 0, best_distance = 100;
-
-    for (int k = 0; k < UPDATE_KINDS; k++) {
-        int d = distance(kind.p, kind.n, update_kind_name((enum update_kind)k));
-
-        if (d < best_distance) {
-            best = k;
-            best_distance = d;
-        }
-    }
-    return err_set(err, ERR_SCRIPT,
-                   "unknown kind of update \"%.*s\"; did you mean \"%s\"?",
-                   (int)kind.n, kind.p,
-                   update_kind_name((enum update_kind)best));
-}
-
-static bool parse_kind(struct handler *h, struct slice kind, struct err *err)
-{
-    enum update_kind k = update_kind_find(kind);
-
-    if (kind.n == 0 || slice_eq(kind, "msg"))
-        h->kinds = bit(UPDATE_MESSAGE) | bit(UPDATE_CHANNEL_POST);
-    else if (slice_eq(kind, "edit"))
-        h->kinds = bit(UPDATE_EDITED_MESSAGE) | bit(UPDATE_EDITED_CHANNEL_POST);
-    else if (k != UPDATE_KINDS)
-        h->kinds = bit(k);
-    else
-        return unknown_kind(kind, err);
-    return true;
-}
-
-bool handler_parse_filter(struct handler *h, const char *filter,
-                          struct err *err)
-{
-    size_t n = strcspn(filter, ":");
-    const char *rest = filter + n;
-
-    if (!*filter)
-        return err_set(err, ERR_SCRIPT, "an empty filter");
-    if (!parse_kind(h, (struct slice){ filter, n }, err))
-        return false;
-    if (!*rest)
-        return true;
-    n = strcspn(++rest, ":");
-    h->field = slice_dup((struct slice){ rest, n });
-    rest += n;
-    if (*rest)
-        h->entity = xstrdup(rest + 1);
-    if (h->entity ? !*h->entity : !*h->field)
-        return err_set(err, ERR_SCRIPT,
-                       "\"%s\": something is missing after the colon", filter);
-    return true;
+    return hs->wanted_more & bit(kind);
 }
 
 bool handlers_gets_kind(const struct handlers *hs, enum update_kind kind)
 {
-    if (hs->by_kind_n[kind] > 0)
-        return true;
-    if (kind == UPDATE_CHANNEL_POST)
-        return hs->commands != NULL;
-    return hs->n > 0 &&
-           (kind == UPDATE_MESSAGE || kind == UPDATE_CALLBACK_QUERY);
+    return hs->wanted & bit(kind) ||
+           (hs->n > 0 &&
+            (kind == UPDATE_MESSAGE || kind == UPDATE_CALLBACK_QUERY));
 }
 
 void handlers_add_allowed(const struct handlers *hs, struct buf *out)

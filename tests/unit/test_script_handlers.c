@@ -64,7 +64,7 @@ static void test_handlers__commands(void **state)
     say_ok("/A  x\\ny  \\\"z\\\" ");
     say_ok("/alias@test_bot \\u00e4");
     say_ok("/a@TEST_BOT 1");
-    expect_replies("a||\nA|x\ny  \"z\"|x,y,\"z\"\nalias|\xc3\xa4|\xc3\xa4\n"
+    expect_replies("a||\nA|x\ny  \"z\"|x,y,z\nalias|\xc3\xa4|\xc3\xa4\n"
                    "a|1|1\n");
     say_ok("/a@other_bot");
     say_ok("/b");

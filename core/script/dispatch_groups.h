@@ -1,0 +1,29 @@
+/*
+ * dispatch_groups.h - conditions of groups that must be asked for: whether somebody
+ * is an administrator, and what a function of the script says.
+ *
+ * Each is asked for once in an update, when a handler of its group is the next to
+ * run, groups from outside to inside; what the answers were is kept in a userdata
+ * beside the ctx.
+ */
+#ifndef SCRIPT_DISPATCH_GROUPS_H
+#define SCRIPT_DISPATCH_GROUPS_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct handlers;
+
+/* Push where answers are kept.                                    [-0, +1, m] */
+void groups_push(lua_State *L, const struct handlers *hs);
+
+/*
+ * Do the conditions of the group, and of those around it, hold? 1, 0, or -1: it was
+ * asked, and the answer will be at the stack's top: then groups_answer(), and once
+ * more. That may be at once; or the coroutine waits, and k is called with it there.
+ * The stack: the ctx at 1, what groups_push() pushed at 2.
+ */
+int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k);
+void groups_answer(lua_State *L);
+
+#endif
