@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "bot/asks_statements.h"
 #include "bot/bot_statements.h"
 #include "bot/broadcast_statements.h"
 #include "bot/dead_statements.h"
 #include "bot/doctor_statements.h"
+#include "bot/jobs_statements.h"
 #include "bot/migrate.h"
 #include "bot/moves_statements.h"
+#include "bot/stores_statements.h"
 
 #define INDEXES_MAX 16
 
@@ -196,8 +199,9 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         { NULL },
     };
     static const struct config_explained *const lists[] = {
-        config_explained, bot_explained,    broadcast_explained,
-        dead_explained,   doctor_explained, moves_explained,
+        asks_explained,      config_explained, bot_explained,
+        broadcast_explained, dead_explained,   doctor_explained,
+        jobs_explained,      moves_explained,  stores_explained,
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
 

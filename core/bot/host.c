@@ -7,9 +7,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "bot/chats.h"
+#include "bot/host_asks.h"
 #include "bot/host_broadcasts.h"
+#include "bot/host_jobs.h"
+#include "bot/host_data.h"
 #include "bot/host_metrics.h"
 #include "bot/host_webhook.h"
+#include "bot/repl.h"
+#include "script/limits.h"
 #include "script/web.h"
 
 #define SHOWN_MAX 200 /* bytes of an update in the log */
@@ -116,6 +121,7 @@ static void on_arrived(const struct update *u, void *arg)
     struct host *host = arg;
 
     chats_seen(host->chats, u);
+    host_asks_see(host, u);
     moves_see(host->moves, u);
 }
 
@@ -289,6 +295,7 @@ static void open_intake(struct host *host)
 static void open_lua(struct host *host)
 {
     const struct settings *s = host->settings;
+    struct vm_limits limits = limits_of(s);
 
     host->admins = admins_new();
     host->services = (struct services){
@@ -305,11 +312,8 @@ static void open_lua(struct host *host)
                    .local = s->telegram_api_local },
     };
     host->vm = vm_new(&host->services,
-                      &(struct vm_limits){
-                          .memory_max = (size_t)s->memory_max_mb << 20,
-                          .cpu_ms = s->task_cpu_ms,
-                          .task_ms = (int64_t)s->task_timeout_s * 1000,
-                      });
+                      &limits);
+    host_open_asks(host);
     host->lanes = lanes_new(host->loop, host->vm, on_update_done, host);
 }
 
@@ -330,7 +334,10 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
         goto fail;
     open_lua(host);
     open_intake(host);
+    host_open_ask_rows(host);
     host_open_broadcasts(host);
+    host_open_jobs(host);
+    host_open_data(host);
     if (!host_metrics_open(host, err))
         goto fail;
     if (!host_webhook_open(host, err) || !host_load(host, err))
@@ -355,15 +362,19 @@ void host_free(struct host *host)
         errand_free(e);
     if (host->vm)
         tasks_kill_all(host->vm);
+    repl_free(host->repl);
     moves_free(host->moves);
     intake_free(host->intake);
     host_webhook_free(host);
     inbox_free(host->inbox);
     dead_free(host->dead);
     instance_free(host->instance);
+    host_close_jobs(host);
     lanes_free(host->lanes);
     host_close_store(host);
     host_close_broadcasts(host);
+    host_close_data(host);
+    host_close_asks(host);
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);

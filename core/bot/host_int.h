@@ -26,11 +26,18 @@ enum host_stop_phase { /* host_stop.c */
                        STOP_LEAVING,
 };
 
+struct asks;
+struct ask_rows;
 struct chats;
 struct host_broadcasts;
+struct host_jobs;
+struct jobs;
+struct script_db;
+struct stores;
 struct host_http;
 struct host_metrics;
 struct host_webhook;
+struct repl;
 
 /* A call that nobody waits for: its end is logged if it failed. */
 struct errand {
@@ -65,16 +72,24 @@ struct host {
     int generations; /* loaded so far */
     struct lanes *lanes;
     struct instance *instance;
+    struct asks *asks;         /* questions that wait */
+    struct ask_rows *ask_rows; /* in the database */
+    void (*asks_idle)(struct host *host);
     struct inbox *inbox;
     struct dead *dead;
     struct moves *moves;
     struct intake *intake;
     struct host_broadcasts *broadcasts;
+    struct jobs *jobs;
+    struct host_jobs *host_jobs;
     struct chats *chats;          /* that were seen */
+    struct script_db *script_db;  /* scripts' own SQL */
+    struct stores *stores;        /* ctx.store */
     struct host_http *port;       /* of the webhook; or NULL */
     struct host_webhook *webhook; /* NULL: polling */
     struct host_metrics *metrics;
     struct watch *watch;
+    struct repl *repl; /* or NULL */
     struct op *step; /* of starting or stopping */
     enum host_stop_phase stop_phase;
     bool handed_over; /* all that is not done stands in the inbox */
@@ -96,6 +111,9 @@ void host_begin(struct host *host);
 void host_led(enum instance_state state, bool clean, void *arg);
 void host_beat(void *arg);
 void host_opened(void *arg);
+
+/* host_repl.c */
+void host_open_repl(struct host *host);
 
 /* host_stop.c */
 void host_stop_when_idle(struct host *host);

@@ -8,8 +8,11 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "bot/host_asks.h"
 #include "bot/host_broadcasts.h"
+#include "bot/host_data.h"
 #include "bot/host_int.h"
+#include "bot/jobs.h"
 #include "bot/host_webhook.h"
 #include "bot/migrate.h"
 
@@ -63,6 +66,7 @@ static void say_ready(struct host *host)
 {
     log_info("host", "@%s is running: %d files, %d handlers", host->username,
              host->gen->files, host->gen->handlers.n);
+    host_open_repl(host);
     if (host->options.on_ready && !host->ready)
         host->options.on_ready(host->username, host->options.arg);
     host->ready = true;
@@ -71,8 +75,11 @@ static void say_ready(struct host *host)
 /* Updates are taken from now on. */
 void host_opened(void *arg)
 {
-    host_webhook_begin(arg);
-    say_ready(arg);
+    struct host *host = arg;
+
+    host_webhook_begin(host);
+    jobs_start(host->jobs);
+    say_ready(host);
 }
 
 static void lead(struct host *host, bool clean)
@@ -101,6 +108,8 @@ void host_led(enum instance_state state, bool clean, void *arg)
         log_warn("instance", "%s polls for this bot now; standing by",
                  instance_leader(host->instance));
         intake_close(host->intake);
+        jobs_pause(host->jobs);
+        host_asks_lost(host);
     } else {
         log_info("instance",
                  "%s polls for this bot; standing by, to go on when it ends",
@@ -113,6 +122,7 @@ void host_beat(void *arg)
     struct host *host = arg;
 
     intake_look(host->intake, instance_others(host->instance) > 0);
+    host_look_at_asks(host);
 }
 
 /* All is there. Who polls with this token is agreed on first. */
@@ -123,6 +133,7 @@ static void join(struct host *host)
     dead_use(host->dead, tg_bot_id(host->tg));
     moves_learn(host->moves);
     host_start_broadcasts(host);
+    host_start_data(host);
     instance_join(host->instance);
 }
 

@@ -41,6 +41,12 @@ void op_complete_here(struct op *op)
         op->done(op);
 }
 
+void op_left(struct op *op)
+{
+    assert(op->state == OP_RUNNING);
+    op->loop->live_ops--;
+}
+
 void op_free(struct op *op)
 {
     if (!op)

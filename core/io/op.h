@@ -58,6 +58,8 @@ void op_complete(struct op *op); /* RUNNING → QUEUED */
  * The op may be gone when it returns.
  */
 void op_complete_here(struct op *op);
+/* Nobody owns it any more: it ends by itself, and its kind frees it then. */
+void op_left(struct op *op);
 
 void op_free(struct op *op); /* NULL is allowed */
 

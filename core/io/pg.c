@@ -33,6 +33,9 @@ static void query_destroy(struct query *q)
 {
     q->pg->live--;
     PQclear(q->pub.result);
+    PQclear(q->pub.failure);
+    pg_answer_free(q->pub.answer);
+    pg_text_unref(q->text);
     free(q->script);
     free(q);
 }
@@ -62,6 +65,8 @@ void pg_query_repeat(struct pg *pg, struct query *q)
     q->unprepared = true;
     err_clear(&q->pub.op.err);
     q->pub.sqlstate[0] = '\0';
+    PQclear(q->pub.failure);
+    q->pub.failure = NULL;
     TAILQ_REMOVE(&pg->sent, q, link);
     q->place = QUERY_WAITING;
     TAILQ_FOREACH (other, &pg->waiting, link) {
@@ -93,6 +98,22 @@ static void query_free(struct op *op)
 
 static const struct op_class query_class = { "query", query_stop, query_free };
 
+/* They belong to the connection that is gone, and were not sent. */
+static void fail_bound(struct pg *pg)
+{
+    struct query *q, *next;
+
+    for (q = TAILQ_FIRST(&pg->waiting); q; q = next) {
+        next = TAILQ_NEXT(q, link);
+        if (!q->session)
+            continue;
+        err_set(&q->pub.op.err, ERR_DATABASE,
+                "%s: the connection to PostgreSQL broke: %s", pg_query_name(q),
+                pg->reason);
+        pg_query_over(pg, q);
+    }
+}
+
 void pg_sent_lost(struct pg *pg)
 {
     struct query *q;
@@ -110,6 +131,7 @@ void pg_sent_lost(struct pg *pg)
         }
         pg_query_over(pg, q);
     }
+    fail_bound(pg);
     free(pg->prepared);
     pg->prepared = NULL;
     pg->nprepared = 0;
@@ -140,8 +162,8 @@ static uint32_t hash(const char *text)
     return h;
 }
 
-static struct prepared *add_prepared(struct pg *pg,
-                                     const struct pg_statement *statement)
+static struct prepared *
+add_prepared(struct pg *pg, const struct pg_statement *statement, bool is_text)
 {
     struct prepared *p;
     int n;
@@ -152,7 +174,7 @@ static struct prepared *add_prepared(struct pg *pg,
     *p = (struct prepared){ .statement = statement, .serial = ++pg->serial };
     n = snprintf(p->name, sizeof(p->name), "%.40s#%08" PRIx32, statement->name,
                  hash(statement->sql));
-    if (pg->prepared_forgotten) /* the old one may still be there */
+    if (pg->prepared_forgotten || is_text)
         snprintf(p->name + n, sizeof(p->name) - (size_t)n, "#%u", p->serial);
     return p;
 }
@@ -187,7 +209,7 @@ static bool send_prepared(struct pg *pg, struct query *q)
     if (p && !p->ready)
         return send_unprepared(pg, q);
     if (!p) {
-        p = add_prepared(pg, st);
+        p = add_prepared(pg, st, q->text != NULL);
         q->prepares = true;
         if (!PQsendPrepare(pg->conn, p->name, st->sql, st->nparams, NULL))
             return false;
@@ -197,11 +219,28 @@ static bool send_prepared(struct pg *pg, struct query *q)
                                NULL, 0);
 }
 
+/* Behind a pooler no time-out was set when the session began, and what is set must
+ * end with the transaction: here, that of all up to the Sync. */
+static bool send_prelude(struct pg *pg, struct query *q)
+{
+    char sql[80];
+
+    q->prelude = pg->pooled && q->text && !q->control && !q->detached;
+    if (!q->prelude)
+        return true;
+    snprintf(sql, sizeof(sql),
+             "SELECT set_config('statement_timeout', '%d', true)",
+             pg->options.statement_timeout_ms);
+    return PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
+}
+
 static bool send_statement(struct pg *pg, struct query *q)
 {
-    q->prepares = false;
+    q->prepares = q->by_row = false;
     q->serial = 0;
-    return (pg->options.prepare && !pg->pooled && !q->unprepared
+    return send_prelude(pg, q) &&
+           (pg->options.prepare && !pg->pooled && !q->unprepared &&
+                    (!q->text || pg_text_is_known(q->text))
                 ? send_prepared(pg, q)
                 : send_unprepared(pg, q)) &&
            PQpipelineSync(pg->conn);
@@ -232,7 +271,7 @@ static bool may_send(const struct pg *pg, const struct query *q)
 {
     const struct query *first = TAILQ_FIRST(&pg->sent);
 
-    if (pg->renew || (pg->pooled && first))
+    if (pg->renew || (first && (pg->pooled || first->text || q->text)))
         return false;
     return !first || (q->statement && first->statement);
 }
@@ -252,6 +291,7 @@ void pg_pump(struct pg *pg)
         TAILQ_INSERT_TAIL(&pg->sent, q, link);
         q->place = QUERY_SENT;
         sent = true;
+        pg_want_rows(pg, q);
     }
     if (sent)
         pg_flush(pg);
@@ -338,6 +378,44 @@ struct pg_op *pg_query(struct pg *pg, const struct pg_statement *statement,
     return query_start(pg, q);
 }
 
+struct pg_op *pg_ask_text(struct pg *pg, const struct pg_question *question,
+                          struct text *text, struct pg_answer *answer)
+{
+    size_t more = 0;
+    struct query *q;
+
+    for (int i = 0; i < question->nparams; i++)
+        more += sizeof(q->params[0]) + question->params[i].n + 1;
+    q = query_new(pg, more);
+    q->text = text;
+    q->statement = pg_text_ref(text);
+    pg_text_unref(text); /* the asker's */
+    q->session = question->session;
+    q->control = question->control;
+    q->pub.answer = answer;
+    copy_params(q, question->params, question->nparams);
+    if (q->session && (pg->phase != PG_UP || pg->connections != q->session))
+        err_set(&q->pub.op.err, ERR_DATABASE,
+                "%s: the connection to PostgreSQL broke", pg_query_name(q));
+    return query_start(pg, q);
+}
+
+void pg_ask_detached(struct pg *pg, struct text *text)
+{
+    struct query *q = query_new(pg, 0);
+
+    q->text = text;
+    q->statement = pg_text_ref(text);
+    q->pub.answer = NULL;
+    query_start(pg, q);
+    if (q->place == QUERY_OVER) { /* too many wait */
+        op_free(&q->pub.op);
+        return;
+    }
+    op_left(&q->pub.op);
+    q->detached = true;
+}
+
 struct pg_op *pg_script(struct pg *pg, struct slice sql)
 {
     struct query *q = query_new(pg, 0);
@@ -379,6 +457,7 @@ struct pg *pg_new(struct loop *loop, const struct pg_options *options,
     TAILQ_INIT(&pg->waiting);
     TAILQ_INIT(&pg->sent);
     TAILQ_INIT(&pg->by_age);
+    TAILQ_INIT(&pg->texts);
     pg->pump = event_new(base, -1, 0, on_pump, pg);
     pg_deadlines_init(pg);
     pg_connect_init(pg);
@@ -395,11 +474,16 @@ void pg_free(struct pg *pg)
         assert(q->detached);
         pg_query_over(pg, q);
     }
+    while ((q = TAILQ_FIRST(&pg->waiting))) {
+        assert(q->detached);
+        pg_query_over(pg, q);
+    }
     assert(pg->live == 0);
     pg_connect_release(pg);
     pg_url_release(&pg->url);
     event_free(pg->pump);
     event_free(pg->deadline);
+    pg_texts_free(pg);
     free(pg->prepared);
     free(pg->schema);
     free(pg);

@@ -67,6 +67,8 @@ struct pg_op {
     struct op op;
     /* private and read through the functions below */
     void *result;
+    struct pg_answer *answer; /* of pg_ask(): pg_text.h */
+    void *failure;            /* the same */
     bool maybe_done;  /* valid on error: it was sent, and no answer came */
     char sqlstate[6]; /* "" when the error did not come from the server */
 };

@@ -56,10 +56,14 @@ static void set_error(struct pg *pg, struct query *q, const PGresult *res)
     if (line)
         buf_addf(&text, "line %d: ", line);
     buf_adds(&text, primary ? primary : "unknown error");
-    if (detail && !detail_is_the_row(q->pub.sqlstate))
+    if (detail && !q->text && !detail_is_the_row(q->pub.sqlstate))
         buf_addf(&text, " (%s)", detail);
     pg_clean(clean, sizeof(clean), text.data, pg->conn);
-    err_set(&q->pub.op.err, ERR_DATABASE, "%s: %s", pg_query_name(q), clean);
+    if (q->text)
+        err_set(&q->pub.op.err, ERR_DATABASE, "%s", clean);
+    else
+        err_set(&q->pub.op.err, ERR_DATABASE, "%s: %s", pg_query_name(q),
+                clean);
     buf_release(&text);
 }
 
@@ -135,7 +139,7 @@ static bool take_error(struct pg *pg, struct query *q, const PGresult *res)
         return true;
     if (who_failed(res, sqlstate) != BLAME_QUERY) {
         prepared_lost(pg, q, who_failed(res, sqlstate));
-        q->again = !fatal;
+        q->again = !fatal && !q->session;
     } else if (q->prepares) {
         pg_forget_prepared(pg, q->statement, q->serial); /* it is not there */
     }
@@ -175,9 +179,23 @@ static bool script_finish(struct pg *pg, struct query *q)
     return true;
 }
 
-static void keep_result(struct pg *pg, struct query *q, PGresult *res)
+void pg_want_rows(struct pg *pg, struct query *q)
+{
+    if (q->text && !q->prelude && !q->prepares && !q->answered && !q->by_row)
+        q->by_row = PQsetSingleRowMode(pg->conn);
+}
+
+/* False: the answer is far too large to be read to its end. */
+static bool keep_result(struct pg *pg, struct query *q, PGresult *res)
 {
     struct prepared *p;
+    bool ok;
+
+    if (q->prelude) {
+        q->prelude = false;
+        PQclear(res);
+        return true;
+    }
 
     if (q->prepares) {
         q->prepares = false; /* done; the query's own comes next */
@@ -185,11 +203,15 @@ static void keep_result(struct pg *pg, struct query *q, PGresult *res)
         if (p && p->serial == q->serial)
             p->ready = true;
         PQclear(res);
-        return;
+        return true;
     }
     q->answered = true;
+    ok = pg_take_rows(q, res);
     PQclear(q->pub.result);
-    q->pub.result = res;
+    q->pub.result = q->text ? NULL : res;
+    if (q->text)
+        PQclear(res);
+    return ok;
 }
 
 /* Takes res. False: the connection is lost. */
@@ -201,10 +223,21 @@ static bool take_result(struct pg *pg, struct query *q, PGresult *res)
     switch (status) {
     case PGRES_EMPTY_QUERY:
     case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK: keep_result(pg, q, res); return true;
+    case PGRES_TUPLES_OK:
+    case PGRES_SINGLE_TUPLE:
+        if (keep_result(pg, q, res))
+            return true;
+        pg_lost(pg, "the rest of a result was too large to be read");
+        return false;
     case PGRES_PIPELINE_SYNC: query_finish(pg, q); break;
     case PGRES_PIPELINE_ABORTED: break;
-    case PGRES_FATAL_ERROR: ok = take_error(pg, q, res); break;
+    case PGRES_FATAL_ERROR:
+        ok = take_error(pg, q, res);
+        if (ok && q->text && !q->pub.failure) {
+            q->pub.failure = res;
+            return true;
+        }
+        break;
     default:
         err_set(&q->pub.op.err, ERR_DATABASE, "%s: %s is not possible here",
                 pg_query_name(q), PQresStatus(status));
@@ -238,6 +271,8 @@ void pg_read_answers(struct pg *pg)
         nothing = res ? 0 : nothing + 1;
         if (res && !take_result(pg, q, res))
             return;
+        if (!res)
+            pg_want_rows(pg, q);
         if (!res && q->script && !script_finish(pg, q))
             return;
         if (nothing > 2 || PQstatus(pg->conn) == CONNECTION_BAD) {

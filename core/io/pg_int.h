@@ -4,13 +4,14 @@
  *     pg.c          queries: waiting, sending, time-outs; the interface
  *     pg_deadline.c those that wait too long
  *     pg_answer.c   results: reading, errors, repeating
+ *     pg_text.c     statements made at run time, and their answers
  *     pg_connect.c  the connection: making it, losing it, making it again
  *     pg_url.c      what the url says, and what libpq is given
  */
 #ifndef IO_PG_INT_H
 #define IO_PG_INT_H
 
-#include "io/pg.h"
+#include "io/pg_text.h"
 
 #include <event2/event.h>
 #include <libpq-fe.h>
@@ -18,6 +19,7 @@
 #include "io/loop.h"
 
 struct evdns_base;
+struct text; /* pg_text.c */
 
 /*
  *      ┌─────────── any failure, or too late ──────────┐
@@ -42,18 +44,24 @@ struct query {
     int64_t started_ms;
     uint64_t number; /* in the order of asking */
     enum query_place place;
-    bool detached;   /* op_free()d on its way: its answer is dropped */
-    bool unprepared; /* second try, without a prepared statement */
-    bool prepares;   /* its first result is that of PQsendPrepare() */
-    bool answered;   /* its own result has come; the commit has not */
-    bool again;      /* failed before it had any effect: to be repeated */
-    unsigned serial; /* of the preparation it uses; 0: none */
+    bool detached;     /* op_free()d on its way: its answer is dropped */
+    bool unprepared;   /* second try, without a prepared statement */
+    bool prepares;     /* its first result is that of PQsendPrepare() */
+    bool answered;     /* its own result has come; the commit has not */
+    bool again;        /* failed before it had any effect: to be repeated */
+    unsigned serial;   /* of the preparation it uses; 0: none */
+    struct text *text; /* its statement's, of pg_ask(); or NULL */
+    unsigned session;  /* the one connection it may go on; 0: any */
+    bool control;      /* see struct pg_question */
+    bool prelude;      /* its first result is that of setting the time-out */
+    bool by_row;       /* libpq gives its rows one by one */
     TAILQ_ENTRY(query) link; /* of waiting or sent */
     TAILQ_ENTRY(query) age;  /* of by_age, until it is over */
     const char *params[];    /* and their bytes */
 };
 
 TAILQ_HEAD(query_list, query);
+TAILQ_HEAD(text_list, text);
 
 /* A statement that is prepared, or is being prepared, on the connection. */
 struct prepared {
@@ -102,6 +110,8 @@ struct pg {
     uint64_t number;
     struct event *pump;     /* there is something to send */
     struct event *deadline; /* pending when by_age is not empty */
+    struct text_list texts; /* used last first */
+    size_t ntexts, texts_bytes;
     bool told_pooled;
     struct prepared *prepared;
     size_t nprepared;
@@ -145,6 +155,22 @@ struct prepared *pg_find_prepared(struct pg *pg,
 /* The connection is gone: what was on its way fails; the others wait. */
 void pg_sent_lost(struct pg *pg);
 
+/* What pg_text.c has prepared for pg_ask(): answer is taken, text has a reference
+ * more. */
+struct pg_op *pg_ask_text(struct pg *pg, const struct pg_question *question,
+                          struct text *text, struct pg_answer *answer);
+/* A text that is not listed (taken), without parameters and for nobody. */
+void pg_ask_detached(struct pg *pg, struct text *text);
+
+/* pg_text.c */
+const struct pg_statement *pg_text_ref(struct text *text);
+void pg_text_unref(struct text *text);          /* NULL is allowed */
+bool pg_text_is_known(const struct text *text); /* asked for before */
+void pg_texts_free(struct pg *pg);
+/* Keep a result's rows. False: too many were dropped, close the connection. */
+bool pg_take_rows(struct query *q, PGresult *res) MUST_CHECK;
+void pg_answer_free(struct pg_answer *answer); /* NULL is allowed */
+
 /* pg_deadline.c */
 void pg_deadlines_init(struct pg *pg);
 void pg_deadlines_changed(struct pg *pg); /* or the connection's state */
@@ -152,6 +178,8 @@ void pg_deadlines_changed(struct pg *pg); /* or the connection's state */
 /* pg_answer.c */
 /* A pooler is in between: no prepared statements, and nothing is sent ahead. */
 void pg_behind_pooler(struct pg *pg, const char *sign);
+/* Of pg_ask(): the rows one by one, once it is this query's turn in libpq. */
+void pg_want_rows(struct pg *pg, struct query *q);
 void pg_read_answers(struct pg *pg); /* may lose the connection */
 /* The statement must be prepared anew before its next use. True if it was
  * that preparation. */

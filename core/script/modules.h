@@ -16,6 +16,7 @@ void mod_bot_push(lua_State *L, struct generation *gen);
 void mod_crypto_push(lua_State *L, struct generation *gen);
 void mod_http_push(lua_State *L, struct generation *gen);
 void mod_parallel_push(lua_State *L, struct generation *gen);
+void mod_db_push(lua_State *L, struct generation *gen);
 void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/embedded.h"
+#include "script/ask.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/load_int.h"
@@ -40,7 +41,7 @@ static void push_cjson_safe(lua_State *L, struct generation *gen)
     lua_call(L, 1, 1);
 }
 
-/* By name. push NULL: all of it is in script/lua/. */
+/* By name, those that scripts can't have ("moonpost.…") last. push NULL: all of it is in script/lua/. */
 static const struct host_module {
     const char *name;
     push_fn push;
@@ -49,11 +50,12 @@ static const struct host_module {
     { "bot", mod_bot_push },           { "cjson", push_cjson },
     { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
     { "time", mod_time_push },
-};
     { "moonpost.ask", mod_ask_push },
     { "crypto", mod_crypto_push },
+    { "db", mod_db_push },
     { "http", mod_http_push },
     { "parallel", mod_parallel_push },
+};
 
 /* --- the part that is Lua -------------------------------------------------------- */
 

@@ -1,0 +1,585 @@
+/*
+ * script_db.c - see script_db.h.
+ *
+ *     link: FREE ─ query ─► BUSY ─ its answer ─► FREE
+ *           FREE ─ BEGIN ─► BUSY ─► SESSION ⇄ BUSY … ─ COMMIT or ROLLBACK ─► FREE
+ *
+ * The link owns the query that runs on it; the op that waits for it, if its task
+ * still lives, gets it when it has ended.
+ */
+#include "bot/script_db.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Of a query's time, for the way there and back: so that the server says no first,
+ * and the connection stays. */
+#define WAY_MS 2000
+
+struct db_link {
+    struct script_db *db;
+    struct pg *pg;
+    struct pg_op *query; /* on its way; or NULL */
+    struct db_op *op;    /* who waits for it; NULL: nobody any more */
+    struct db_session *session;
+    bool begins; /* the query is a BEGIN */
+};
+
+struct db_session {
+    struct script_db *db;
+    const void *owner;
+    struct db_link *link; /* NULL: it has ended */
+    unsigned connection;
+    struct op *idle; /* the timer */
+    bool was_idle;   /* it was rolled back for that */
+    struct db_first_error error;
+    TAILQ_ENTRY(db_session) entry;
+};
+
+/* What an op in line waits to do: copies. */
+struct db_line {
+    struct db_op *op;
+    int64_t since_ms;
+    struct pg_question question;
+    const void *owner; /* of a begin; else NULL */
+    TAILQ_ENTRY(db_line) entry;
+    struct slice params[];
+};
+
+struct script_db {
+    struct loop *loop;
+    struct script_db_options options;
+    struct db_desk desk;
+    struct db_link links[SCRIPT_DB_CONNECTIONS_MAX];
+    int n; /* links that have a connection */
+    TAILQ_HEAD(, db_line) line;
+    int waiting;
+    struct op *deadline; /* of the first in line */
+    TAILQ_HEAD(, db_session) sessions;
+};
+
+static void serve(struct script_db *db);
+
+/* --- ops ------------------------------------------------------------------------ */
+
+static void leave_line(struct db_op *op)
+{
+    struct db_line *line = op->line;
+
+    if (!line)
+        return;
+    TAILQ_REMOVE(&op->db->line, line, entry);
+    op->db->waiting--;
+    free(line);
+    op->line = NULL;
+}
+
+static void op_stop(struct op *op)
+{
+    struct db_op *o = (struct db_op *)op;
+
+    leave_line(o);
+    if (o->link)
+        o->link->op = NULL;
+}
+
+static void op_release(struct op *op)
+{
+    struct db_op *o = (struct db_op *)op;
+
+    if (o->query)
+        op_free(&o->query->op);
+    if (o->session) /* nobody has taken it */
+        o->db->desk.release(o->db, o->session);
+    free(o);
+}
+
+static const struct op_class db_class = { "db", op_stop, op_release };
+
+static struct db_op *op_new(struct script_db *db)
+{
+    struct db_op *op = xalloc(sizeof(*op));
+
+    op_init(&op->op, &db_class, db->loop);
+    op->db = db;
+    return op;
+}
+
+static struct db_op *failed(struct db_op *op, enum err_kind kind,
+                            const char *why)
+{
+    err_set(&op->op.err, kind, "%s", why);
+    op_complete(&op->op);
+    return op;
+}
+
+/* --- sessions --------------------------------------------------------------------- */
+
+static void end_session(struct db_session *s)
+{
+    if (!s->link)
+        return;
+    op_free(s->idle);
+    s->idle = NULL;
+    s->link->session = NULL;
+    s->link = NULL;
+}
+
+static void ask(struct db_link *link, struct db_op *op,
+                const struct pg_question *question);
+
+/* Nobody waits for it; the link is free when it has been answered. */
+static void ask_rollback(struct db_link *link, unsigned connection)
+{
+    ask(link, NULL,
+        &(struct pg_question){ .sql = slice_of("ROLLBACK"),
+                               .session = connection,
+                               .control = true });
+}
+
+static void roll_back(struct db_session *s)
+{
+    struct db_link *link = s->link;
+
+    if (!link)
+        return;
+    end_session(s);
+    if (link->op) { /* another task's, to which it was lent */
+        link->op->link = NULL;
+        failed(link->op, ERR_DATABASE, "the transaction has ended");
+    }
+    if (link->query) { /* that nobody waits for: after it */
+        op_free(&link->query->op);
+        link->query = NULL;
+    }
+    ask_rollback(link, s->connection);
+}
+
+static void on_idle(struct op *op)
+{
+    struct db_session *s = op->arg;
+
+    s->was_idle = true;
+    roll_back(s);
+}
+
+static void idle_from_now(struct db_session *s)
+{
+    s->idle = timer_start(s->db->loop, s->db->options.timeout_ms);
+    s->idle->done = on_idle;
+    s->idle->arg = s;
+}
+
+static void note_error(struct db_session *s, const struct db_op *op,
+                       const struct err *err)
+{
+    if (s->error.text[0])
+        return;
+    snprintf(s->error.text, sizeof(s->error.text), "%s", err->text);
+    memcpy(s->error.sqlstate, op->sqlstate, sizeof(s->error.sqlstate));
+}
+
+static struct db_session *session_new(struct db_link *link, const void *owner)
+{
+    struct db_session *s = xalloc(sizeof(*s));
+
+    s->db = link->db;
+    s->owner = owner;
+    s->link = link;
+    s->connection = pg_connections(link->pg);
+    link->session = s;
+    TAILQ_INSERT_TAIL(&s->db->sessions, s, entry);
+    return s;
+}
+
+/* --- answers ------------------------------------------------------------------------ */
+
+static void read_error(struct db_op *op, const struct pg_op *query)
+{
+    op->op.err = query->op.err;
+    op->maybe_done = query->maybe_done;
+    memcpy(op->sqlstate, query->sqlstate, sizeof(op->sqlstate));
+}
+
+/* Of an op: BEGIN, COMMIT, or what was asked for. */
+static void take_answer(struct db_link *link, struct db_op *op)
+{
+    struct db_session *s = link->session;
+    const void *owner = op->owner;
+
+    read_error(op, op->query);
+    if (owner) {
+        if (!op->op.err.kind) {
+            op->session = s = session_new(link, owner);
+            idle_from_now(s);
+        }
+    } else if (s && op->in != s) { /* a commit */
+        end_session(s);
+    } else if (s) {
+        if (!op->op.err.kind &&
+            strcmp(pg_answer(op->query)->tag, "ROLLBACK") == 0)
+            s->error = (struct db_first_error){ 0 }; /* to a savepoint */
+        if (op->op.err.kind)
+            note_error(s, op, &op->op.err);
+        op->maybe_done = false; /* it can only be rolled back */
+        idle_from_now(s);
+    }
+}
+
+/* Its task has ended meanwhile. */
+static void leave_answer(struct db_link *link, struct pg_op *query)
+{
+    bool began = link->begins && !query->op.err.kind;
+
+    op_free(&query->op);
+    if (began)
+        ask_rollback(link, pg_connections(link->pg));
+    else if (link->session)
+        idle_from_now(link->session);
+}
+
+static void on_answer(struct op *op)
+{
+    struct db_link *link = op->arg;
+    struct script_db *db = link->db;
+    struct db_op *asker = link->op;
+    struct pg_op *query = link->query;
+
+    link->query = NULL;
+    link->op = NULL;
+    if (asker) {
+        asker->link = NULL;
+        asker->query = query;
+        take_answer(link, asker);
+        op_complete_here(&asker->op);
+    } else {
+        leave_answer(link, query);
+    }
+    serve(db);
+}
+
+/* op may be NULL. */
+static void ask(struct db_link *link, struct db_op *op,
+                const struct pg_question *question)
+{
+    struct pg_question limited = *question;
+
+    assert(!link->query);
+    limited.rows_max = link->db->options.rows_max;
+    limited.bytes_max = link->db->options.bytes_max;
+    link->query = pg_ask(link->pg, &limited);
+    link->query->op.done = on_answer;
+    link->query->op.arg = link;
+    link->begins = op && op->owner;
+    link->op = op;
+    if (op)
+        op->link = link;
+}
+
+/* --- the line ------------------------------------------------------------------------- */
+
+static void on_state(bool up, const char *reason, void *arg)
+{
+    (void)arg;
+    if (!up)
+        log_warn("database", "a connection of db in scripts: %s", reason);
+}
+
+/* The url was good for the host's own connection. */
+static bool open_link(struct db_link *link)
+{
+    const struct script_db_options *o = &link->db->options;
+    struct err err = ERR_INIT;
+
+    link->pg = pg_new(link->db->loop,
+                      &(struct pg_options){
+                          .url = o->url,
+                          .schema = o->schema,
+                          .application_name = "moonpost scripts",
+                          .statement_timeout_ms = o->timeout_ms,
+                          .query_timeout_ms = o->timeout_ms + WAY_MS,
+                          .wait_timeout_ms = o->timeout_ms,
+                          .prepare = o->prepare,
+                          .require_ssl = o->require_ssl,
+                      },
+                      &err);
+    if (!link->pg) {
+        log_error("database", "%s", err.text);
+        return false;
+    }
+    pg_on_state(link->pg, on_state, link);
+    return true;
+}
+
+/* One that is up, or a new one, or one that is being made again. NULL: none is
+ * free. */
+static struct db_link *find_link(struct script_db *db)
+{
+    struct db_link *down = NULL;
+
+    for (int i = 0; i < db->n; i++) {
+        struct db_link *link = &db->links[i];
+
+        if (link->query || link->session)
+            continue;
+        if (pg_is_up(link->pg))
+            return link;
+        down = down ? down : link;
+    }
+    if (!down && db->n < db->options.connections) {
+        db->links[db->n].db = db;
+        if (open_link(&db->links[db->n]))
+            down = &db->links[db->n++];
+    }
+    return down;
+}
+
+static void start_line(struct db_link *link, struct db_line *line)
+{
+    struct db_op *op = line->op;
+
+    op->owner = line->owner;
+    ask(link, op, &line->question);
+    leave_line(op);
+}
+
+static void wait_for_deadline(struct script_db *db);
+
+static void on_deadline(struct op *timer)
+{
+    struct script_db *db = timer->arg;
+    struct db_line *line;
+    char why[200];
+
+    op_free(timer);
+    db->deadline = NULL;
+    while ((line = TAILQ_FIRST(&db->line)) &&
+           loop_now_ms() - line->since_ms >= db->options.timeout_ms) {
+        struct db_op *op = line->op;
+
+        snprintf(why, sizeof(why),
+                 "no connection was free within %d ms: %d queries wait, and "
+                 "DATABASE_SCRIPT_CONNECTIONS is %d",
+                 db->options.timeout_ms, db->waiting, db->options.connections);
+        leave_line(op);
+        failed(op, ERR_TIMEOUT, why);
+    }
+    wait_for_deadline(db);
+}
+
+static void wait_for_deadline(struct script_db *db)
+{
+    struct db_line *first = TAILQ_FIRST(&db->line);
+    int64_t left;
+
+    if (db->deadline || !first)
+        return;
+    left = first->since_ms + db->options.timeout_ms - loop_now_ms();
+    db->deadline = timer_start(db->loop, left < 0 ? 0 : left);
+    db->deadline->done = on_deadline;
+    db->deadline->arg = db;
+}
+
+static void serve(struct script_db *db)
+{
+    struct db_line *line;
+    struct db_link *link;
+
+    while ((line = TAILQ_FIRST(&db->line)) && (link = find_link(db)))
+        start_line(link, line);
+    if (TAILQ_EMPTY(&db->line)) {
+        op_free(db->deadline);
+        db->deadline = NULL;
+    }
+    wait_for_deadline(db);
+}
+
+/* The question and its texts, after the struct. */
+static struct db_line *line_new(const struct pg_question *question)
+{
+    size_t size = sizeof(struct db_line) + question->sql.n;
+    struct db_line *line;
+    char *to;
+
+    for (int i = 0; i < question->nparams; i++)
+        size += sizeof(struct slice) + question->params[i].n;
+    line = xalloc(size);
+    line->question = *question;
+    line->question.params = line->params;
+    to = (char *)(line->params + question->nparams);
+    for (int i = 0; i < question->nparams; i++) {
+        struct slice param = question->params[i];
+
+        if (!param.p)
+            continue;
+        line->params[i] = (struct slice){ to, param.n };
+        memcpy(to, param.p, param.n);
+        to += param.n;
+    }
+    line->question.sql.p = to;
+    memcpy(to, question->sql.p, question->sql.n);
+    line->since_ms = loop_now_ms();
+    return line;
+}
+
+static struct db_op *stand_in_line(struct script_db *db,
+                                   const struct pg_question *question,
+                                   const void *owner)
+{
+    struct db_op *op = op_new(db);
+    char why[100];
+
+    if (db->waiting >= SCRIPT_DB_LINE_MAX) {
+        snprintf(why, sizeof(why), "%d queries of scripts wait already",
+                 db->waiting);
+        return failed(op, ERR_DATABASE, why);
+    }
+    op->line = line_new(question);
+    op->line->op = op;
+    op->line->owner = owner;
+    TAILQ_INSERT_TAIL(&db->line, op->line, entry);
+    db->waiting++;
+    serve(db);
+    return op;
+}
+
+/* --- the desk ----------------------------------------------------------------------------- */
+
+/* Why nothing can be asked in it, or NULL. */
+static const char *problem_of(const struct db_session *s)
+{
+    if (s->was_idle)
+        return "the transaction did nothing for too long, and was rolled back";
+    if (!s->link)
+        return "the transaction has ended";
+    if (s->link->query)
+        return "the transaction is busy with another query";
+    return NULL;
+}
+
+static struct db_op *ask_in_session(struct db_session *s,
+                                    const struct pg_question *question,
+                                    bool ends)
+{
+    struct db_op *op = op_new(s->db);
+    struct pg_question bound = *question;
+    const char *problem = problem_of(s);
+
+    if (problem)
+        return failed(op, ERR_DATABASE, problem);
+    op_free(s->idle);
+    s->idle = NULL;
+    op->in = ends ? NULL : s;
+    bound.session = s->connection;
+    ask(s->link, op, &bound);
+    return op;
+}
+
+static struct db_op *desk_query(void *arg, struct db_session *session,
+                                const struct pg_question *question)
+{
+    if (session)
+        return ask_in_session(session, question, false);
+    return stand_in_line(arg, question, NULL);
+}
+
+static struct db_op *desk_begin(void *arg, const void *owner, const char *how)
+{
+    struct pg_question question = { .sql = slice_of(how), .control = true };
+
+    return stand_in_line(arg, &question, owner);
+}
+
+static struct db_op *desk_commit(void *arg, struct db_session *session)
+{
+    (void)arg;
+    return ask_in_session(session,
+                          &(struct pg_question){ .sql = slice_of("COMMIT"),
+                                                 .control = true },
+                          true);
+}
+
+static void desk_release(void *arg, struct db_session *session)
+{
+    struct script_db *db = arg;
+
+    roll_back(session);
+    op_free(session->idle);
+    TAILQ_REMOVE(&db->sessions, session, entry);
+    free(session);
+}
+
+/* The first: those in it are savepoints. */
+static struct db_session *desk_session_of(void *arg, const void *owner)
+{
+    struct script_db *db = arg;
+    struct db_session *s;
+
+    TAILQ_FOREACH (s, &db->sessions, entry)
+        if (s->owner == owner)
+            return s;
+    return NULL;
+}
+
+static const struct db_first_error *
+desk_first_error(const struct db_session *session)
+{
+    return &session->error;
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+struct script_db *script_db_new(struct loop *loop,
+                                const struct script_db_options *options)
+{
+    struct script_db *db = xalloc(sizeof(*db));
+
+    assert(options->connections >= 1 &&
+           options->connections <= SCRIPT_DB_CONNECTIONS_MAX);
+    db->loop = loop;
+    db->options = *options;
+    db->desk = (struct db_desk){
+        .query = desk_query,
+        .begin = desk_begin,
+        .commit = desk_commit,
+        .release = desk_release,
+        .session_of = desk_session_of,
+        .first_error = desk_first_error,
+        .arg = db,
+    };
+    TAILQ_INIT(&db->line);
+    TAILQ_INIT(&db->sessions);
+    return db;
+}
+
+void script_db_free(struct script_db *db)
+{
+    if (!db)
+        return;
+    assert(TAILQ_EMPTY(&db->line) && TAILQ_EMPTY(&db->sessions));
+    op_free(db->deadline);
+    for (int i = 0; i < db->n; i++) {
+        if (db->links[i].query)
+            op_free(&db->links[i].query->op);
+        pg_free(db->links[i].pg);
+    }
+    free(db);
+}
+
+const struct db_desk *script_db_desk(const struct script_db *db)
+{
+    return &db->desk;
+}
+
+struct script_db_stats script_db_stats(const struct script_db *db)
+{
+    struct script_db_stats stats = { .open = db->n, .waiting = db->waiting };
+
+    for (int i = 0; i < db->n; i++)
+        stats.busy += db->links[i].query || db->links[i].session;
+    return stats;
+}
