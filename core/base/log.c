@@ -18,6 +18,7 @@ static struct {
     int nsecrets;
     log_sink_fn sink;
     void *sink_arg;
+    bool silent;
 } g = { .least = LOG_INFO };
 
 void log_setup(enum log_level least, enum log_format format)
@@ -43,6 +44,11 @@ void log_set_sink(log_sink_fn fn, void *arg)
 {
     g.sink = fn;
     g.sink_arg = arg;
+}
+
+void log_set_silent(bool silent)
+{
+    g.silent = silent;
 }
 
 const char *log_level_name(enum log_level level)
@@ -108,7 +114,8 @@ static void log_v(enum log_level level, const char *area, const char *fields,
     event.message = buf_slice(&message);
     event.fields = buf_slice(&clean_fields);
     log_add_line(&line, g.format, &event);
-    write_all(line.data, line.len);
+    if (!g.silent)
+        write_all(line.data, line.len);
     if (g.sink)
         g.sink(level, area, message.data, clean_fields.data, g.sink_arg);
     buf_release(&raw);

@@ -35,6 +35,8 @@ void log_redact(struct buf *out, struct slice text);
 typedef void (*log_sink_fn)(enum log_level level, const char *area,
                             const char *message, const char *fields, void *arg);
 void log_set_sink(log_sink_fn fn, void *arg);
+/* Only to fn: nothing on standard error. */
+void log_set_silent(bool silent);
 
 void log_debug(const char *area, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

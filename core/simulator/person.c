@@ -248,10 +248,8 @@ void waits_drop(struct simulator *sim)
 /* --- from the request to its function -------------------------------------------- */
 
 static const struct sim_route *const tables[] = {
-    person_chat_routes,
-    person_world_routes,
-    person_watch_routes,
-    person_test_routes,
+    person_chat_routes,  person_world_routes, person_manage_routes,
+    person_watch_routes, person_test_routes,
 };
 
 static const struct sim_route *find_route(const char *method, const char *path,

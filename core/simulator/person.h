@@ -26,7 +26,7 @@ struct sim_route {
 };
 
 extern const struct sim_route person_chat_routes[], person_world_routes[],
-    person_watch_routes[], person_test_routes[];
+    person_manage_routes[], person_watch_routes[], person_test_routes[];
 
 void sim_ok(struct sim_request *r, json_t *answer); /* taken */
 void sim_ok_text(struct sim_request *r, struct slice json);

@@ -118,12 +118,31 @@ static void add_media(struct sim_request *r, json_t *message, int kind,
     json_object_set_new(message, media[kind].name, object);
 }
 
+/* A location, a contact, a poll, where it was forwarded from: what a Message has,
+ * under its names, taken as it is. */
+static bool add_fields(const struct sim_request *r, json_t *message)
+{
+    json_t *fields = json_object_get(r->args, "message"), *parsed = NULL;
+    bool any;
+
+    if (json_is_string(fields)) /* of a form */
+        fields = parsed = json_loads(json_string_value(fields), 0, NULL);
+    any = json_is_object(fields) && json_object_size(fields) > 0;
+    if (any)
+        json_object_update(message, fields);
+    json_decref(parsed);
+    return any;
+}
+
 /* false: answered. */
 static bool add_content(struct sim_request *r, json_t *message)
 {
     const struct multipart_part *part;
+    bool has_fields = add_fields(r, message);
     int kind = media_sent(r, &part);
 
+    if (kind < 0 && has_fields && !arg_str(r, "text"))
+        return true;
     if (kind < 0)
         return add_text(r, message, "text", "entities", true);
     add_media(r, message, kind, part);

@@ -208,6 +208,22 @@ void simulator_say(struct simulator *sim, const char *level, const char *area,
     buf_release(&out);
 }
 
+struct simulator_rest simulator_rest(const struct simulator *sim,
+                                     int64_t bot_id)
+{
+    const struct bot *bot = world_bot(sim->world, bot_id);
+    struct simulator_rest rest = { 0 };
+    const struct call *c;
+
+    TAILQ_FOREACH (c, &sim->calls, link)
+        rest.calls++;
+    if (bot) {
+        rest.polls = updates_polled(bot->updates);
+        rest.pending = (int)updates_pending(bot->updates);
+    }
+    return rest;
+}
+
 void simulator_free(struct simulator *sim)
 {
     if (!sim)

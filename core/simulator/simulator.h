@@ -5,6 +5,8 @@
 #ifndef SIMULATOR_SIMULATOR_H
 #define SIMULATOR_SIMULATOR_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "io/loop.h"
 
@@ -24,6 +26,16 @@ int simulator_port(const struct simulator *sim);
 /* A line of the host for the page: level "info", "warn" or "error". */
 void simulator_say(struct simulator *sim, const char *level, const char *area,
                    const char *text);
+/* For `moonpost test`: what is going on between it and a bot. */
+struct simulator_rest {
+    int polls;   /* getUpdates that wait for something */
+    int calls;   /* not answered yet, these included */
+    int pending; /* updates that are not confirmed */
+};
+struct simulator_rest simulator_rest(const struct simulator *sim,
+                                     int64_t bot_id);
+/* People, chats, bots and what happened: as at the start. */
+void simulator_reset(struct simulator *sim);
 void simulator_free(struct simulator *sim); /* NULL is allowed */
 
 #endif

@@ -50,9 +50,6 @@ struct bot *simulator_bot(struct simulator *sim, int64_t id);
 void waits_wake(struct simulator *sim);
 /* End them without an answer to anyone. */
 void waits_drop(struct simulator *sim);
-/* Everything as it was at the start; feed and port stay. */
-void simulator_reset(struct simulator *sim);
-
 /* /sim/…: see person.c. path is what follows "/sim/". */
 void person_request(struct simulator *sim, struct httpd_request *req,
                     const char *path);

@@ -281,6 +281,11 @@ static void say_updates(struct updates *u, struct call *c)
     buf_adds(&c->response, "]}");
 }
 
+bool updates_polled(const struct updates *u)
+{
+    return u->poll != NULL;
+}
+
 static void forget_poll(struct call *c)
 {
     c->bot->updates->poll = NULL;

@@ -26,6 +26,7 @@ int64_t updates_push_raw(struct updates *updates, struct slice text);
 /* Does a poller or a webhook take them? */
 bool updates_connected(const struct updates *updates);
 const char *updates_webhook_url(const struct updates *updates); /* or "" */
+bool updates_polled(const struct updates *updates); /* one waits here now */
 size_t updates_pending(const struct updates *updates);
 void updates_drop_pending(struct updates *updates);
 

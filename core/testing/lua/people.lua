@@ -1,0 +1,542 @@
+-- person{…} and chat.group{…}: who talks to the bot, and where.
+local cjson = require "cjson"
+local message = require "moonpost.message"
+local native = require "moonpost.native"
+local settings = require "moonpost.settings"
+local where = require "moonpost.where"
+local world = require "moonpost.world"
+
+local Person, Chat, Replies = {}, {}, {}
+
+-- --- who and where is meant -----------------------------------------------------------
+
+local function id_of(thing, what)
+  if type(thing) == "number" then return thing end
+  if type(thing) == "table" and math.type(thing.id) == "integer" then return thing.id end
+  where.raise(("%s: a person, a chat or an id is expected, got %s"):format(what, type(thing)))
+end
+
+local function check_options(what, options, allowed)
+  for key in pairs(options or {}) do
+    if not (" " .. allowed .. " "):find(" " .. key .. " ", 1, true) then
+      where.raise(("%s: there is no option %q; there are: %s"):format(what, tostring(key), allowed))
+    end
+  end
+end
+
+-- As Telegram's apps: in the private chat unless another is named.
+local function place(self, options) return options and options.to and id_of(options.to, "to") or self.id end
+
+local function private_name(self) return self.name .. "'s chat" end
+
+local function chat_name(id, self) return id == self.id and private_name(self) or world.name_of(id) end
+
+local function message_of(what, m)
+  if type(m) ~= "table" or not m.message_id or not m.chat then
+    where.raise(what .. ": a message is expected, such as group:last(), got " .. type(m))
+  end
+  return m
+end
+
+-- The chat that a message is in, for /sim/: a private one has its person's id.
+local function messages_of(id)
+  world.need()
+  local list = {}
+  for _, m in ipairs(world.get("messages", { chat = id }).messages) do
+    if not m.deleted then list[#list + 1] = message.wrap(m) end
+  end
+  return list
+end
+
+-- --- what comes back -------------------------------------------------------------------
+
+-- The bot's new messages in a chat, in a list that shows itself well in failures.
+Replies.__index = Replies
+
+function Replies:texts()
+  local list = {}
+  for i, m in ipairs(self) do list[i] = m.text or m.caption or message.content(m) end
+  return list
+end
+
+local function last_id(id)
+  local list = messages_of(id)
+  return #list > 0 and list[#list].message_id or 0
+end
+
+local function replies_after(id, after)
+  local list = setmetatable({}, Replies)
+  for _, m in ipairs(messages_of(id)) do
+    if m.message_id > after and ((m.from and m.from.id == world.BOT) or m.sender_chat) then list[#list + 1] = m end
+  end
+  return list
+end
+
+-- Do it, and give the bot's answers in that chat.
+local function act(id, text, f)
+  world.need()
+  local before = last_id(id)
+  local answer = world.act(text, f)
+  if answer and answer.message then before = answer.message.message_id end
+  return replies_after(id, before), answer
+end
+
+-- --- people: sending ---------------------------------------------------------------------
+
+local FILES = { photo = "photo.jpg", document = "document.txt", video = "video.mp4", audio = "audio.mp3",
+  voice = "voice.ogg", animation = "animation.mp4", sticker = "sticker.webp" }
+local TYPES = { photo = "image/jpeg", document = "text/plain", video = "video/mp4", audio = "audio/mpeg",
+  voice = "audio/ogg", animation = "video/mp4", sticker = "image/webp" }
+local SEND = "to reply_to thread"
+
+-- A file: true (any), its bytes, or { name =, data =, type = }.
+local function file_part(kind, given)
+  local file = type(given) == "table" and given or {}
+  return { name = kind, file = file.name or FILES[kind], type = file.type or TYPES[kind],
+    data = file.data or (type(given) == "string" and given) or "the bytes of a " .. kind }
+end
+
+local function send_form(base, kind, content)
+  local parts, rest = { file_part(kind, content[kind]) }, {}
+  for k, v in pairs(base) do parts[#parts + 1] = { name = k, value = tostring(v) } end
+  for k, v in pairs(content) do
+    if k == "caption" then
+      parts[#parts + 1] = { name = k, value = v }
+    elseif k ~= kind then
+      rest[k] = v
+    end
+  end
+  if next(rest) then parts[#parts + 1] = { name = "message", value = cjson.encode(rest) } end
+  return world.post_form("send", parts)
+end
+
+local function send_content(base, content)
+  if type(content) ~= "table" then
+    base.text = tostring(content)
+    return world.post("send", base)
+  end
+  for kind in pairs(FILES) do
+    if content[kind] ~= nil then return send_form(base, kind, content) end
+  end
+  local rest = {}
+  for k, v in pairs(content) do
+    if k == "text" then base.text = v else rest[k] = v end
+  end
+  base.message = next(rest) and rest or nil
+  return world.post("send", base)
+end
+
+local function shown(content)
+  if type(content) ~= "table" then return tostring(content) end
+  if content.text then return content.text end
+  for k in pairs(content) do
+    if k ~= "caption" then return ("(%s)%s"):format(k, content.caption and " " .. content.caption or "") end
+  end
+  return "(nothing)"
+end
+
+-- send(text or { photo = true, caption = "…" } or { location = {…} } …, { to =, reply_to =, thread = })
+function Person:send(content, options)
+  check_options("send", options, SEND)
+  if type(content) ~= "table" and type(content) ~= "string" and type(content) ~= "number" then
+    where.raise("send: text or a table is expected, got " .. type(content))
+  end
+  local id = place(self, options)
+  local base = { as = self.id, chat = id, thread = options and options.thread }
+  if options and options.reply_to then base.reply_to = message_of("reply_to", options.reply_to).message_id end
+  local text = ("%s → %s: %s"):format(self.name, chat_name(id, self), shown(content))
+  return (act(id, text, function() return send_content(base, content) end))
+end
+
+function Person:reply(to, content)
+  message_of("reply", to)
+  return self:send(content, { to = to.chat.id, reply_to = to })
+end
+
+-- What of a message goes along when it is forwarded.
+local CONTENT = { "text", "entities", "caption", "caption_entities", "photo", "document", "video", "audio", "voice",
+  "animation", "sticker", "location", "venue", "contact", "poll", "dice" }
+
+function Person:forward(m, options)
+  check_options("forward", options, "to")
+  message_of("forward", m)
+  local id = place(self, options)
+  local fields = { forward_origin = m.from and { type = "user", sender_user = m.from, date = m.date }
+    or { type = "chat", sender_chat = m.sender_chat or m.chat, date = m.date } }
+  for _, key in ipairs(CONTENT) do fields[key] = m[key] end
+  local text = ("%s → %s: (forwarded) %s"):format(self.name, chat_name(id, self), message.content(m))
+  return (act(id, text, function() return world.post("send", { as = self.id, chat = id, message = fields }) end))
+end
+
+function Person:edit(m, text)
+  message_of("edit", m)
+  return (act(m.chat.id, ("%s edits: %s"):format(self.name, text), function()
+    return world.post("edit", { as = self.id, chat = m.chat.id, message_id = m.message_id, text = text })
+  end))
+end
+
+function Person:delete(m)
+  message_of("delete", m)
+  world.act(self.name .. " deletes: " .. message.content(m), function()
+    return world.post("delete", { as = self.id, chat = m.chat.id, message_id = m.message_id })
+  end)
+end
+
+function Person:pin(m)
+  message_of("pin", m)
+  return (act(m.chat.id, self.name .. " pins: " .. message.content(m), function()
+    return world.post("pin", { as = self.id, chat = m.chat.id, message_id = m.message_id })
+  end))
+end
+
+-- react(message, "👍" or { "👍", "❤" }; none takes them away)
+function Person:react(m, emoji)
+  message_of("react", m)
+  if type(emoji) ~= "table" then emoji = { emoji } end
+  return (act(m.chat.id, ("%s reacts with %s"):format(self.name, table.concat(emoji, " ")), function()
+    return world.post("react", { as = self.id, chat = m.chat.id, message_id = m.message_id,
+      reaction = #emoji > 0 and emoji or cjson.empty_array })
+  end))
+end
+
+-- --- people: buttons ----------------------------------------------------------------------
+
+-- The newest message in the chat that has such a button.
+local function find_button(id, name, on)
+  local list = on and { on } or messages_of(id)
+  local seen = {}
+  for i = #list, 1, -1 do
+    local b = list[i].button and list[i]:button(name)
+    if b then return list[i], b end
+    for _, text in ipairs(list[i].buttons and list[i]:buttons() or {}) do seen[#seen + 1] = text end
+  end
+  where.raise(("there is no button %q%s"):format(name,
+    #seen > 0 and "; there are: " .. table.concat(seen, ", ") or ", nor any other"))
+end
+
+-- What answerCallbackQuery said to this query.
+local function take_answer(self, query, from)
+  for _, c in ipairs(world.calls_after(from)) do
+    if c.method == "answerCallbackQuery" and not c.error and tostring(c.params.callback_query_id) == tostring(query) then
+      self.answered = { text = c.params.text, url = c.params.url,
+        show_alert = c.params.show_alert == true or c.params.show_alert == "true" }
+    end
+  end
+end
+
+local function press_inline(self, m, b)
+  local from, id = world.ncalls(), m.chat.id
+  if not b.callback_data then
+    local kinds = {}
+    for k in pairs(b) do if k ~= "text" then kinds[#kinds + 1] = k end end
+    where.raise(("the button %q is no callback button (%s): no bot hears of it"):format(b.text,
+      table.concat(kinds, ", ")))
+  end
+  self.answered = nil
+  local replies, answer = act(id, ("%s presses [%s]"):format(self.name, b.text), function()
+    return world.post("press", { as = self.id, chat = id, message_id = m.message_id, data = b.callback_data })
+  end)
+  take_answer(self, answer.callback_query_id, from)
+  return replies
+end
+
+-- press("Yes" or its data, { to = chat, on = message }): an inline button is pressed, one of
+-- a reply keyboard sends its text.
+function Person:press(name, options)
+  check_options("press", options, "to on")
+  local on = options and options.on and message_of("on", options.on)
+  local id = on and on.chat.id or place(self, options)
+  world.need()
+  local m, b = find_button(id, name, on)
+  if m.reply_markup.inline_keyboard then return press_inline(self, m, b) end
+  return self:send(b.text, { to = id })
+end
+
+-- What the last press was answered with: { text =, show_alert =, url = }, or nil.
+function Person:answer() return self.answered end
+
+-- Its text, as an alert or as a toast; nil when it was not one.
+function Person:alert()
+  local a = self.answered
+  return a and a.show_alert and a.text or nil
+end
+
+function Person:toast()
+  local a = self.answered
+  return a and not a.show_alert and a.text or nil
+end
+
+-- --- people: inline mode -------------------------------------------------------------------
+
+-- inline("words") -> the results that the bot offers, or nil when it does not answer
+function Person:inline(query)
+  local from = world.need() or world.ncalls()
+  local answer = world.act(("%s types @%s %s"):format(self.name, "moonpost_bot", query), function()
+    return world.post("inline", { as = self.id, query = query, wait_ms = 0 })
+  end)
+  self.inline_query_id = answer.inline_query_id
+  self.results = nil
+  for _, c in ipairs(world.calls_after(from)) do
+    if c.method == "answerInlineQuery" and not c.error and
+        tostring(c.params.inline_query_id) == tostring(self.inline_query_id) then
+      local results = c.params.results
+      self.results = type(results) == "string" and world.decode(results) or results or {}
+    end
+  end
+  return self.results
+end
+
+-- choose(result or its number, { to = chat })
+function Person:choose(which, options)
+  check_options("choose", options, "to")
+  if not self.results then where.raise("choose: inline() gave no results to choose from") end
+  local result = type(which) == "number" and self.results[which] or which
+  if type(result) ~= "table" or not result.id then where.raise("choose: there is no such result") end
+  local id = place(self, options)
+  return (act(id, ("%s chooses %q"):format(self.name, result.title or result.id), function()
+    return world.post("pick", { as = self.id, chat = id, inline_query_id = self.inline_query_id, result_id = result.id })
+  end))
+end
+
+-- --- people: coming, going, ruling -----------------------------------------------------------
+
+local function member(self, chat, user, status, rights, text)
+  local body = { chat = id_of(chat, "chat"), user = id_of(user, "user"), status = status, by = self.id }
+  for k, v in pairs(rights or {}) do body[k] = v end
+  return (act(body.chat, text, function() return world.post("member", body) end))
+end
+
+function Person:join(chat, options)
+  check_options("join", options, "by")
+  local id = id_of(chat, "join")
+  return (act(id, ("%s joins %s"):format(self.name, world.name_of(id)), function()
+    return world.post("join", { as = self.id, chat = id, by = options and options.by and id_of(options.by, "by") })
+  end))
+end
+
+function Person:leave(chat, options)
+  check_options("leave", options, "by")
+  local id = id_of(chat, "leave")
+  return (act(id, ("%s leaves %s"):format(self.name, world.name_of(id)), function()
+    return world.post("leave", { as = self.id, chat = id, by = options and options.by and id_of(options.by, "by") })
+  end))
+end
+
+local function ruler(verb, status)
+  return function(self, user, chat, rights)
+    return member(self, chat, user, status, rights, ("%s %s %s in %s"):format(self.name, verb,
+      world.name_of(id_of(user, "user")), world.name_of(id_of(chat, "chat"))))
+  end
+end
+
+Person.promote = ruler("promotes", "administrator")
+Person.demote = ruler("demotes", "member")
+Person.restrict = ruler("restricts", "restricted")
+Person.ban = ruler("bans", "kicked")
+Person.unban = ruler("unbans", "left")
+Person.add = ruler("adds", "member")
+
+function Person:rename(chat, title)
+  local id = id_of(chat, "rename")
+  return (act(id, ("%s renames %s: %s"):format(self.name, world.name_of(id), title), function()
+    local answer = world.post("title", { as = self.id, chat = id, title = title })
+    world.name(id, title)
+    return answer
+  end))
+end
+
+-- The person blocks the bot, or lets it in again.
+function Person:block()
+  world.act(self.name .. " blocks the bot", function()
+    return world.post("member", { chat = self.id, user = world.BOT, status = "kicked" })
+  end)
+end
+
+function Person:unblock()
+  world.act(self.name .. " unblocks the bot", function()
+    return world.post("member", { chat = self.id, user = world.BOT, status = "member" })
+  end)
+end
+
+-- What only this person was shown: the parameters of those calls.
+function Person:ephemerals()
+  local list = {}
+  for _, c in ipairs(world.calls()) do
+    local p = c.params.ephemeral_message_parameters
+    if type(p) == "string" then p = world.decode(p) end
+    local to = c.params.receiver_user_id or (type(p) == "table" and p.receiver_user_id)
+    if not c.error and tonumber(to) == self.id then list[#list + 1] = message.wrap(c.params) end
+  end
+  return list
+end
+
+-- --- chats ---------------------------------------------------------------------------------
+
+function Chat:messages() return messages_of(self.id) end
+
+-- The last one, or the n-th from the end.
+function Chat:last(n)
+  local list = messages_of(self.id)
+  return list[#list - (n or 1) + 1]
+end
+
+-- The newest one whose text or caption matches a Lua pattern.
+function Chat:find(pattern)
+  local list = messages_of(self.id)
+  for i = #list, 1, -1 do
+    local text = list[i].text or list[i].caption
+    if text and text:find(pattern) then return list[i] end
+  end
+end
+
+-- The texts of the buttons of the newest message that has any.
+function Chat:buttons()
+  local list = messages_of(self.id)
+  for i = #list, 1, -1 do
+    local texts = list[i]:buttons()
+    if #texts > 0 then return texts end
+  end
+  return {}
+end
+
+-- Line by line, as one would read it.
+function Chat:transcript()
+  local lines = {}
+  for _, m in ipairs(messages_of(self.id)) do
+    local who = m.from and (m.from.id == world.BOT and "bot" or m.from.first_name) or "channel"
+    lines[#lines + 1] = ("%s: %s%s"):format(who, message.content(m), world.show_buttons(m.reply_markup))
+  end
+  return table.concat(lines, "\n")
+end
+
+-- What the bot is seen doing here: the action of its last sendChatAction in this spec.
+function Chat:typing()
+  local action
+  for _, c in ipairs(world.calls("sendChatAction")) do
+    if tonumber(c.params.chat_id) == self.id and not c.error then action = c.params.action end
+  end
+  return action
+end
+
+local function state_of(self)
+  world.need()
+  for _, c in ipairs(world.get("state").chats) do
+    if c.id == self.id then return c end
+  end
+  where.raise("this chat is gone, or a private one")
+end
+
+-- ChatFullInfo, with members and topics.
+function Chat:info() return state_of(self) end
+function Chat:title() return state_of(self).title end
+function Chat:description() return state_of(self).description end
+
+function Chat:pinned()
+  local m = state_of(self).pinned_message
+  return m and message.wrap(m)
+end
+
+-- Telegram's ChatMember: { status = "administrator", can_pin_messages = true, … }
+function Chat:member(user)
+  local id = id_of(user, "member")
+  for _, m in ipairs(state_of(self).members) do
+    if m.user.id == id then return m end
+  end
+  return { status = "left", user = { id = id } }
+end
+
+-- A group becomes a supergroup: this object is that one from now on.
+function Chat:migrate()
+  world.act(world.name_of(self.id) .. " becomes a supergroup", function()
+    local answer = world.post("migrate", { chat = self.id })
+    world.name(answer.chat.id, rawget(self, "name"))
+    self.id, self.type = answer.chat.id, answer.chat.type
+    return answer
+  end)
+end
+
+-- --- making them -----------------------------------------------------------------------------
+
+local function index_with_config(class)
+  return function(self, key)
+    if key == "config" then return settings.of(self.id) end
+    return class[key]
+  end
+end
+
+local function set_with_config(self, key, value)
+  if key == "config" then where.raise("assign the settings in .config, not all of it") end
+  rawset(self, key, value)
+end
+
+local person_mt = { __name = "person", __index = index_with_config(Person), __newindex = set_with_config,
+  __tostring = function(self) return self.name end }
+local chat_mt = { __name = "chat", __index = index_with_config(Chat), __newindex = set_with_config,
+  __tostring = function(self) return self.name end }
+
+-- A person's private chat has the methods of a chat; so has the person, where the name
+-- is free.
+function Person:chat() return setmetatable({ id = self.id, type = "private", name = private_name(self) }, chat_mt) end
+for _, name in ipairs{ "messages", "last", "find", "buttons", "transcript", "typing" } do Person[name] = Chat[name] end
+
+local function each_chat(list)
+  if list == nil then return {} end
+  return list.id and { list } or list
+end
+
+local PERSON = "name first_name last_name username language id admin_of member_of owner_of"
+
+local function person(options)
+  if type(options) == "string" then options = { name = options } end
+  options = options or {}
+  check_options("person", options, PERSON)
+  world.need()
+  local user = world.post("person", { id = options.id, first_name = options.first_name or options.name or "Alice",
+    last_name = options.last_name, username = options.username, language_code = options.language }).user
+  local self = setmetatable({ id = user.id, name = options.name or user.first_name, username = user.username,
+    user = user }, person_mt)
+  world.name(self.id, self.name)
+  for key, status in pairs{ member_of = "member", admin_of = "administrator", owner_of = "creator" } do
+    for _, c in ipairs(each_chat(options[key])) do
+      world.post("member", { chat = id_of(c, key), user = self.id, status = status, by = self.id })
+    end
+  end
+  if options.member_of or options.admin_of or options.owner_of then
+    pcall(native.settle)
+    world.act(nil, function() end) -- what the bot makes of newcomers is over
+  end
+  return self
+end
+
+local CHAT = "title id username forum members owner bot_admin bot"
+
+local function maker(kind)
+  return function(options)
+    options = options or {}
+    check_options("chat." .. kind, options, CHAT)
+    world.need()
+    local members = {}
+    if options.owner then members[1] = id_of(options.owner, "owner") end
+    for _, m in ipairs(options.members or {}) do members[#members + 1] = id_of(m, "members") end
+    if options.bot ~= false then members[#members + 1] = world.BOT end
+    local made = world.post("chat", { type = kind, title = options.title or kind, id = options.id,
+      username = options.username, is_forum = options.forum, members = #members > 0 and members or cjson.empty_array }).chat
+    local self = setmetatable({ id = made.id, type = kind, name = made.title }, chat_mt)
+    world.name(self.id, self.name)
+    if options.bot_admin then
+      world.act(nil, function()
+        local body = { chat = self.id, user = world.BOT, status = "administrator" }
+        if type(options.bot_admin) == "table" then
+          for k, v in pairs(options.bot_admin) do body[k] = v end
+        end
+        return world.post("member", body)
+      end)
+    end
+    return self
+  end
+end
+
+return function(G)
+  G.person = person
+  G.chat = { group = maker("group"), supergroup = maker("supergroup"), channel = maker("channel") }
+end

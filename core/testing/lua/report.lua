@@ -1,0 +1,176 @@
+-- What is said about specs: for people, as TAP 14, or as JSON, an object a line.
+local cjson = require "cjson"
+local native = require "moonpost.native"
+
+local SLOWEST = 3
+local SLOW_MS = 50
+
+local Text = {}
+Text.__index = Text
+
+local function indent(text, by)
+  return by .. (text:gsub("\n", "\n" .. by))
+end
+
+-- Everything that a failed spec has to say: lines.
+local function details(result)
+  local lines = {}
+  local function add(text, by) lines[#lines + 1] = indent(text, by or "  ") end
+  for _, e in ipairs(result.errors) do
+    add(e.text)
+    for i = 2, #(e.trace or {}) do add("called from " .. e.trace[i], "    ") end
+  end
+  for _, e in ipairs(result.script_errors) do
+    add("the bot reported an error (bot:expect_error() if it is meant to):")
+    add(e, "    ")
+  end
+  if result.missing_error then
+    add(("the bot was expected to report an error that matches %q, and did not"):format(result.missing_error))
+  end
+  if #result.story > 0 then
+    add("what happened:")
+    for _, line in ipairs(result.story) do add(line, "    ") end
+  end
+  return lines
+end
+
+-- --- for people ------------------------------------------------------------------------
+
+local colours = { red = "\27[31m", green = "\27[32m", yellow = "\27[33m", dim = "\27[2m" }
+
+function Text:paint(colour, text)
+  return self.options.colour and colours[colour] .. text .. "\27[0m" or text
+end
+
+function Text:begin(file)
+  self.file = { passed = 0, failed = 0, pending = 0, began = native.real_ms() }
+  if self.options.verbose then io.write(file, "\n") end
+end
+
+function Text:say(result)
+  if result.failed then
+    io.write(self:paint("red", "✗ "), result.name, "  ",
+      self:paint("dim", ("%s:%d"):format(result.file, result.line)), "\n",
+      table.concat(details(result), "\n"), "\n\n")
+  elseif self.options.verbose and result.pending then
+    local why = type(result.pending) == "string" and ": " .. result.pending or ""
+    io.write(self:paint("yellow", "  … "), result.name, why, "\n")
+  elseif self.options.verbose then
+    io.write(self:paint("green", "  ✓ "), result.name, self:paint("dim", (" (%.0f ms)"):format(result.ms)), "\n")
+  end
+end
+
+local function sum(n)
+  local parts = { n.passed .. " passed" }
+  if n.failed > 0 then parts[#parts + 1] = n.failed .. " failed" end
+  if n.pending > 0 then parts[#parts + 1] = n.pending .. " pending" end
+  return table.concat(parts, ", ")
+end
+
+function Text:finish(file)
+  if self.options.verbose then return end
+  io.write(("%s: %s (%.0f ms)\n"):format(file, sum(self.file), native.real_ms() - self.file.began))
+end
+
+function Text:speed()
+  local all = self.times
+  table.sort(all, function(a, b) return a.ms < b.ms end)
+  if #all == 0 then return end
+  local slow = {}
+  for i = #all, math.max(1, #all - SLOWEST + 1), -1 do
+    if self.options.verbose or all[i].ms > SLOW_MS then
+      slow[#slow + 1] = ("  %.0f ms  %s"):format(all[i].ms, all[i].name)
+    end
+  end
+  if #slow > 0 then io.write("\nslowest:\n", table.concat(slow, "\n"), "\n") end
+  return all[(#all + 1) // 2].ms
+end
+
+function Text:over_text(interrupted)
+  local median = self:speed()
+  io.write(("\n%d passed, %d failed, %d pending in %.2f s%s\n"):format(self.passed, self.failed, self.pending,
+    (native.real_ms() - self.began) / 1000, median and (" (median %.0f ms a spec)"):format(median) or ""))
+  if interrupted then io.write("interrupted: not all specs were run\n") end
+end
+
+-- --- for programs ------------------------------------------------------------------------
+
+local Tap = setmetatable({}, { __index = Text })
+Tap.__index = Tap
+
+function Tap.begin() end
+function Tap.finish() end
+
+function Tap:say(result)
+  local name = result.name:gsub("\n", " "):gsub("#", "\\#")
+  self.number = (self.number or 0) + 1
+  if self.number == 1 then io.write("TAP version 14\n") end
+  io.write(result.failed and "not ok " or "ok ", self.number, " - ", name, result.pending and " # SKIP" or "",
+    type(result.pending) == "string" and " " .. result.pending or "", "\n")
+  if result.failed then
+    io.write(("# %s:%d\n"):format(result.file, result.line), indent(table.concat(details(result), "\n"), "# "), "\n")
+  end
+end
+
+function Tap:over_text(interrupted)
+  io.write(("1..%d\n"):format(self.number or 0))
+  if interrupted then io.write("Bail out! interrupted\n") end
+end
+
+local Json = setmetatable({}, { __index = Text })
+Json.__index = Json
+
+function Json.begin() end
+function Json.finish() end
+
+function Json.say(_, result)
+  local line = { event = "spec", name = result.name, file = result.file, line = result.line, ms = result.ms,
+    status = result.failed and "failed" or result.pending and "pending" or "passed" }
+  if type(result.pending) == "string" then line.reason = result.pending end
+  if result.failed then
+    local texts = {}
+    for _, e in ipairs(result.errors) do texts[#texts + 1] = e.text end
+    for _, e in ipairs(result.script_errors) do texts[#texts + 1] = e end
+    if result.missing_error then texts[#texts + 1] = "expected error missing: " .. result.missing_error end
+    line.errors, line.story = texts, result.story
+  end
+  -- what a bot says need not be UTF-8
+  local ok, text = pcall(cjson.encode, line)
+  if not ok then
+    line.errors, line.story = { "not UTF-8" }, nil
+    text = cjson.encode(line)
+  end
+  io.write(text, "\n")
+end
+
+function Json:over_text(interrupted)
+  io.write(cjson.encode{ event = "end", passed = self.passed, failed = self.failed, pending = self.pending,
+    ms = native.real_ms() - self.began, interrupted = interrupted }, "\n")
+end
+
+-- --- all of them -----------------------------------------------------------------------
+
+local function add(self, result)
+  local kind = result.failed and "failed" or result.pending and "pending" or "passed"
+  self[kind] = self[kind] + 1
+  if self.file then self.file[kind] = self.file[kind] + 1 end
+  if not result.pending then self.times[#self.times + 1] = { name = result.name, ms = result.ms } end
+  self:say(result)
+end
+
+local function over(self, interrupted)
+  self:over_text(interrupted)
+  if self.passed + self.failed + self.pending == 0 and not interrupted then
+    io.stderr:write("moonpost: no spec was run", self.options.filter and ": none matches --filter" or "", "\n")
+  end
+  return (self.failed == 0 and self.passed + self.pending > 0 and not interrupted) and 0 or 1
+end
+
+local kinds = { text = Text, tap = Tap, json = Json }
+
+local function new(options)
+  return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, times = {}, add = add, over = over,
+    began = native.real_ms() }, kinds[options.format])
+end
+
+return { new = new }

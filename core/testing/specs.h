@@ -1,0 +1,33 @@
+/*
+ * specs.h - running a bot's specs: the Lua state that they run in, and what C does
+ * for it. The rest is core/testing/lua: main.lua finds and runs specs.
+ *
+ * Specs are their author's own program: they have all of Lua's standard library,
+ * luassert if it is installed, and may require what is in the bot's folder.
+ */
+#ifndef TESTING_SPECS_H
+#define TESTING_SPECS_H
+
+#include "base/settings.h"
+
+enum specs_format { SPECS_TEXT, SPECS_TAP, SPECS_JSON };
+
+struct specs_options {
+    const struct settings *settings;
+    const char *dir;    /* the bot's folder */
+    const char **files; /* specs, or folders of specs; n of them. None: spec/ */
+    int nfiles;
+    const char *filter; /* a Lua pattern of specs' names, or NULL */
+    bool verbose;       /* every spec has its line */
+    bool list;          /* only say what there is */
+    bool colour;        /* of a terminal */
+    int64_t timeout_ms; /* of real time, for one step of a spec */
+    enum specs_format format;
+};
+
+/* The exit status: 0 when nothing failed and something passed. ERR_…: nothing ran,
+ * for this reason. */
+bool specs_run(const struct specs_options *options, int *status,
+               struct err *err) MUST_CHECK;
+
+#endif

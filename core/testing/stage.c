@@ -1,0 +1,468 @@
+/* stage.c - see stage.h. */
+#include "testing/stage.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bot/migrate.h"
+#include "bot/testing.h"
+#include "simulator/simulator.h"
+
+#define BOT_ID 1
+#define BOT_TOKEN "1:token-of-moonpost-test"
+/* So often it is looked whether somebody wants us to end. */
+#define LOOK_MS 50
+#define MANY 1000000
+
+struct stage {
+    struct stage_options options;
+    struct settings settings; /* the host's; strings are borrowed */
+    struct loop *loop;
+    struct simulator *sim;
+    struct http *http;
+    struct pg *pg;
+    struct host *host;
+    char schema[64], url[64];
+    char data_dir[64]; /* of the bot's own files; made when it begins */
+    bool made;         /* the schema, perhaps */
+    struct stage_line *lines, **last_line;
+};
+
+/* --- being told to end --------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* The second time it ends at once: what was made is dropped by a later run. */
+static void watch_signals(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal,
+                                .sa_flags = (int)SA_RESETHAND };
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+bool stage_is_interrupted(void)
+{
+    return interrupted;
+}
+
+/* --- what the host says ---------------------------------------------------------- */
+
+static void on_line(enum log_level level, const char *area, const char *message,
+                    const char *fields, void *arg)
+{
+    struct stage *stage = arg;
+    struct stage_line *line = xalloc(sizeof(*line));
+    struct buf text = BUF_INIT;
+
+    buf_adds(&text, message);
+    if (fields[0])
+        buf_addf(&text, " (%s)", fields);
+    *line = (struct stage_line){ .level = level, .area = xstrdup(area) };
+    line->text = buf_detach(&text);
+    *stage->last_line = line;
+    stage->last_line = &line->next;
+}
+
+struct stage_line *stage_take_lines(struct stage *stage)
+{
+    struct stage_line *lines = stage->lines;
+
+    stage->lines = NULL;
+    stage->last_line = &stage->lines;
+    return lines;
+}
+
+void stage_line_free(struct stage_line *line)
+{
+    free(line->area);
+    free(line->text);
+    free(line);
+}
+
+static void forget_lines(struct stage *stage)
+{
+    struct stage_line *line = stage_take_lines(stage), *next;
+
+    for (; line; line = next) {
+        next = line->next;
+        stage_line_free(line);
+    }
+}
+
+/* The last thing it complained about, for an error of ours. */
+static void add_complaint(const struct stage *stage, struct buf *out)
+{
+    const char *last = NULL;
+
+    for (const struct stage_line *l = stage->lines; l; l = l->next)
+        if (l->level >= LOG_WARN)
+            last = l->text;
+    if (last)
+        buf_addf(out, "; it says: %s", last);
+}
+
+/* --- waiting --------------------------------------------------------------------- */
+
+/* One round of the loop; false: the time is over, or we are to end. */
+static bool turn(struct stage *stage, int64_t until_ms, struct err *err)
+{
+    if (interrupted)
+        return err_set(err, ERR_CANCELLED, "interrupted");
+    if (loop_real_ms() >= until_ms)
+        return err_set(err, ERR_TIMEOUT, "no answer within %lld s",
+                       (long long)stage->options.timeout_ms / 1000);
+    loop_once(stage->loop, LOOK_MS);
+    return true;
+}
+
+bool stage_wait(struct stage *stage, struct op *op, struct err *err)
+{
+    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
+
+    while (op->state != OP_DONE)
+        if (!turn(stage, until_ms, err))
+            return false;
+    if (op->err.kind)
+        *err = op->err;
+    return !op->err.kind;
+}
+
+/* Nothing is under way but the poll, if there is one. */
+static bool is_quiet(const struct stage *stage, struct simulator_rest rest)
+{
+    return loop_is_idle(stage->loop) &&
+           loop_outside(stage->loop) == rest.polls &&
+           rest.calls == rest.polls && loop_next_timer_ms(stage->loop) != 0;
+}
+
+static bool is_idle(const struct stage *stage)
+{
+    struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
+
+    return is_quiet(stage, rest) && rest.polls == 1 && rest.pending == 0 &&
+           host_is_up(stage->host);
+}
+
+static bool say_busy(const struct stage *stage, struct err *err)
+{
+    struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
+    struct buf what = BUF_INIT;
+
+    host_describe(stage->host, &what);
+    if (rest.calls > rest.polls)
+        buf_addf(&what, ", %d calls to the Bot API", rest.calls - rest.polls);
+    if (loop_outside(stage->loop) > rest.calls)
+        buf_addf(&what, ", %d queries or requests",
+                 loop_outside(stage->loop) - rest.calls);
+    add_complaint(stage, &what);
+    err_set(err, ERR_TIMEOUT, "the bot was not idle after %lld s: %s",
+            (long long)stage->options.timeout_ms / 1000, what.data);
+    buf_release(&what);
+    return false;
+}
+
+static bool say_stopped(const struct stage *stage, struct err *err)
+{
+    struct buf what = BUF_INIT;
+
+    add_complaint(stage, &what);
+    err_set(err, ERR_SCRIPT, "the bot has stopped%s", what.data);
+    buf_release(&what);
+    return false;
+}
+
+bool stage_settle(struct stage *stage, struct err *err)
+{
+    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
+    struct err why = ERR_INIT;
+
+    for (;;) {
+        if (is_idle(stage)) {
+            loop_once(stage->loop, 0); /* what the sockets have */
+            if (is_idle(stage))
+                return true;
+        }
+        if (host_is_stopped(stage->host))
+            return say_stopped(stage, err);
+        if (is_quiet(stage, simulator_rest(stage->sim, BOT_ID)))
+            host_hurry(stage->host);
+        if (!turn(stage, until_ms, &why))
+            return why.kind == ERR_TIMEOUT
+                       ? say_busy(stage, err)
+                       : err_set(err, why.kind, "%s", why.text);
+    }
+}
+
+bool stage_advance(struct stage *stage, int64_t ms, struct err *err)
+{
+    while (ms > 0) {
+        int64_t next = loop_next_timer_ms(stage->loop);
+
+        if (next < 0 || next > ms)
+            next = ms;
+        loop_advance(stage->loop, next);
+        ms -= next;
+        if (!stage_settle(stage, err))
+            return false;
+    }
+    return true;
+}
+
+bool stage_ask(struct stage *stage, const char *method, const char *target,
+               const char *type, struct buf *body, struct http_op **op,
+               struct err *err)
+{
+    *op =
+        http_start(stage->http, &(struct http_request){
+                                    .method = method,
+                                    .url = stage->url,
+                                    .target = target,
+                                    .type = type,
+                                    .body = body,
+                                    .timeout_ms = stage->options.timeout_ms });
+    if (stage_wait(stage, &(*op)->op, err))
+        return true;
+    op_free(&(*op)->op);
+    *op = NULL;
+    return false;
+}
+
+/* --- the bot's own files ----------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+static void remove_data(struct stage *stage)
+{
+    if (stage->data_dir[0])
+        nftw(stage->data_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    stage->data_dir[0] = '\0';
+}
+
+static bool make_data(struct stage *stage, struct err *err)
+{
+    strcpy(stage->data_dir, "/tmp/moonpost-test-XXXXXX");
+    if (mkdtemp(stage->data_dir))
+        return true;
+    stage->data_dir[0] = '\0';
+    return err_set(err, ERR_SYSTEM, "no folder can be made in /tmp");
+}
+
+/* --- a bot ------------------------------------------------------------------------- */
+
+static bool start_host(struct stage *stage, struct err *err)
+{
+    struct host_options options = { .settings = &stage->settings,
+                                    .dir = stage->options.dir,
+                                    .api_url = stage->url,
+                                    .token = BOT_TOKEN };
+
+    stage->host = host_new(stage->loop, &options, err);
+    if (!stage->host)
+        return false;
+    host_start(stage->host);
+    if (stage_settle(stage, err))
+        return true;
+    stage_end(stage);
+    return false;
+}
+
+static bool run_script(struct stage *stage, struct pg_op *op, struct err *err)
+{
+    bool ok = stage_wait(stage, &op->op, err);
+
+    op_free(&op->op);
+    return ok;
+}
+
+bool stage_begin(struct stage *stage, struct err *err)
+{
+    stage_end(stage);
+    simulator_reset(stage->sim);
+    clock_advance(-clock_ahead_ms());
+    if (!run_script(stage, testing_reset(stage->pg), err) ||
+        !make_data(stage, err))
+        return false;
+    stage->settings.data_dir = stage->data_dir;
+    forget_lines(stage);
+    return start_host(stage, err);
+}
+
+bool stage_restart(struct stage *stage, struct err *err)
+{
+    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
+
+    host_stop(stage->host, false);
+    while (!host_is_stopped(stage->host))
+        if (!turn(stage, until_ms, err))
+            return false;
+    host_free(stage->host);
+    stage->host = NULL;
+    return start_host(stage, err);
+}
+
+void stage_end(struct stage *stage)
+{
+    host_free(stage->host);
+    stage->host = NULL;
+    remove_data(stage);
+}
+
+/* --- making all of it ---------------------------------------------------------------- */
+
+/* The environment's limits hold, but nothing waits for its turn, and nothing of it
+ * leads out of here. */
+static void make_settings(struct stage *stage)
+{
+    struct settings *s = &stage->settings;
+
+    *s = *stage->options.settings;
+    if (s->database_listen_url) /* past a pooler: a schema needs that */
+        s->database_url = s->database_listen_url;
+    s->database_listen_url = NULL;
+    s->database_schema = stage->schema;
+    s->webhook_url = NULL;
+    s->telegram_api_local = false;
+    s->metrics_port = 0;
+    s->pace_bot_per_s = s->pace_chat_per_s = s->pace_chat_burst =
+        s->pace_group_per_min = MANY;
+    s->stats_s = 0;
+    s->reload = false;
+}
+
+static bool open_database(struct stage *stage, struct err *err)
+{
+    const struct settings *s = &stage->settings;
+    struct err why = ERR_INIT;
+
+    if (!s->database_url)
+        return err_set(
+            err, ERR_USAGE,
+            "DATABASE_URL is not set: specs run in a schema of their own in a "
+            "PostgreSQL database, which is dropped at the end "
+            "(postgres://user:password@host/database). `bin/run test` of "
+            "Moonpost's sources brings up a private PostgreSQL");
+    stage->pg = pg_new(stage->loop,
+                       &(struct pg_options){
+                           .url = s->database_url,
+                           .schema = stage->schema,
+                           .application_name = "moonpost test",
+                           .query_timeout_ms = (int)stage->options.timeout_ms,
+                           .wait_timeout_ms = (int)stage->options.timeout_ms,
+                           .require_ssl = s->on_heroku,
+                       },
+                       &why);
+    if (!stage->pg)
+        return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
+    return true;
+}
+
+static bool make_tables(struct stage *stage, struct err *err)
+{
+    struct op *migrate;
+    bool ok;
+
+    if (!run_script(stage,
+                    testing_drop_old(stage->pg, clock_wall_us() / 1000000),
+                    err))
+        return false;
+    stage->made = true;
+    migrate = migrate_start(stage->loop, stage->pg, stage->options.dir, false);
+    ok = stage_wait(stage, migrate, err);
+    op_free(migrate);
+    return ok && run_script(stage, testing_keep(stage->pg), err);
+}
+
+static bool start_simulator(struct stage *stage, struct err *err)
+{
+    struct simulator_options options = { .port = 0 };
+
+    stage->sim = simulator_start(stage->loop, &options, err);
+    if (!stage->sim)
+        return false;
+    snprintf(stage->url, sizeof(stage->url), "http://127.0.0.1:%d",
+             simulator_port(stage->sim));
+    stage->http = http_new(stage->loop, &(struct http_options){ 0 });
+    return true;
+}
+
+struct stage *stage_open(const struct stage_options *options, struct err *err)
+{
+    struct stage *stage = xalloc(sizeof(*stage));
+
+    stage->options = *options;
+    stage->last_line = &stage->lines;
+    snprintf(stage->schema, sizeof(stage->schema), TESTING_PREFIX "%010lld_%d",
+             (long long)(clock_wall_us() / 1000000), (int)getpid());
+    make_settings(stage);
+    watch_signals();
+    log_set_sink(on_line, stage);
+    log_set_silent(true);
+    stage->loop = loop_new();
+    if (start_simulator(stage, err) && open_database(stage, err) &&
+        make_tables(stage, err))
+        return stage;
+    stage_close(stage);
+    return NULL;
+}
+
+static void drop_tables(struct stage *stage)
+{
+    struct err err = ERR_INIT;
+
+    interrupted = 0; /* this is what has to be done before we end */
+    if (stage->made && !run_script(stage, testing_drop(stage->pg), &err))
+        fprintf(stderr,
+                "moonpost: the schema %s could not be dropped, and stays: %s\n",
+                stage->schema, err.text);
+}
+
+void stage_close(struct stage *stage)
+{
+    if (!stage)
+        return;
+    stage_end(stage);
+    drop_tables(stage);
+    pg_free(stage->pg);
+    http_free(stage->http);
+    simulator_free(stage->sim);
+    loop_free(stage->loop);
+    log_set_silent(false);
+    log_set_sink(NULL, NULL);
+    forget_lines(stage);
+    free(stage);
+}
+
+struct host *stage_host(const struct stage *stage)
+{
+    return stage->host;
+}
+
+struct pg *stage_pg(const struct stage *stage)
+{
+    return stage->pg;
+}
+
+const char *stage_schema(const struct stage *stage)
+{
+    return stage->schema;
+}
