@@ -234,7 +234,7 @@ bool cron_parse(struct cron *cron, const char *text, struct err *err)
         .months = (uint32_t)bits[3],
         .weekdays = (uint32_t)((bits[4] | bits[4] >> 7) & 0x7f),
         .either = !star[2] && !star[4],
-        .any_hour = star[1],
+        .every_hour = bits[1] == ((uint64_t)1 << 24) - 1,
     };
     return comes(cron) || err_set(err, ERR_USAGE, "this day never comes");
 }

@@ -22,9 +22,9 @@
 struct cron {
     uint64_t minutes; /* a bit for each */
     uint32_t hours, days, months, weekdays;
-    bool either;   /* a day of the month or of the week is enough */
-    bool any_hour; /* the hour is "*" or steps of it: also where the clock is
-                    * set back, each hour that passes counts */
+    bool either;     /* a day of the month or of the week is enough */
+    bool every_hour; /* all hours: also where the clock is set back, each
+                      * hour that passes counts */
 };
 
 /* ERR_USAGE names the field and what is wrong with it; also for a day that never

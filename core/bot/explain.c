@@ -7,6 +7,7 @@
 #include "bot/asks_statements.h"
 #include "bot/bot_statements.h"
 #include "bot/broadcast_statements.h"
+#include "bot/commands_statements.h"
 #include "bot/dead_statements.h"
 #include "bot/doctor_statements.h"
 #include "bot/jobs_statements.h"
@@ -200,7 +201,7 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
     };
     static const struct config_explained *const lists[] = {
         asks_explained,      config_explained, bot_explained,
-        broadcast_explained, dead_explained,   doctor_explained,
+        broadcast_explained, commands_explained, dead_explained,   doctor_explained,
         jobs_explained,      moves_explained,  stores_explained,
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };

@@ -9,6 +9,7 @@
 #include "bot/chats.h"
 #include "bot/host_asks.h"
 #include "bot/host_broadcasts.h"
+#include "bot/host_commands.h"
 #include "bot/host_jobs.h"
 #include "bot/host_data.h"
 #include "bot/host_metrics.h"
@@ -268,6 +269,8 @@ static void open_intake(struct host *host)
                                   });
     host->inbox =
         inbox_new(host->loop, host->pg, bot, instance_id(host->instance));
+    host->commands =
+        host_commands_new(host->loop, host->pg, host->sender, bot);
     host->dead = dead_new(host->loop, host->pg, s->dead_updates_max);
     host->moves = moves_new(host->loop, host->pg,
                             &(struct moves_options){
@@ -328,7 +331,6 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
     host->dir = xstrdup(options->dir);
     host->username = xstrdup("");
     TAILQ_INIT(&host->errands);
-    buf_init(&host->sent_commands);
     if (!open_telegram(host, err) || !open_database(host, err) ||
         !open_web(host, err))
         goto fail;
@@ -368,6 +370,7 @@ void host_free(struct host *host)
     host_webhook_free(host);
     inbox_free(host->inbox);
     dead_free(host->dead);
+    host_commands_free(host->commands);
     instance_free(host->instance);
     host_close_jobs(host);
     lanes_free(host->lanes);
@@ -383,7 +386,6 @@ void host_free(struct host *host)
     sender_free(host->sender);
     tg_free(host->tg);
     http_free(host->http);
-    buf_release(&host->sent_commands);
     free(host->username);
     free(host->dir);
     free(host);

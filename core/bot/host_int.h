@@ -30,6 +30,7 @@ struct asks;
 struct ask_rows;
 struct chats;
 struct host_broadcasts;
+struct host_commands;
 struct host_jobs;
 struct jobs;
 struct script_db;
@@ -97,7 +98,7 @@ struct host {
     struct op *stop_timer;
     int backoff_ms;
     bool told_database_down;
-    struct buf sent_commands; /* what setMyCommands was last given */
+    struct host_commands *commands;
     TAILQ_HEAD(, errand) errands;
 };
 
@@ -127,7 +128,8 @@ void host_log_stats(struct host *host);
 /* host_reload.c */
 bool host_load(struct host *host, struct err *err);
 void host_watch(struct host *host);
-void host_sync_commands(struct host *host);
+/* afresh: see host_commands_want() */
+void host_sync_commands(struct host *host, bool afresh);
 void host_sync_allowed(struct host *host);
 
 #endif

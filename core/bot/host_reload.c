@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "base/json.h"
 #include "base/log.h"
+#include "bot/host_commands.h"
 #include "bot/host_int.h"
 #include "bot/host_jobs.h"
 #include "bot/host_metrics.h"
@@ -91,7 +91,7 @@ static void reload(void *arg)
         upgrades_kick(host->upgrades);
     if (host->state == HOST_STARTING) /* its end tells Telegram */
         return;
-    host_sync_commands(host);
+    host_sync_commands(host, false);
     host_sync_allowed(host);
 }
 
@@ -111,41 +111,11 @@ void host_watch(struct host *host)
     add_folders(host);
 }
 
-/* Telegram's list of commands, with those that have a description: are there any? */
-static bool add_commands(const struct handlers *hs, struct buf *body)
+/* Only by who gets the updates: the lists are one for all instances. */
+void host_sync_commands(struct host *host, bool afresh)
 {
-    bool first = true;
-
-    buf_adds(body, "{\"commands\":[");
-    for (int i = 0; i < hs->n; i++) {
-        const struct handler *h = &hs->list[i];
-
-        if (!h->command || !h->command->description || h->command->hidden)
-            continue;
-        buf_addf(body,
-                 "%s{\"command\":\"%s\",\"description\":", first ? "" : ",",
-                 h->command->names[0]);
-        json_add_text(body, slice_of(h->command->description));
-        buf_addc(body, '}');
-        first = false;
-    }
-    buf_adds(body, "]}");
-    return !first;
-}
-
-void host_sync_commands(struct host *host)
-{
-    struct buf body = BUF_INIT;
-    bool any = add_commands(&host->gen->handlers, &body);
-
-    /* A bot that describes none keeps the list its author made by hand. */
-    if ((any || host->sent_commands.len) &&
-        !slice_eq(buf_slice(&body), host->sent_commands.data)) {
-        buf_reset(&host->sent_commands);
-        buf_add_slice(&host->sent_commands, buf_slice(&body));
-        host_errand(host, "setMyCommands", &body);
-    }
-    buf_release(&body);
+    if (instance_state(host->instance) == INSTANCE_LEADING)
+        host_commands_want(host->commands, &host->gen->handlers, afresh);
 }
 
 void host_sync_allowed(struct host *host)

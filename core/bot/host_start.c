@@ -91,7 +91,7 @@ static void lead(struct host *host, bool clean)
         host_errand(host, "deleteWebhook", &body);
         buf_release(&body);
     }
-    host_sync_commands(host);
+    host_sync_commands(host, true);
     host_sync_allowed(host);
     intake_begin(host->intake, clean);
 }

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "bot/host_asks.h"
 #include "bot/host_broadcasts.h"
 #include "bot/host_int.h"
+#include "bot/host_jobs.h"
 #include "bot/host_webhook.h"
 
 /* For the last writes, when all else is over. */
@@ -82,7 +84,8 @@ static void acknowledge_last(struct host *host)
 static bool is_written(const struct host *host)
 {
     return !pg_is_up(host->pg) ||
-           (inbox_undone(host->inbox) == 0 && dead_is_idle(host->dead));
+           (inbox_undone(host->inbox) == 0 && dead_is_idle(host->dead) &&
+            host_jobs_are_written(host));
 }
 
 static void on_write_time(struct op *op)
@@ -103,6 +106,7 @@ static void write_rest(struct host *host)
     host->stop_phase = STOP_WRITING;
     inbox_on_idle(host->inbox, on_idle, host);
     dead_on_idle(host->dead, on_idle, host);
+    host_jobs_on_idle(host, on_idle);
     if (is_written(host))
         acknowledge_last(host);
     else
@@ -114,7 +118,8 @@ static void write_rest(struct host *host)
 void host_stop_when_idle(struct host *host)
 {
     if (host->state == HOST_STOPPING && host->stop_phase == STOP_DRAINING &&
-        lanes_running(host->lanes) == 0 && host_broadcasts_idle(host))
+        lanes_running(host->lanes) == 0 && host_broadcasts_idle(host) &&
+        host_asks_idle(host))
         write_rest(host);
 }
 
@@ -214,8 +219,10 @@ void host_stop(struct host *host, bool hurry)
     host->step = NULL;
     host_webhook_stop(host);
     lanes_stop(host->lanes);
+    host_stop_jobs(host);
     intake_stop(host->intake);
     host_stop_broadcasts(host, host_stop_when_idle);
+    host_stop_asks(host, host_stop_when_idle);
     if (!was_running) {
         stopped(host);
         return;

@@ -1,4 +1,5 @@
 /* generation.c - a generation's life; loading is in load.c. */
+#include "script/breaker.h"
 #include "script/generation.h"
 
 #include <lauxlib.h>
@@ -76,6 +77,8 @@ void generation_unref(struct generation *gen)
     unref_derives(gen);
     shared_free(gen->shared);
     handlers_release(&gen->handlers);
+    job_defs_release(&gen->jobs);
+    breaker_free(gen->breaker);
     schema_free(gen->schema);
     free(gen->dir);
     free(gen);

@@ -13,6 +13,9 @@
 
 #include "config/schema.h"
 #include "script/handlers.h"
+#include "script/job_defs.h"
+
+struct breaker;
 
 struct generation {
     lua_State *L; /* the main thread */
@@ -26,11 +29,13 @@ struct generation {
     bool loading;
     bool settings_only; /* set before loading: scripts/ stays unread */
     struct handlers handlers;
+    struct job_defs jobs;
     struct setting *schema;
     int config_version;            /* how many upgrade functions there are */
     int upgrades_ref;              /* they, in order */
     int move_ref;                  /* their second argument: upgrade_move.h */
     const struct slice *upgrading; /* the document, while they run; else NULL */
+    struct breaker *breaker; /* handlers that fail, or NULL: breaker.h */
     struct shared *shared; /* what its configs share, or NULL: shared.h */
     int files;             /* loaded in all */
     char file[200];        /* the one being loaded */

@@ -78,6 +78,8 @@ struct vm {
     struct op *turn;                     /* one of them goes on then */
     const void *refused; /* the block that was to grow, and to what size */
     size_t refused_size; /* 0: none was refused last */
+    struct throttle *reports; /* of errors */
+    struct throttle *lines;   /* of print() and log.* */
     struct buf refused_at; /* the calls of scripts that it came from */
 };
 
@@ -86,6 +88,10 @@ struct vm *vm_new(const struct services *services,
 /* Kills the tasks that are left. */
 void vm_free(struct vm *vm);
 struct vm *vm_of(lua_State *L);
+
+/* May the script that calls the C function that runs write another line into the log?
+ * Else it is counted: SCRIPT_LINES_PER_S. */
+bool vm_may_write(lua_State *L);
 
 /* A new table of globals: the allow-listed ones.                  [-0, +1, m] */
 void vm_push_globals(lua_State *L);

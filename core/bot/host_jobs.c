@@ -1,0 +1,111 @@
+/* host_jobs.c - see host_jobs.h. */
+#include "bot/host_jobs.h"
+
+#include <stdlib.h>
+
+#include "bot/job_desk.h"
+#include "bot/jobs.h"
+
+struct host_jobs {
+    struct job_desk desk; /* what scripts get */
+    void (*idle)(void *arg);
+};
+
+/* --- for scripts ------------------------------------------------------------------ */
+
+static struct op *desk_add(void *arg, const struct job_order *order)
+{
+    struct host *host = arg;
+    struct job_order home = *order;
+
+    if (home.chat_id)
+        home.chat_id = config_home(host->store, home.chat_id);
+    return job_add_start(host->loop, host->pg, host->jobs, tg_bot_id(host->tg),
+                         &home);
+}
+
+static struct job_filter at_home(const struct host *host,
+                                 const struct job_filter *filter)
+{
+    struct job_filter home = *filter;
+
+    home.bot = tg_bot_id(host->tg);
+    if (home.chat_id && home.chat_id != JOB_CHAT_ANY)
+        home.chat_id = config_home(host->store, home.chat_id);
+    return home;
+}
+
+static struct op *desk_cancel(void *arg, const struct job_filter *filter)
+{
+    struct host *host = arg;
+    struct job_filter home = at_home(host, filter);
+
+    return job_cancel_start(host->loop, host->pg, &home);
+}
+
+static struct op *desk_list(void *arg, const struct job_filter *filter)
+{
+    struct host *host = arg;
+    struct job_filter home = at_home(host, filter);
+
+    return job_list_start(host->loop, host->pg, &home);
+}
+
+/* --- the host's life ---------------------------------------------------------------- */
+
+static void on_idle(void *arg)
+{
+    struct host *host = arg;
+
+    if (host->host_jobs->idle)
+        host->host_jobs->idle(host);
+}
+
+void host_open_jobs(struct host *host)
+{
+    const struct settings *s = host->settings;
+    struct host_jobs *hj = xalloc(sizeof(*hj));
+
+    hj->desk = (struct job_desk){ desk_add, desk_cancel, desk_list, host };
+    host->host_jobs = hj;
+    host->jobs = jobs_new(host->loop, host->pg,
+                          &(struct jobs_options){
+                              .bot_id = tg_bot_id(host->tg),
+                              .instance = instance_id(host->instance),
+                              .running_max = s->jobs_max,
+                              .keep_days = s->jobs_keep_days,
+                              .lanes = host->lanes,
+                              .store = host->store,
+                              .idle = on_idle,
+                              .arg = host,
+                          });
+    host->services.jobs = &hj->desk;
+}
+
+void host_use_jobs(struct host *host)
+{
+    jobs_use(host->jobs, host->gen);
+}
+
+void host_stop_jobs(struct host *host)
+{
+    jobs_stop(host->jobs);
+}
+
+bool host_jobs_are_written(const struct host *host)
+{
+    return jobs_are_idle(host->jobs);
+}
+
+void host_jobs_on_idle(struct host *host, void (*idle)(void *arg))
+{
+    host->host_jobs->idle = idle;
+}
+
+void host_close_jobs(struct host *host)
+{
+    jobs_free(host->jobs);
+    free(host->host_jobs);
+    host->jobs = NULL;
+    host->host_jobs = NULL;
+}

@@ -1,0 +1,34 @@
+/*
+ * mod_bot_jobs.h - jobs of the module bot: declaring them, making them, and what a
+ * task that runs one begins with.
+ */
+#ifndef SCRIPT_MOD_BOT_JOBS_H
+#define SCRIPT_MOD_BOT_JOBS_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+
+int bot_after(lua_State *L);
+int bot_at(lua_State *L);
+int bot_cancel_job(lua_State *L);
+int bot_every(lua_State *L);
+int bot_job(lua_State *L);
+int bot_jobs(lua_State *L);
+
+/* A job as its task has it: lives longer than that. */
+struct job_start {
+    const char *name;
+    int64_t id, due_ms;
+    int tries; /* that failed before */
+    bool lost; /* the scripts have no function for it any more: nothing ran */
+    bool returned; /* its function did, and what it assigned is committed */
+};
+
+/* Push the function of a job, its ctx (at 1) and its data, which is the JSON in
+ * t->in->text, or nothing. For struct origin.                      [-0, +n, v] */
+int job_push(lua_State *L, struct task *t, struct job_start *start);
+
+#endif
