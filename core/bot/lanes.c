@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "base/metrics.h"
+#include "script/ask.h"
 
 struct lane {
     int64_t id;
@@ -28,6 +29,7 @@ struct lanes {
     struct loop_turn_hook *hook;
     lanes_done_fn done;
     void *arg;
+    struct asks *asks; /* or NULL: nobody is asked */
     int running;
     int holds; /* of all lanes */
     bool stopped;
@@ -80,10 +82,17 @@ static void lane_settle(struct lane *lane)
         lane_free(lane);
 }
 
+static void tell(struct lanes *lanes, struct incoming *in,
+                 enum task_result result)
+{
+    lanes->done(in, result, lanes->arg);
+}
+
 static void end(struct lanes *lanes, struct task *t, enum task_result result)
 {
     lanes->running--;
-    lanes->done(t->in, result, lanes->arg);
+    if (t->current)
+        tell(lanes, t->current, result);
 }
 
 static void on_task_end(struct task *t, enum task_result result, void *arg)
@@ -111,6 +120,65 @@ static void on_task_leave(struct task *t)
     lane_settle(lane);
 }
 
+/* --- tasks that wait to be answered --------------------------------------------------- */
+
+static void on_asking_task_end(struct task *t, enum task_result result,
+                               void *arg)
+{
+    (void)t;
+    (void)result;
+    (void)arg;
+}
+
+/* It is in no lane while it waits. on_leave stays: it comes back into one, if it
+ * had not left its lane before. */
+static void on_task_ask(struct task *t)
+{
+    struct lanes *lanes = t->arg;
+    struct lane *lane = t->arg;
+
+    if (t->on_leave) {
+        lanes = lane->lanes;
+        lane->running = false;
+        lane_settle(lane);
+    }
+    t->on_end = on_asking_task_end;
+    t->arg = lanes;
+    end(lanes, t, TASK_OK);
+}
+
+/* An update for a task that waits, or what wakes it for another reason: it is in
+ * the lane from now on. in is out of the queue. */
+static void wake(struct lane *lane, struct ask *ask, struct incoming *in)
+{
+    struct lanes *lanes = lane->lanes;
+    struct task *t = ask_task(ask);
+    bool by_update = !ask_is_waker(in);
+
+    if (!by_update)
+        incoming_free(in);
+    else if (ask_is_waited_for(ask))
+        in->started = true;
+    if (ask_is_waited_for(ask)) {
+        lanes->running++;
+        t->on_end = t->on_leave ? on_task_end : on_left_task_end;
+        t->arg = t->on_leave ? (void *)lane : (void *)lanes;
+        lane->running = t->on_leave != NULL;
+    }
+    lane_settle(lane);
+    ask_give(ask, by_update ? in : NULL);
+}
+
+static void drop(struct lane *lane, struct incoming *in)
+{
+    struct lanes *lanes = lane->lanes;
+
+    lane_settle(lane);
+    if (!in->origin)
+        tell(lanes, in, TASK_OK);
+    incoming_free(in);
+}
+
 /* Does any handler want it at all? Most messages of a group concern none. */
 static bool is_wanted(const struct lanes *lanes, const struct update *u)
 {
@@ -118,20 +186,40 @@ static bool is_wanted(const struct lanes *lanes, const struct update *u)
                          lanes->vm->services->bot_username) >= 0;
 }
 
-static void start_next(struct lane *lane)
+static void start_task(struct lane *lane, struct incoming *in)
 {
     struct lanes *lanes = lane->lanes;
-    struct incoming *in = TAILQ_FIRST(&lane->queue);
     struct task *t = task_new(lanes->vm, lanes->gen, in, on_task_end, lane);
 
-    TAILQ_REMOVE(&lane->queue, in, link);
     in->started = true;
     metric_observe(lanes->waited, 1000 * (t->started_ms - in->pushed_ms));
     lane->running = true;
     lane_settle(lane);
     lanes->running++;
     t->on_leave = on_task_leave;
+    t->on_ask = on_task_ask;
     task_run(t);
+}
+
+static void start_next(struct lane *lane)
+{
+    struct lanes *lanes = lane->lanes;
+    struct incoming *in = TAILQ_FIRST(&lane->queue);
+    const char *username = lanes->vm->services->bot_username;
+    enum ask_found found = ASK_NONE;
+    struct ask *ask = NULL;
+
+    TAILQ_REMOVE(&lane->queue, in, link);
+    if (ask_is_waker(in))
+        found = (ask = ask_of_waker(in)) ? ASK_ANSWERED : ASK_TOLD;
+    else if (!in->origin)
+        found = asks_find(lanes->asks, &in->u, username, &ask);
+    if (found == ASK_ANSWERED)
+        wake(lane, ask, in);
+    else if (found == ASK_TOLD || (in->unwanted && !is_wanted(lanes, &in->u)))
+        drop(lane, in);
+    else
+        start_task(lane, in);
 }
 
 /* Not from within a task's end: tasks that end at once would nest. */
@@ -145,6 +233,12 @@ static void run_ready(void *arg)
         start_next(lane);
 }
 
+static void on_wake(struct incoming *in, void *arg)
+{
+    in->started = false;
+    lanes_push(arg, in);
+}
+
 struct lanes *lanes_new(struct loop *loop, struct vm *vm, lanes_done_fn done,
                         void *arg)
 {
@@ -155,6 +249,9 @@ struct lanes *lanes_new(struct loop *loop, struct vm *vm, lanes_done_fn done,
     TAILQ_INIT(&lanes->ready);
     lanes->waited = metric_plain(&wait_seconds);
     lanes->hook = loop_at_end_of_turn(loop, run_ready, lanes);
+    lanes->asks = vm->services->asks;
+    if (lanes->asks)
+        asks_on_wake(lanes->asks, on_wake, lanes);
     return lanes;
 }
 
@@ -193,14 +290,25 @@ static struct lane *lane_get(struct lanes *lanes, int64_t id)
     return lane;
 }
 
-/* What comes while it is held is not over before it is released. */
-static bool is_held(const struct lanes *lanes, int64_t id)
+/* What comes while it is held is not over before it is released; and what runs may
+ * be about to ask. */
+static bool is_busy(const struct lanes *lanes, int64_t id)
 {
     struct lane *lane = NULL;
 
-    if (lanes->holds)
+    if (lanes->holds || lanes->asks)
         HASH_FIND(hh, lanes->by_id, &id, sizeof(id), lane);
-    return lane && lane->holds;
+    return lane && (lane->holds || lanes->asks);
+}
+
+/* Is it over before it began? */
+static bool is_for_nobody(const struct lanes *lanes, struct incoming *in,
+                          int64_t lane)
+{
+    if (in->origin || is_wanted(lanes, &in->u))
+        return false;
+    in->unwanted = lanes->asks != NULL;
+    return !is_busy(lanes, lane) && !asks_may_take(lanes->asks, &in->u);
 }
 
 void lanes_push(struct lanes *lanes, struct incoming *in)
@@ -208,8 +316,8 @@ void lanes_push(struct lanes *lanes, struct incoming *in)
     int64_t id = in->origin ? in->lane : update_lane(&in->u);
     struct lane *lane;
 
-    if (!in->origin && !is_wanted(lanes, &in->u) && !is_held(lanes, id)) {
-        lanes->done(in, TASK_OK, lanes->arg);
+    if (is_for_nobody(lanes, in, id)) {
+        tell(lanes, in, TASK_OK);
         incoming_free(in);
         return;
     }

@@ -9,6 +9,10 @@
  *
  * A task that enters a function of bot.concurrent() leaves its lane: the lane goes
  * on with its next update, and the task still counts as running until it ends.
+ *
+ * A task that waits to be answered (ask.h) is in no lane, and its update is done. The
+ * update that answers comes to it in its lane's order, and is done when it ends or
+ * waits again.
  */
 #ifndef BOT_LANES_H
 #define BOT_LANES_H
@@ -44,7 +48,8 @@ bool lanes_is_running(const struct lanes *lanes, int64_t lane);
 
 /* Start nothing more: what waits stays where it is. */
 void lanes_stop(struct lanes *lanes);
-/* Tasks, those that have left their lanes included. */
+/* Tasks, those that have left their lanes included; not those that wait to be
+ * answered. */
 int lanes_running(const struct lanes *lanes);
 
 #endif

@@ -11,9 +11,10 @@ bool call_answer_keep(lua_State *L, const char *method, struct slice params)
     const struct call_answering *a = vm_of(L)->services->answering;
     struct task *t = task_find(L);
 
-    if (!a || !t || !t->in || t->answer_kept || strcasecmp(method, name) != 0)
+    if (!a || !t || !t->current || t->answer_kept ||
+        strcasecmp(method, name) != 0)
         return false;
-    t->answer_kept = a->keep(t->in->u.id, name, params, a->arg);
+    t->answer_kept = a->keep(t->current->u.id, name, params, a->arg);
     return t->answer_kept;
 }
 
@@ -24,6 +25,6 @@ void call_answer_send(struct task *t)
     if (!t->answer_kept)
         return;
     t->answer_kept = false;
-    if (a && t->in)
-        a->send_now(t->in->u.id, a->arg);
+    if (a && t->current)
+        a->send_now(t->current->u.id, a->arg);
 }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "script/call.h"
 #include "script/ctx_args.h"
+#include "script/ctx_int.h"
 #include "script/json_lua.h"
 #include "script/mod_store.h"
 #include "script/raise.h"
@@ -267,7 +268,9 @@ struct field {
 static const struct field fields[] = {
     { "api", get_api, false },
     { "args", ctx_get_args, false },
+    { "business_connection_id", ctx_get_business_connection_id, false },
     { "callback_data", get_data, false },
+    { "caption", ctx_get_caption, false },
     { "chat", get_chat, false },
     { "chat_id", get_chat_id, false },
     { "command", get_command, false },
@@ -275,24 +278,35 @@ static const struct field fields[] = {
     { "data", get_data, false },
     { "derived", get_derived, true },
     { "from", get_from, false },
+    { "here", ctx_get_here, false },
+    { "inline_message_id", ctx_get_inline_message_id, false },
     { "kind", get_kind, false },
     { "match", get_match, false },
+    { "me", ctx_get_me, false },
     { "message", get_message, false },
-    { "store", get_store, false },
+    { "message_id", ctx_get_message_id, false },
+    { "msg", get_message, false },
     { "payload", ctx_get_payload, false },
+    { "reply_to", ctx_get_reply_to, false },
+    { "sender_chat", ctx_get_sender_chat, false },
+    { "store", get_store, false },
     { "text", get_text, false },
+    { "topic", ctx_get_topic, false },
     { "update", get_update, false },
     { "update_id", get_update_id, false },
+    { "user_id", ctx_get_user_id, false },
     { "user_store", get_user_store, false },
     { NULL, NULL, false },
 };
 
-/* Upvalue 1: names → method functions, or light userdata of a struct field. */
+/* Upvalue 1: names → method functions, false for those in Lua, or light userdata of
+ * a struct field. */
 static int ctx_index(lua_State *L)
 {
     struct ctx *c = lua_touserdata(L, 1);
     const struct field *f;
     struct task *t;
+    bool in_lua;
     int n;
 
     lua_settop(L, 2);
@@ -304,9 +318,14 @@ static int ctx_index(lua_State *L)
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TFUNCTION)
         return 1;
     f = lua_touserdata(L, -1);
-    if (!c->task && (f || lua_type(L, 2) != LUA_TSTRING))
+    in_lua = lua_isboolean(L, -1);
+    if (!c->task && (f || in_lua || lua_type(L, 2) != LUA_TSTRING))
         return luaL_error(L, "this ctx belongs to an update that is done");
     t = c->task;
+    if (in_lua) {
+        ctx_push_lua_method(L, t->gen, lua_tostring(L, 2));
+        return 1;
+    }
     if (t)
         t->in = c->in;
     lua_settop(L, 3);
@@ -344,6 +363,7 @@ static int ctx_newindex(lua_State *L)
 
 void ctx_open(lua_State *L)
 {
+    ctx_typing_open(L);
     luaL_newmetatable(L, CTX_MT);
     lua_newtable(L);
     luaL_setfuncs(L, ctx_methods, 0);

@@ -45,6 +45,12 @@ bool view_is_set(lua_State *L, struct view *view, const struct setting *leaf);
 /* Forget what the task changed in its views and did not commit. */
 void views_reset(lua_State *L, struct task *t);
 
+/* The task waits for long: what others write meanwhile is to be seen after it. */
+void views_age(struct task *t);
+/* Read anew what has aged and was written since, then go on in k. What can't be
+ * read stays as it was. Only as: return views_refresh(…)                  [waits] */
+int views_refresh(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
 /* Push the derived values of the view: ctx.derived (derived.c).   [-0, +1, m] */
 void view_push_derived(lua_State *L, struct view *view);
 

@@ -26,6 +26,7 @@
 #include "bot/intake.h"
 #include "bot/lanes.h"
 #include "io/httpd.h"
+#include "script/ask.h"
 #include "script/generation.h"
 #include "script/vm.h"
 #include "telegram/send.h"
@@ -44,11 +45,13 @@ struct bot {
     struct httpd *httpd;
     struct tg *tg;
     struct services services;
+    struct asks *asks;
     struct vm *vm;
     struct generation *gen;
     struct lanes *lanes;
     struct intake *intake; /* NULL in test_lanes */
     struct buf events, log;
+    struct buf notes; /* of questions */
     char folder[40];
     char url[60];
     struct held_call calls[CALLS_MAX]; /* all that came, in order */
@@ -235,15 +238,24 @@ static inline void bot_add_update(struct buf *out, int64_t id, int64_t chat,
     buf_adds(out, "}}");
 }
 
-static inline void bot_push(int64_t id, int64_t chat, const char *text)
+static inline void bot_push_json(const char *update)
 {
     struct incoming *in = xalloc(sizeof(*in));
     struct err err = ERR_INIT;
 
     buf_init(&in->text);
-    bot_add_update(&in->text, id, chat, text);
+    buf_adds(&in->text, update);
     assert_true(update_read(buf_slice(&in->text), &in->u, &err));
     lanes_push(bot.lanes, in);
+}
+
+static inline void bot_push(int64_t id, int64_t chat, const char *text)
+{
+    struct buf update = BUF_INIT;
+
+    bot_add_update(&update, id, chat, text);
+    bot_push_json(update.data);
+    buf_release(&update);
 }
 
 static inline void bot_on_done(struct incoming *in, enum task_result result,
@@ -268,6 +280,26 @@ static inline void bot_expect(const char *events)
     bot.events.data[0] = '\0';
 }
 
+/* --- questions ---------------------------------------------------------------------- */
+
+#define BOT_ASKS_MAX 20000
+
+static inline void bot_on_note(const struct ask_key *key, const char *ended,
+                               int64_t until_ms, void *arg)
+{
+    (void)arg;
+    buf_addf(&bot.notes, "%s %lld/%lld/%lld %s\n", until_ms ? "asked" : "over",
+             (long long)key->chat_id, (long long)key->user_id,
+             (long long)key->topic, ended ? ended : "-");
+}
+
+static inline void bot_on_stray(const struct update *u, bool foreign, void *arg)
+{
+    (void)arg;
+    buf_addf(&bot.events, "stray %lld %s\n", (long long)u->id,
+             foreign ? "foreign" : "over");
+}
+
 /* --- setting up -------------------------------------------------------------------- */
 
 static inline int bot_setup(void **state)
@@ -283,6 +315,7 @@ static inline int bot_setup(void **state)
     memset(&bot, 0, sizeof(bot));
     buf_init(&bot.events);
     buf_init(&bot.log);
+    buf_init(&bot.notes);
     bot.wait_calls = bot.wait_ended = -1;
     log_set_sink(bot_on_line, NULL);
     bot.loop = loop_new();
@@ -302,8 +335,14 @@ static inline int bot_setup(void **state)
     assert_non_null(mkdtemp(bot.folder));
     snprintf(scripts, sizeof(scripts), "%s/scripts", bot.folder);
     assert_int_equal(mkdir(scripts, 0700), 0);
+    bot.asks = asks_new(bot.loop, &(struct asks_options){
+                                      .max = BOT_ASKS_MAX,
+                                      .note = bot_on_note,
+                                      .stray = bot_on_stray,
+                                  });
     bot.services =
-        (struct services){ .loop = bot.loop,
+        (struct services){ .asks = bot.asks,
+                           .loop = bot.loop,
                            .tg = bot.tg,
                            .sender = sender_new(bot.loop, bot.tg, &no_limits),
                            .bot_username = "test_bot",
@@ -335,6 +374,7 @@ static inline int bot_teardown(void **state)
     lanes_free(bot.lanes);
     generation_unref(bot.gen);
     vm_free(bot.vm);
+    asks_free(bot.asks);
     sender_free(bot.services.sender);
     assert_int_equal(loop_live_ops(bot.loop), 0);
     tg_free(bot.tg);
@@ -345,6 +385,7 @@ static inline int bot_teardown(void **state)
     log_unhide_all();
     buf_release(&bot.events);
     buf_release(&bot.log);
+    buf_release(&bot.notes);
     bot_remove_folder();
     return 0;
 }

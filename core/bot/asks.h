@@ -1,0 +1,42 @@
+/*
+ * asks.h - questions that wait, as rows: who is told when a process ends in the middle
+ * of conversations.
+ *
+ * Where a question waits (script/ask.h) stands in the table asks, written beside it:
+ * asking takes no longer for it. A conversation ends with its process. At SIGTERM it
+ * says so in the chats where it waited, up to ASKS_TOLD_AT_END; what it does not get
+ * to, and what a killed process has left, the next one says: to each once, in the
+ * topic where it was, unless the question's time is over.
+ * While the database is away, nothing is noted, and after a crash then nothing said.
+ */
+#ifndef BOT_ASKS_H
+#define BOT_ASKS_H
+
+#include "io/pg.h"
+#include "script/ask.h"
+#include "telegram/send.h"
+
+#define ASKS_TOLD_AT_END 100
+
+struct ask_rows;
+
+struct ask_rows *ask_rows_new(struct loop *loop, struct pg *pg,
+                              struct sender *sender, int64_t bot,
+                              int64_t instance);
+void ask_rows_free(struct ask_rows *rows); /* NULL is allowed */
+
+/* A note of struct asks_options; arg is the ask_rows. */
+void ask_rows_note(const struct ask_key *key, const char *ended,
+                   int64_t until_ms, void *arg);
+
+/* After a sign of life, once this process gets updates: tell of those whose process
+ * is gone, if it is time to look. */
+void ask_rows_look(struct ask_rows *rows);
+
+/* The end: tell those that wait. idle is called, perhaps from within, when that is
+ * over; till then ask_rows_idle() is false. */
+void ask_rows_stop(struct ask_rows *rows, struct asks *asks,
+                   void (*idle)(void *arg), void *arg);
+bool ask_rows_idle(const struct ask_rows *rows);
+
+#endif
