@@ -176,6 +176,12 @@ static bool open_database(struct host *host, struct err *err)
     const struct settings *s = host->settings;
     struct err why = ERR_INIT;
 
+    host->pg = host->options.pg;
+    if (host->pg) {
+        pg_on_state(host->pg, on_database, host);
+        host_open_store(host);
+        return true;
+    }
     if (!s->database_url)
         return err_set(
             err, ERR_USAGE,
@@ -381,7 +387,10 @@ void host_free(struct host *host)
     generation_unref(host->gen);
     vm_free(host->vm);
     admins_free(host->admins);
-    pg_free(host->pg);
+    if (host->options.pg)
+        pg_on_state(host->options.pg, NULL, NULL);
+    else
+        pg_free(host->pg);
     web_free(host->web);
     sender_free(host->sender);
     tg_free(host->tg);

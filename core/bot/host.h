@@ -14,6 +14,7 @@
 #include "io/loop.h"
 
 struct host;
+struct pg;
 
 struct host_options {
     const struct settings *settings; /* borrowed */
@@ -22,6 +23,9 @@ struct host_options {
     const char *token;               /* the same */
     void (*on_ready)(const char *username, void *arg); /* polling begins */
     void *arg;
+    /* Connections that are lent, with the schema of the settings; NULL: it makes
+     * its own. For tests of bots, where one host follows the other. */
+    struct pg *pg, *listen_pg;
 };
 
 /* ERR_USAGE, ERR_SCRIPT, ERR_SYSTEM: what to mend. */

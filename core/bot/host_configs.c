@@ -89,6 +89,7 @@ bool host_follow_configs(struct host *host, struct err *err)
                                     .prepare = s->database_prepare,
                                     .require_ssl = s->on_heroku,
                                 },
+                                .lent = host->options.listen_pg,
                                 .poll_ms = s->config_poll_s * 1000,
                             },
                             &why);

@@ -20,7 +20,8 @@ struct config_listener {
     struct loop *loop;
     struct config_store *store;
     struct pg *pg;     /* the store's */
-    struct pg *listen; /* our own; NULL: given up */
+    struct pg *listen; /* our own, or lent; NULL: given up */
+    bool lent;
     enum config_listener_state state;
     int poll_ms, test_ms;
     int64_t since;  /* a transaction; 0: nothing is known yet */
@@ -157,6 +158,17 @@ static void try_again_in(struct config_listener *l, int ms)
     l->test_timer->arg = l;
 }
 
+static void close_connection(struct config_listener *l)
+{
+    if (!l->lent) {
+        pg_free(l->listen);
+    } else if (l->listen) {
+        pg_on_state(l->listen, NULL, NULL);
+        pg_on_notify(l->listen, NULL, NULL);
+    }
+    l->listen = NULL;
+}
+
 /* Nothing can be listened to here. */
 static void give_up(struct config_listener *l)
 {
@@ -167,8 +179,7 @@ static void give_up(struct config_listener *l)
              l->poll_ms / 1000);
     drop_query(&l->listening);
     drop_query(&l->looking);
-    pg_free(l->listen);
-    l->listen = NULL;
+    close_connection(l);
     l->state = LISTENER_POLLING;
     look(l, l->pg);
 }
@@ -328,7 +339,8 @@ config_listener_new(struct loop *loop, struct config_store *store,
 {
     struct config_listener *l = xalloc(sizeof(*l));
 
-    l->listen = pg_new(loop, &o->connection, err);
+    l->lent = o->lent != NULL;
+    l->listen = l->lent ? o->lent : pg_new(loop, &o->connection, err);
     if (!l->listen) {
         free(l);
         return NULL;
@@ -341,6 +353,8 @@ config_listener_new(struct loop *loop, struct config_store *store,
     pg_on_state(l->listen, on_state, l);
     pg_on_notify(l->listen, on_notify, l);
     wait_to_look(l, l->poll_ms);
+    if (l->lent && pg_is_up(l->listen))
+        send_listen(l);
     return l;
 }
 
@@ -352,7 +366,7 @@ void config_listener_free(struct config_listener *l)
     drop_query(&l->listening);
     drop_query(&l->looking);
     op_free(l->timer);
-    pg_free(l->listen);
+    close_connection(l);
     free(l);
 }
 

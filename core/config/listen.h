@@ -26,6 +26,7 @@ struct config_listener;
 
 struct config_listener_options {
     struct pg_options connection; /* its own; the url is copied */
+    struct pg *lent;              /* instead: it stays the caller's; or NULL */
     int poll_ms;
     int test_ms; /* for its own message to come; 0: 5 000. Three may get lost */
 };

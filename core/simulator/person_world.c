@@ -117,6 +117,11 @@ static void set_member(struct sim_request *r)
         if (json_is_boolean(value) && json_object_get(json, name))
             json_object_set(json, name, value);
     }
+    if (arg_bool(r, "quiet")) { /* it was always so */
+        chat_set_member(chat, user, json);
+        sim_ok(r, json_object());
+        return;
+    }
     sim_ok_update(r,
                   act_set_member(r->sim, chat, user, json, by,
                                  arg_int(r, "bot", 0)),

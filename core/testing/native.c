@@ -192,7 +192,7 @@ static int l_request(lua_State *L)
     return 2;
 }
 
-/* lines() -> { { level =, area =, text = }, … } that came since the last time */
+/* lines() -> { { level =, area =, text =, fields = }, … } that came since the last time */
 static int l_lines(lua_State *L)
 {
     struct native *n = self(L);
@@ -202,13 +202,15 @@ static int l_lines(lua_State *L)
     lua_newtable(L);
     for (lua_Integer i = 1; line; i++, line = next) {
         next = line->next;
-        lua_createtable(L, 0, 3);
+        lua_createtable(L, 0, 4);
         lua_pushstring(L, log_level_name(line->level));
         lua_setfield(L, -2, "level");
         lua_pushstring(L, line->area);
         lua_setfield(L, -2, "area");
         lua_pushstring(L, line->text);
         lua_setfield(L, -2, "text");
+        lua_pushstring(L, line->fields);
+        lua_setfield(L, -2, "fields");
         lua_rawseti(L, -2, i);
         stage_line_free(line);
     }

@@ -24,7 +24,7 @@ struct stage {
     struct loop *loop;
     struct simulator *sim;
     struct http *http;
-    struct pg *pg;
+    struct pg *pg, *listen_pg; /* lent to all hosts, one after the other */
     struct host *host;
     char schema[64], url[64];
     char data_dir[64]; /* of the bot's own files; made when it begins */
@@ -65,13 +65,11 @@ static void on_line(enum log_level level, const char *area, const char *message,
 {
     struct stage *stage = arg;
     struct stage_line *line = xalloc(sizeof(*line));
-    struct buf text = BUF_INIT;
 
-    buf_adds(&text, message);
-    if (fields[0])
-        buf_addf(&text, " (%s)", fields);
-    *line = (struct stage_line){ .level = level, .area = xstrdup(area) };
-    line->text = buf_detach(&text);
+    *line = (struct stage_line){ .level = level,
+                                 .area = xstrdup(area),
+                                 .text = xstrdup(message),
+                                 .fields = xstrdup(fields) };
     *stage->last_line = line;
     stage->last_line = &line->next;
 }
@@ -89,6 +87,7 @@ void stage_line_free(struct stage_line *line)
 {
     free(line->area);
     free(line->text);
+    free(line->fields);
     free(line);
 }
 
@@ -274,7 +273,9 @@ static bool start_host(struct stage *stage, struct err *err)
     struct host_options options = { .settings = &stage->settings,
                                     .dir = stage->options.dir,
                                     .api_url = stage->url,
-                                    .token = BOT_TOKEN };
+                                    .token = BOT_TOKEN,
+                                    .pg = stage->pg,
+                                    .listen_pg = stage->listen_pg };
 
     stage->host = host_new(stage->loop, &options, err);
     if (!stage->host)
@@ -349,31 +350,41 @@ static void make_settings(struct stage *stage)
     s->reload = false;
 }
 
-static bool open_database(struct stage *stage, struct err *err)
+static struct pg *open_connection(struct stage *stage, const char *name,
+                                  struct err *err)
 {
     const struct settings *s = &stage->settings;
     struct err why = ERR_INIT;
+    struct pg *pg = pg_new(stage->loop,
+                           &(struct pg_options){
+                               .url = s->database_url,
+                               .schema = stage->schema,
+                               .application_name = name,
+                               .query_timeout_ms = s->database_timeout_ms,
+                               .wait_timeout_ms = s->database_timeout_ms / 2,
+                               .prepare = s->database_prepare,
+                               .require_ssl = s->on_heroku,
+                           },
+                           &why);
 
-    if (!s->database_url)
+    if (!pg)
+        err_set(err, why.kind, "DATABASE_URL: %s", why.text);
+    return pg;
+}
+
+static bool open_database(struct stage *stage, struct err *err)
+{
+    if (!stage->settings.database_url)
         return err_set(
             err, ERR_USAGE,
             "DATABASE_URL is not set: specs run in a schema of their own in a "
             "PostgreSQL database, which is dropped at the end "
             "(postgres://user:password@host/database). `bin/run test` of "
             "Moonpost's sources brings up a private PostgreSQL");
-    stage->pg = pg_new(stage->loop,
-                       &(struct pg_options){
-                           .url = s->database_url,
-                           .schema = stage->schema,
-                           .application_name = "moonpost test",
-                           .query_timeout_ms = (int)stage->options.timeout_ms,
-                           .wait_timeout_ms = (int)stage->options.timeout_ms,
-                           .require_ssl = s->on_heroku,
-                       },
-                       &why);
-    if (!stage->pg)
-        return err_set(err, why.kind, "DATABASE_URL: %s", why.text);
-    return true;
+    stage->pg = open_connection(stage, "moonpost test", err);
+    if (stage->pg)
+        stage->listen_pg = open_connection(stage, "moonpost test listen", err);
+    return stage->listen_pg != NULL;
 }
 
 static bool make_tables(struct stage *stage, struct err *err)
@@ -443,6 +454,7 @@ void stage_close(struct stage *stage)
     stage_end(stage);
     drop_tables(stage);
     pg_free(stage->pg);
+    pg_free(stage->listen_pg);
     http_free(stage->http);
     simulator_free(stage->sim);
     loop_free(stage->loop);

@@ -32,7 +32,7 @@ struct stage_options {
 /* What the host has said, oldest first. */
 struct stage_line {
     enum log_level level;
-    char *area, *text;
+    char *area, *text, *fields; /* fields: "chat=5 update=7", or "" */
     struct stage_line *next;
 };
 

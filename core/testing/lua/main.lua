@@ -66,5 +66,6 @@ return function(options)
   world.set_globals(_G)
   describe.set_globals(_G)
   _G.assert = need_luassert()
+  for _, name in ipairs{ "spy", "stub", "mock", "match" } do _G[name] = require("luassert." .. name) end
   return run(files, options, report.new(options))
 end

@@ -1,7 +1,6 @@
 -- person{…} and chat.group{…}: who talks to the bot, and where.
 local cjson = require "cjson"
 local message = require "moonpost.message"
-local native = require "moonpost.native"
 local settings = require "moonpost.settings"
 local where = require "moonpost.where"
 local world = require "moonpost.world"
@@ -498,12 +497,8 @@ local function person(options)
   world.name(self.id, self.name)
   for key, status in pairs{ member_of = "member", admin_of = "administrator", owner_of = "creator" } do
     for _, c in ipairs(each_chat(options[key])) do
-      world.post("member", { chat = id_of(c, key), user = self.id, status = status, by = self.id })
+      world.post("member", { chat = id_of(c, key), user = self.id, status = status, by = self.id, quiet = true })
     end
-  end
-  if options.member_of or options.admin_of or options.owner_of then
-    pcall(native.settle)
-    world.act(nil, function() end) -- what the bot makes of newcomers is over
   end
   return self
 end
@@ -524,13 +519,9 @@ local function maker(kind)
     local self = setmetatable({ id = made.id, type = kind, name = made.title }, chat_mt)
     world.name(self.id, self.name)
     if options.bot_admin then
-      world.act(nil, function()
-        local body = { chat = self.id, user = world.BOT, status = "administrator" }
-        if type(options.bot_admin) == "table" then
-          for k, v in pairs(options.bot_admin) do body[k] = v end
-        end
-        return world.post("member", body)
-      end)
+      local body = { chat = self.id, user = world.BOT, status = "administrator", quiet = true }
+      for k, v in pairs(type(options.bot_admin) == "table" and options.bot_admin or {}) do body[k] = v end
+      world.post("member", body)
     end
     return self
   end

@@ -146,7 +146,8 @@ end
 local function take_lines()
   for _, line in ipairs(native.lines()) do
     log[#log + 1] = line
-    tell(("  %s %s: %s"):format(line.level, line.area, (line.text:gsub("\n", "\n    "))))
+    tell(("  %s %s: %s%s"):format(line.level, line.area, (line.text:gsub("\n", "\n    ")),
+      line.fields ~= "" and " (" .. line.fields .. ")" or ""))
     if line.level == "error" then errors[#errors + 1] = line.text end
   end
 end
