@@ -14,7 +14,9 @@
 #include "bot/host_data.h"
 #include "bot/host_metrics.h"
 #include "bot/host_webhook.h"
+#include "bot/recorder.h"
 #include "bot/repl.h"
+#include "script/hang.h"
 #include "script/limits.h"
 #include "script/web.h"
 
@@ -105,6 +107,8 @@ static void on_update_done(struct incoming *in, enum task_result result,
         intake_detach(host->intake, in->u.id);
         return;
     }
+    if (host->recorder && in->error)
+        recorder_failed(host->recorder, in->u.id, in->error);
     dead_add_ended(host->dead, in, result);
     if (result == TASK_NO_DATABASE)
         errand = say_no_database(host, &in->u);
@@ -121,6 +125,8 @@ static void on_arrived(const struct update *u, void *arg)
 {
     struct host *host = arg;
 
+    if (host->recorder)
+        recorder_update(host->recorder, u);
     chats_seen(host->chats, u);
     host_asks_see(host, u);
     moves_see(host->moves, u);
@@ -301,6 +307,18 @@ static void open_intake(struct host *host)
                               });
 }
 
+static bool open_recorder(struct host *host, struct err *err)
+{
+    const struct host_options *o = &host->options;
+
+    if (!o->record)
+        return true;
+    host->recorder = recorder_new(o->record, o->record_anonymous, err);
+    if (host->recorder)
+        host->services.recording = recorder_recording(host->recorder);
+    return host->recorder != NULL;
+}
+
 static void open_lua(struct host *host)
 {
     const struct settings *s = host->settings;
@@ -323,6 +341,7 @@ static void open_lua(struct host *host)
     host->vm = vm_new(&host->services,
                       &limits);
     host_open_asks(host);
+    hang_watch(s->watchdog_s);
     host->lanes = lanes_new(host->loop, host->vm, on_update_done, host);
 }
 
@@ -341,6 +360,8 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
         !open_web(host, err))
         goto fail;
     open_lua(host);
+    if (!open_recorder(host, err))
+        goto fail;
     open_intake(host);
     host_open_ask_rows(host);
     host_open_broadcasts(host);
@@ -395,6 +416,7 @@ void host_free(struct host *host)
     sender_free(host->sender);
     tg_free(host->tg);
     http_free(host->http);
+    recorder_free(host->recorder);
     free(host->username);
     free(host->dir);
     free(host);

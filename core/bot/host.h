@@ -21,6 +21,8 @@ struct host_options {
     const char *dir;                 /* the bot's folder */
     const char *api_url;             /* instead of the settings' */
     const char *token;               /* the same */
+    const char *record;              /* a file, or NULL: recorder.h */
+    bool record_anonymous;
     void (*on_ready)(const char *username, void *arg); /* polling begins */
     void *arg;
     /* Connections that are lent, with the schema of the settings; NULL: it makes

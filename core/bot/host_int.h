@@ -91,6 +91,7 @@ struct host {
     struct host_metrics *metrics;
     struct watch *watch;
     struct repl *repl; /* or NULL */
+    struct recorder *recorder; /* or NULL */
     struct op *step; /* of starting or stopping */
     enum host_stop_phase stop_phase;
     bool handed_over; /* all that is not done stands in the inbox */

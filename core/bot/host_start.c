@@ -14,6 +14,7 @@
 #include "bot/host_int.h"
 #include "bot/jobs.h"
 #include "bot/host_webhook.h"
+#include "bot/recorder.h"
 #include "bot/migrate.h"
 
 #define BACKOFF_MIN_MS 250
@@ -163,6 +164,8 @@ static void on_who(struct op *op)
         free(host->username);
         host->username = buf_detach(&name);
         host->services.bot_username = host->username;
+        if (host->recorder)
+            recorder_begin(host->recorder, tg_bot_id(host->tg), host->username);
     }
     step_over(host, op);
     join(host);

@@ -4,8 +4,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
+#include "repl_path.h"
 #include "running.h"
 #include "simulating.h"
 
@@ -61,6 +64,21 @@ static int dev_simulated(struct invocation *in, const struct arguments *args,
     return status;
 }
 
+/* For moonpost repl. */
+static void open_prompt(struct settings *s, const char *dir)
+{
+    struct buf path = BUF_INIT;
+
+    if (s->repl_socket)
+        return;
+    repl_path_add(&path, s, dir);
+    *strrchr(path.data, '/') = '\0';
+    mkdir(path.data, 0777); /* if it can't be made, the host says so */
+    buf_reset(&path);
+    repl_path_add(&path, s, dir);
+    s->repl_socket = buf_detach(&path);
+}
+
 static int dev_run(struct invocation *in)
 {
     struct arguments args;
@@ -71,10 +89,13 @@ static int dev_run(struct invocation *in)
                                     .arg = &nothing };
     int status;
 
-    if (!arguments_read(in, TAKES_DIR | TAKES_PORT, &args))
+    if (!arguments_read(in, TAKES_DIR | TAKES_PORT | TAKES_RECORD, &args))
         return EXIT_USAGE;
     options.dir = args.dir;
+    options.record = args.record;
+    options.record_anonymous = args.anonymous;
     in->settings.reload = true;
+    open_prompt(&in->settings, args.dir);
     free(in->settings.webhook_url); /* it polls: Telegram can't reach here */
     in->settings.webhook_url = NULL;
     loop = loop_new();
@@ -91,7 +112,7 @@ static int dev_run(struct invocation *in)
 const struct command cmd_dev = {
     .name = "dev",
     .summary = "a bot with a simulated Telegram, for writing scripts",
-    .usage = "dev [DIR] [--port N]\n\n"
+    .usage = "dev [DIR] [--port N] [--record FILE [--anonymous]]\n\n"
              "  DIR        the bot's folder (default: .)\n"
              "  --port N   the page's port on 127.0.0.1 (0: any free port; "
              "default: PORT or 8081, or the next free one)\n\n"

@@ -26,7 +26,7 @@ struct command {
 };
 
 extern const struct command cmd_broadcast, cmd_check, cmd_config, cmd_dev,
-    cmd_doctor, cmd_explain, cmd_inbox, cmd_migrate, cmd_new, cmd_run,
+    cmd_doctor, cmd_explain, cmd_inbox, cmd_migrate, cmd_new, cmd_repl, cmd_run,
     cmd_simulate, cmd_test, cmd_types, cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */
@@ -36,13 +36,16 @@ struct arguments {
     int port;
     bool dry_run;
     bool print;
+    const char *record; /* a file, or NULL */
+    bool anonymous;
 };
 
 enum takes {
     TAKES_DIR = 1,
     TAKES_PORT = 2,
     TAKES_DRY_RUN = 4,
-    TAKES_PRINT = 8
+    TAKES_PRINT = 8,
+    TAKES_RECORD = 16
 };
 
 /* Read the arguments; what is wrong is said on standard error: then return

@@ -15,7 +15,7 @@
 static const struct command *const commands[] = {
     &cmd_new,    &cmd_run,   &cmd_dev,       &cmd_simulate, &cmd_migrate,
     &cmd_config, &cmd_inbox, &cmd_broadcast, &cmd_explain,  &cmd_doctor,
-    &cmd_check,  &cmd_test,  &cmd_types,     &cmd_version,
+    &cmd_check,  &cmd_test,  &cmd_types,     &cmd_repl,     &cmd_version,
 };
 
 static void print_overview(FILE *out)
@@ -99,6 +99,11 @@ bool arguments_read(const struct invocation *in, int takes,
             out->dry_run = true;
         } else if ((takes & TAKES_PRINT) && is_option(arg, "--print")) {
             out->print = true;
+        } else if ((takes & TAKES_RECORD) && is_option(arg, "--record") &&
+                   i + 1 < in->argc) {
+            out->record = in->argv[++i];
+        } else if ((takes & TAKES_RECORD) && is_option(arg, "--anonymous")) {
+            out->anonymous = true;
         } else if ((takes & TAKES_DIR) && arg[0] != '-' && !has_dir) {
             out->dir = arg;
             has_dir = true;

@@ -10,6 +10,7 @@
 #include "script/json_lua.h"
 #include "script/lazy.h"
 #include "script/raise.h"
+#include "script/recording.h"
 #include "script/task.h"
 #include "telegram/call_chat.h"
 
@@ -44,13 +45,32 @@ static enum send_priority priority_of(const struct task *t,
                : SEND_OTHER;
 }
 
+/* 0: nobody records. */
+static int64_t record_call(lua_State *L, const char *method,
+                           const struct buf *body)
+{
+    const struct recording *r = vm_of(L)->services->recording;
+
+    return r ? r->call(r->arg, task_find(L), method,
+                       body ? buf_slice(body) : SLICE_NONE)
+             : 0;
+}
+
 struct tg_op *call_start(lua_State *L, const struct tg_call *call)
 {
-    struct sender *sender = vm_of(L)->services->sender;
+    const struct services *s = vm_of(L)->services;
+    enum send_priority priority;
+    struct tg_op *op;
+    int64_t number;
 
-    if (!sender)
+    if (!s->sender)
         luaL_error(L, "the Bot API can't be called now");
-    return send_start(sender, call, priority_of(task_find(L), call));
+    priority = priority_of(task_find(L), call);
+    number = record_call(L, call->method, call->body);
+    op = send_start(s->sender, call, priority);
+    if (number)
+        s->recording->sent(s->recording->arg, number, &op->op);
+    return op;
 }
 
 /* Stack top: method (string), body (userdata). */
@@ -63,6 +83,7 @@ static int call_now(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     if (body && call_answer_keep(L, method, buf_slice(body))) {
+        record_call(L, method, body);
         lua_pushboolean(L, true);
         return 1;
     }

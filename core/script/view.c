@@ -1,5 +1,6 @@
 /* view.c - a config view as a whole: see view.h and view_int.h. */
 #include "script/raise.h"
+#include "script/recording.h"
 #include "script/task.h"
 #include "script/view_int.h"
 
@@ -32,9 +33,12 @@ void view_open(lua_State *L)
 /* Push the root of a new view. */
 static void push_view(lua_State *L, struct task *t, struct config *config)
 {
+    const struct recording *recording = t->vm->services->recording;
     struct view *v = lua_newuserdatauv(L, sizeof(*v), 3);
     int view = lua_gettop(L);
 
+    if (recording)
+        recording->config(recording->arg, config);
     *v = (struct view){ .chat_id = config->chat_id,
                         .ref = LUA_NOREF,
                         .gen = t->gen };

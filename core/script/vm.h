@@ -21,6 +21,7 @@ struct task;
 struct asks;
 struct broadcast_desk;
 struct call_answering;
+struct recording;
 struct db_desk;
 struct job_desk;
 struct store_desk;
@@ -38,8 +39,10 @@ struct services {
     const struct db_desk *db;                /* NULL in `check` */
     const struct store_desk *stores;         /* NULL in `check` */
     const struct call_answering *answering;  /* or NULL: call_answer.h */
+    const struct recording *recording;       /* or NULL: recording.h */
     struct asks *asks;                       /* or NULL: nothing can be asked */
     const char *bot_username;                /* "" until getMe has answered */
+    struct slice me; /* its User, of getMe; SLICE_NONE until then */
     const char *dir;                         /* the bot's folder */
     struct file_rules files;
     const struct web *web; /* what http sends with; NULL in `check` */
