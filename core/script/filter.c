@@ -1,6 +1,7 @@
 /* filter.c - see filter.h. */
 #include "script/filter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -123,9 +124,11 @@ static bool add_kind(struct reading *r, struct slice name)
 {
     enum update_kind k = update_kind_find(name);
 
-    r->kind = find_kind(name);
-    if (!r->kind || k == UPDATE_KINDS)
+    const struct filter_kind *kind = find_kind(name);
+
+    if (!kind || k == UPDATE_KINDS)
         return false;
+    r->kind = r->kind ? r->kind : kind;
     r->f->kinds |= (uint64_t)1 << k;
     return true;
 }
@@ -169,6 +172,17 @@ static bool read_kind(struct reading *r)
     return true;
 }
 
+/* "…; did you mean "x"?", if anything comes near. */
+static bool unknown(struct reading *r, const char *what,
+                    const struct nearest *best)
+{
+    bool near = best->name && best->distance <= 1 + (int)best->to.n / 2;
+
+    return err_set(r->err, ERR_SCRIPT, "%s has no \"%.*s\"%s%s%s", what,
+                   (int)best->to.n, best->to.p, near ? "; did you mean \"" : "",
+                   near ? best->name : "", near ? "\"?" : "");
+}
+
 static bool unknown_field(struct reading *r)
 {
     struct nearest best = { .to = r->parts[1] };
@@ -178,24 +192,20 @@ static bool unknown_field(struct reading *r)
     if (find_field(r->kind, slice_of("photo")))
         for (size_t i = 1; i < ARRAY_LEN(second_shortcuts); i++)
             consider(&best, second_shortcuts[i].name);
-    return err_set(r->err, ERR_SCRIPT,
-                   "%s has no \"%.*s\"; did you mean \"%s\"?", r->kind->name,
-                   (int)r->parts[1].n, r->parts[1].p, best.name);
+    return unknown(r, r->kind->name, &best);
 }
 
 static bool unknown_word(struct reading *r, const struct filter_name *field)
 {
     struct nearest best = { .to = r->parts[2] };
+    char what[100];
 
     for (const char *const *w = field->words; w && *w; w++)
         consider(&best, *w);
+    snprintf(what, sizeof(what), "%s:%s", r->kind->name, field->name);
     if (!best.name)
-        return err_set(r->err, ERR_SCRIPT, "nothing can follow \"%s:%s\"",
-                       r->kind->name, field->name);
-    return err_set(r->err, ERR_SCRIPT,
-                   "%s of %s has no \"%.*s\"; did you mean \"%s\"?",
-                   field->name, r->kind->name, (int)r->parts[2].n,
-                   r->parts[2].p, best.name);
+        return err_set(r->err, ERR_SCRIPT, "nothing can follow \"%s\"", what);
+    return unknown(r, what, &best);
 }
 
 /* Can it be this field, with what comes third? */
@@ -224,7 +234,8 @@ static bool read_field(struct reading *r)
                       r->parts[1]);
     const struct filter_name *field = NULL, *any = NULL;
 
-    if (!s)
+    /* a poll has a field of the name "media" */
+    if (!s || find_field(r->kind, r->parts[1]))
         return add_field(r, r->parts[1], &field) ||
                (field ? unknown_word(r, field) : unknown_field(r));
     for (const char *const *name = s->names; *name; name++) {
