@@ -237,16 +237,6 @@ static struct store_op *desk_all(void *arg, int64_t id)
                 read_all);
 }
 
-struct slice store_key(const struct store_op *op, int row)
-{
-    return pg_value(op->query, row, 0);
-}
-
-struct slice store_value(const struct store_op *op, int row)
-{
-    return pg_value(op->query, row, 1);
-}
-
 /* --- writing ----------------------------------------------------------------------------- */
 
 static bool is_true(const struct pg_op *query, int column)

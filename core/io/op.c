@@ -44,6 +44,7 @@ void op_complete_here(struct op *op)
 void op_left(struct op *op)
 {
     assert(op->state == OP_RUNNING);
+    op->loop->outside -= op->outside;
     op->loop->live_ops--;
 }
 

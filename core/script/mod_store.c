@@ -125,10 +125,10 @@ static int give_all(lua_State *L, int status, lua_KContext k)
     (void)k;
     lua_createtable(L, 0, (int)op->n);
     for (int i = 0; i < op->n; i++) {
-        struct slice key = store_key(op, i);
+        struct slice key = pg_value(op->query, i, 0);
 
         lua_pushlstring(L, key.p, key.n);
-        json_push(L, store_value(op, i));
+        json_push(L, pg_value(op->query, i, 1));
         lua_rawset(L, -3);
     }
     return 1;

@@ -23,9 +23,9 @@ struct store_op {
     enum store_outcome outcome;
     struct slice value; /* JSON; of a get, a take, an add that is done */
     int64_t n;          /* of a clear: how many there were; of all: rows */
+    struct pg_op *query; /* of all: rows of key, value */
     /* private */
     struct stores *stores;
-    struct pg_op *query;
     void (*read)(struct store_op *op);
     struct store_batch *batch; /* a get on its way */
     char *text;                /* a get: its key, then the value */
@@ -48,9 +48,5 @@ struct store_desk {
     size_t value_max; /* bytes of JSON */
     int keys_max;     /* of a chat */
 };
-
-/* Of a finished all: a row's key and value. */
-struct slice store_key(const struct store_op *op, int row);
-struct slice store_value(const struct store_op *op, int row);
 
 #endif
