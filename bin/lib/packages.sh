@@ -24,6 +24,10 @@ ca-certificates  file /etc/ssl/certs/ca-certificates.crt
 packages_postgres='
 postgresql       file /usr/lib/postgresql/*/bin/postgres
 '
+packages_specs='
+lua-luassert     file /usr/share/lua/5.4/luassert
+lua-say          file /usr/share/lua/5.4/say*
+'
 packages_unit='
 libcmocka-dev    pc   cmocka
 '

@@ -141,6 +141,25 @@ tests_npm()
     fi
 }
 
+# The bot's own specs, and those of the examples.
+test_specs()
+{
+    local dir file label ran=
+    for dir in . docs/examples/*/; do
+        for file in "${dir%/}"/spec/*_spec.lua; do
+            label=${file##*/}
+            label=${label%_spec.lua}
+            [ -f "$file" ] || continue
+            [ -z "$name" ] || [ "$label" = "$name" ] || continue
+            ran=1
+            [ "$dir" = . ] || label="$(basename "$dir") $label"
+            DATABASE_URL=$MOONPOST_TEST_DATABASE_URL \
+                test_program "specs $label" 180 "$MOONPOST" test "$dir" "$file" --tap
+        done
+    done
+    [ -n "$ran" ] || say "specs: no specs${name:+ named $name}"
+}
+
 test_node() # scripts|system
 {
     local file label ran=

@@ -8,16 +8,21 @@ local block   -- the one that is being read; nil: none is
 local running -- the spec that runs: { finally = {} }
 
 local function new_block(name, parent)
-  return { name = name, parent = parent, items = {}, setup = {}, teardown = {}, before_each = {}, after_each = {} }
+  return { name = name, parent = parent, items = {}, setup = {}, teardown = {}, before_each = {},
+    after_each = {} }
 end
 
 local function reading(what)
-  if not block then where.raise(what .. " belongs into describe or at the top of a file, not into a spec") end
+  if not block then
+    where.raise(what .. " belongs into describe or at the top of a file, not into a spec")
+  end
   return block
 end
 
 local function check(what, name, fn)
-  if type(name) ~= "string" then where.raise(what .. ": the name must be text, got " .. type(name)) end
+  if type(name) ~= "string" then
+    where.raise(what .. ": the name must be text, got " .. type(name))
+  end
   if type(fn) ~= "function" then where.raise(("%s %q: there is no function"):format(what, name)) end
 end
 
@@ -34,7 +39,8 @@ local function add_spec(name, fn)
   check("it", name, fn)
   local b = reading("it")
   local file, line = where.place()
-  b.items[#b.items + 1] = { is_spec = true, name = name, parent = b, fn = fn, file = file, line = line }
+  b.items[#b.items + 1] = { is_spec = true, name = name, parent = b, fn = fn, file = file,
+    line = line }
 end
 
 -- pending("name" [, f]) in a block: a spec that is still to be written; in a spec: it
@@ -43,7 +49,8 @@ local function add_pending(name, _)
   if not block then error({ is_pending = true, reason = name }, 0) end
   local file, line = where.place()
   block.items[#block.items + 1] =
-    { is_spec = true, name = tostring(name), parent = block, file = file, line = line, pending = true }
+    { is_spec = true, name = tostring(name), parent = block, file = file, line = line,
+      pending = true }
 end
 
 local function adder(what)
@@ -63,7 +70,9 @@ function M.set_globals(G)
   G.describe, G.context, G.insulate, G.expose = add_block, add_block, add_block, add_block
   G.it, G.spec, G.test = add_spec, add_spec, add_spec
   G.pending = add_pending
-  for _, name in ipairs{ "before_each", "after_each", "setup", "teardown" } do G[name] = adder(name) end
+  for _, name in ipairs{ "before_each", "after_each", "setup", "teardown" } do
+    G[name] = adder(name)
+  end
   G.strict_setup, G.lazy_setup = G.setup, G.setup
   G.strict_teardown, G.lazy_teardown = G.teardown, G.teardown
   G.finally = add_finally

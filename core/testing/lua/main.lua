@@ -46,7 +46,8 @@ local function find_files(options)
   end
   if #options.files == 0 then add_folder(join(options.dir, "spec"), files) end
   if #files == 0 then
-    stop("there are no specs: they are in %s, in files like limit_spec.lua", join(options.dir, "spec/"))
+    stop("there are no specs: they are in %s, in files like limit_spec.lua", join(options.dir,
+      "spec/"))
   end
   return files
 end
@@ -54,7 +55,8 @@ end
 local function need_luassert()
   local ok, luassert = pcall(require, "luassert")
   if ok then return luassert end
-  stop("specs need luassert, which is not installed here: the package lua-luassert of Debian and Ubuntu "
+  stop("specs need luassert, which is not installed here: the package lua-luassert of Debian "
+    .. "and Ubuntu "
     .. "(apt-get install lua-luassert), or `luarocks install luassert` for Lua 5.4")
 end
 
@@ -66,6 +68,8 @@ return function(options)
   world.set_globals(_G)
   describe.set_globals(_G)
   _G.assert = need_luassert()
-  for _, name in ipairs{ "spy", "stub", "mock", "match" } do _G[name] = require("luassert." .. name) end
+  for _, name in ipairs{ "spy", "stub", "mock", "match" } do
+    _G[name] = require("luassert." .. name)
+  end
   return run(files, options, report.new(options))
 end

@@ -43,8 +43,10 @@ end
 function M.wrap(json) return setmetatable(json, Message) end
 
 -- What a message is, when it has no text.
-local kinds = { "photo", "document", "video", "audio", "voice", "animation", "sticker", "video_note", "location",
-  "venue", "contact", "poll", "dice", "new_chat_members", "left_chat_member", "new_chat_title", "pinned_message" }
+local kinds = { "photo", "document", "video", "audio", "voice", "animation", "sticker",
+  "video_note", "location",
+  "venue", "contact", "poll", "dice", "new_chat_members", "left_chat_member", "new_chat_title",
+    "pinned_message" }
 
 function M.content(m)
   if m.text then return m.text end

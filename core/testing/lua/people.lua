@@ -24,11 +24,15 @@ local function check_options(what, options, allowed)
 end
 
 -- As Telegram's apps: in the private chat unless another is named.
-local function place(self, options) return options and options.to and id_of(options.to, "to") or self.id end
+local function place(self, options)
+  return options and options.to and id_of(options.to, "to") or self.id
+end
 
 local function private_name(self) return self.name .. "'s chat" end
 
-local function chat_name(id, self) return id == self.id and private_name(self) or world.name_of(id) end
+local function chat_name(id, self)
+  return id == self.id and private_name(self) or world.name_of(id)
+end
 
 local function message_of(what, m)
   if type(m) ~= "table" or not m.message_id or not m.chat then
@@ -66,7 +70,9 @@ end
 local function replies_after(id, after)
   local list = setmetatable({}, Replies)
   for _, m in ipairs(messages_of(id)) do
-    if m.message_id > after and ((m.from and m.from.id == world.BOT) or m.sender_chat) then list[#list + 1] = m end
+    if m.message_id > after and ((m.from and m.from.id == world.BOT) or m.sender_chat) then
+      list[#list + 1] = m
+    end
   end
   return list
 end
@@ -82,10 +88,10 @@ end
 
 -- --- people: sending ---------------------------------------------------------------------
 
-local FILES = { photo = "photo.jpg", document = "document.txt", video = "video.mp4", audio = "audio.mp3",
-  voice = "voice.ogg", animation = "animation.mp4", sticker = "sticker.webp" }
-local TYPES = { photo = "image/jpeg", document = "text/plain", video = "video/mp4", audio = "audio/mpeg",
-  voice = "audio/ogg", animation = "video/mp4", sticker = "image/webp" }
+local FILES = { photo = "photo.jpg", document = "document.txt", video = "video.mp4",
+  audio = "audio.mp3", voice = "voice.ogg", animation = "animation.mp4", sticker = "sticker.webp" }
+local TYPES = { photo = "image/jpeg", document = "text/plain", video = "video/mp4",
+  audio = "audio/mpeg", voice = "audio/ogg", animation = "video/mp4", sticker = "image/webp" }
 local SEND = "to reply_to thread"
 
 -- A file: true (any), its bytes, or { name =, data =, type = }.
@@ -129,12 +135,15 @@ local function shown(content)
   if type(content) ~= "table" then return tostring(content) end
   if content.text then return content.text end
   for k in pairs(content) do
-    if k ~= "caption" then return ("(%s)%s"):format(k, content.caption and " " .. content.caption or "") end
+    if k ~= "caption" then
+      return ("(%s)%s"):format(k, content.caption and " " .. content.caption or "")
+    end
   end
   return "(nothing)"
 end
 
--- send(text or { photo = true, caption = "…" } or { location = {…} } …, { to =, reply_to =, thread = })
+-- send(content, { to =, reply_to =, thread = }); content: text, or a table such as
+-- { photo = true, caption = "…" } or { location = { latitude = 1, longitude = 2 } }
 function Person:send(content, options)
   check_options("send", options, SEND)
   if type(content) ~= "table" and type(content) ~= "string" and type(content) ~= "number" then
@@ -142,7 +151,9 @@ function Person:send(content, options)
   end
   local id = place(self, options)
   local base = { as = self.id, chat = id, thread = options and options.thread }
-  if options and options.reply_to then base.reply_to = message_of("reply_to", options.reply_to).message_id end
+  if options and options.reply_to then
+    base.reply_to = message_of("reply_to", options.reply_to).message_id
+  end
   local text = ("%s → %s: %s"):format(self.name, chat_name(id, self), shown(content))
   return (act(id, text, function() return send_content(base, content) end))
 end
@@ -153,24 +164,29 @@ function Person:reply(to, content)
 end
 
 -- What of a message goes along when it is forwarded.
-local CONTENT = { "text", "entities", "caption", "caption_entities", "photo", "document", "video", "audio", "voice",
-  "animation", "sticker", "location", "venue", "contact", "poll", "dice" }
+local CONTENT = { "text", "entities", "caption", "caption_entities", "photo", "document", "video",
+  "audio", "voice", "animation", "sticker", "location", "venue", "contact", "poll", "dice" }
 
 function Person:forward(m, options)
   check_options("forward", options, "to")
   message_of("forward", m)
   local id = place(self, options)
-  local fields = { forward_origin = m.from and { type = "user", sender_user = m.from, date = m.date }
-    or { type = "chat", sender_chat = m.sender_chat or m.chat, date = m.date } }
+  local fields = {}
+  fields.forward_origin = m.from and { type = "user", sender_user = m.from, date = m.date }
+    or { type = "chat", sender_chat = m.sender_chat or m.chat, date = m.date }
   for _, key in ipairs(CONTENT) do fields[key] = m[key] end
-  local text = ("%s → %s: (forwarded) %s"):format(self.name, chat_name(id, self), message.content(m))
-  return (act(id, text, function() return world.post("send", { as = self.id, chat = id, message = fields }) end))
+  local text = ("%s → %s: (forwarded) %s"):format(self.name, chat_name(id, self),
+    message.content(m))
+  return (act(id, text, function()
+    return world.post("send", { as = self.id, chat = id, message = fields })
+  end))
 end
 
 function Person:edit(m, text)
   message_of("edit", m)
   return (act(m.chat.id, ("%s edits: %s"):format(self.name, text), function()
-    return world.post("edit", { as = self.id, chat = m.chat.id, message_id = m.message_id, text = text })
+    return world.post("edit", { as = self.id, chat = m.chat.id, message_id = m.message_id,
+      text = text })
   end))
 end
 
@@ -192,7 +208,8 @@ end
 function Person:react(m, emoji)
   message_of("react", m)
   if type(emoji) ~= "table" then emoji = { emoji } end
-  return (act(m.chat.id, ("%s reacts with %s"):format(self.name, table.concat(emoji, " ")), function()
+  return (act(m.chat.id, ("%s reacts with %s"):format(self.name, table.concat(emoji, " ")),
+    function()
     return world.post("react", { as = self.id, chat = m.chat.id, message_id = m.message_id,
       reaction = #emoji > 0 and emoji or cjson.empty_array })
   end))
@@ -216,7 +233,8 @@ end
 -- What answerCallbackQuery said to this query.
 local function take_answer(self, query, from)
   for _, c in ipairs(world.calls_after(from)) do
-    if c.method == "answerCallbackQuery" and not c.error and tostring(c.params.callback_query_id) == tostring(query) then
+    if c.method == "answerCallbackQuery" and not c.error
+      and tostring(c.params.callback_query_id) == tostring(query) then
       self.answered = { text = c.params.text, url = c.params.url,
         show_alert = c.params.show_alert == true or c.params.show_alert == "true" }
     end
@@ -233,7 +251,8 @@ local function press_inline(self, m, b)
   end
   self.answered = nil
   local replies, answer = act(id, ("%s presses [%s]"):format(self.name, b.text), function()
-    return world.post("press", { as = self.id, chat = id, message_id = m.message_id, data = b.callback_data })
+    return world.post("press", { as = self.id, chat = id, message_id = m.message_id,
+      data = b.callback_data })
   end)
   take_answer(self, answer.callback_query_id, from)
   return replies
@@ -290,26 +309,32 @@ function Person:choose(which, options)
   check_options("choose", options, "to")
   if not self.results then where.raise("choose: inline() gave no results to choose from") end
   local result = type(which) == "number" and self.results[which] or which
-  if type(result) ~= "table" or not result.id then where.raise("choose: there is no such result") end
+  if type(result) ~= "table" or not result.id then
+    where.raise("choose: there is no such result")
+  end
   local id = place(self, options)
   return (act(id, ("%s chooses %q"):format(self.name, result.title or result.id), function()
-    return world.post("pick", { as = self.id, chat = id, inline_query_id = self.inline_query_id, result_id = result.id })
+    return world.post("pick", { as = self.id, chat = id, inline_query_id = self.inline_query_id,
+      result_id = result.id })
   end))
 end
 
 -- --- people: coming, going, ruling -----------------------------------------------------------
 
 local function member(self, chat, user, status, rights, text)
-  local body = { chat = id_of(chat, "chat"), user = id_of(user, "user"), status = status, by = self.id }
+  local body = { chat = id_of(chat, "chat"), user = id_of(user, "user"), status = status,
+    by = self.id }
   for k, v in pairs(rights or {}) do body[k] = v end
   return (act(body.chat, text, function() return world.post("member", body) end))
 end
+
+local function by(options) return options and options.by and id_of(options.by, "by") end
 
 function Person:join(chat, options)
   check_options("join", options, "by")
   local id = id_of(chat, "join")
   return (act(id, ("%s joins %s"):format(self.name, world.name_of(id)), function()
-    return world.post("join", { as = self.id, chat = id, by = options and options.by and id_of(options.by, "by") })
+    return world.post("join", { as = self.id, chat = id, by = by(options) })
   end))
 end
 
@@ -317,7 +342,7 @@ function Person:leave(chat, options)
   check_options("leave", options, "by")
   local id = id_of(chat, "leave")
   return (act(id, ("%s leaves %s"):format(self.name, world.name_of(id)), function()
-    return world.post("leave", { as = self.id, chat = id, by = options and options.by and id_of(options.by, "by") })
+    return world.post("leave", { as = self.id, chat = id, by = by(options) })
   end))
 end
 
@@ -403,7 +428,8 @@ function Chat:transcript()
   local lines = {}
   for _, m in ipairs(messages_of(self.id)) do
     local who = m.from and (m.from.id == world.BOT and "bot" or m.from.first_name) or "channel"
-    lines[#lines + 1] = ("%s: %s%s"):format(who, message.content(m), world.show_buttons(m.reply_markup))
+    lines[#lines + 1] = ("%s: %s%s"):format(who, message.content(m),
+      world.show_buttons(m.reply_markup))
   end
   return table.concat(lines, "\n")
 end
@@ -468,21 +494,27 @@ local function set_with_config(self, key, value)
   rawset(self, key, value)
 end
 
-local person_mt = { __name = "person", __index = index_with_config(Person), __newindex = set_with_config,
+local person_mt = { __name = "person", __index = index_with_config(Person),
+  __newindex = set_with_config,
   __tostring = function(self) return self.name end }
 local chat_mt = { __name = "chat", __index = index_with_config(Chat), __newindex = set_with_config,
   __tostring = function(self) return self.name end }
 
 -- A person's private chat has the methods of a chat; so has the person, where the name
 -- is free.
-function Person:chat() return setmetatable({ id = self.id, type = "private", name = private_name(self) }, chat_mt) end
-for _, name in ipairs{ "messages", "last", "find", "buttons", "transcript", "typing" } do Person[name] = Chat[name] end
+function Person:chat()
+  return setmetatable({ id = self.id, type = "private", name = private_name(self) }, chat_mt)
+end
+for _, name in ipairs{ "messages", "last", "find", "buttons", "transcript", "typing" } do
+  Person[name] = Chat[name]
+end
 
 local function each_chat(list)
   if list == nil then return {} end
   return list.id and { list } or list
 end
 
+local STATUS = { member_of = "member", admin_of = "administrator", owner_of = "creator" }
 local PERSON = "name first_name last_name username language id admin_of member_of owner_of"
 
 local function person(options)
@@ -490,14 +522,20 @@ local function person(options)
   options = options or {}
   check_options("person", options, PERSON)
   world.need()
-  local user = world.post("person", { id = options.id, first_name = options.first_name or options.name or "Alice",
-    last_name = options.last_name, username = options.username, language_code = options.language }).user
-  local self = setmetatable({ id = user.id, name = options.name or user.first_name, username = user.username,
-    user = user }, person_mt)
+  local user = world.post("person", {
+    id = options.id,
+    first_name = options.first_name or options.name or "Alice",
+    last_name = options.last_name,
+    username = options.username,
+    language_code = options.language,
+  }).user
+  local self = setmetatable({ id = user.id, name = options.name or user.first_name,
+    username = user.username, user = user }, person_mt)
   world.name(self.id, self.name)
-  for key, status in pairs{ member_of = "member", admin_of = "administrator", owner_of = "creator" } do
+  for key, status in pairs(STATUS) do
     for _, c in ipairs(each_chat(options[key])) do
-      world.post("member", { chat = id_of(c, key), user = self.id, status = status, by = self.id, quiet = true })
+      world.post("member", { chat = id_of(c, key), user = self.id, status = status, by = self.id,
+        quiet = true })
     end
   end
   return self
@@ -514,13 +552,21 @@ local function maker(kind)
     if options.owner then members[1] = id_of(options.owner, "owner") end
     for _, m in ipairs(options.members or {}) do members[#members + 1] = id_of(m, "members") end
     if options.bot ~= false then members[#members + 1] = world.BOT end
-    local made = world.post("chat", { type = kind, title = options.title or kind, id = options.id,
-      username = options.username, is_forum = options.forum, members = #members > 0 and members or cjson.empty_array }).chat
+    local made = world.post("chat", {
+      type = kind,
+      title = options.title or kind,
+      id = options.id,
+      username = options.username,
+      is_forum = options.forum,
+      members = #members > 0 and members or cjson.empty_array,
+    }).chat
     local self = setmetatable({ id = made.id, type = kind, name = made.title }, chat_mt)
     world.name(self.id, self.name)
     if options.bot_admin then
       local body = { chat = self.id, user = world.BOT, status = "administrator", quiet = true }
-      for k, v in pairs(type(options.bot_admin) == "table" and options.bot_admin or {}) do body[k] = v end
+      for k, v in pairs(type(options.bot_admin) == "table" and options.bot_admin or {}) do
+        body[k] = v
+      end
       world.post("member", body)
     end
     return self

@@ -8,6 +8,10 @@ local SLOW_MS = 50
 local Text = {}
 Text.__index = Text
 
+local function place(result)
+  return result.line > 0 and ("%s:%d"):format(result.file, result.line) or result.file
+end
+
 local function indent(text, by)
   return by .. (text:gsub("\n", "\n" .. by))
 end
@@ -17,15 +21,21 @@ local function details(result)
   local lines = {}
   local function add(text, by) lines[#lines + 1] = indent(text, by or "  ") end
   for _, e in ipairs(result.errors) do
+    local before = e.trace and e.trace[1]
     add(e.text)
-    for i = 2, #(e.trace or {}) do add("called from " .. e.trace[i], "    ") end
+    if before and not e.text:find(before, 1, true) then add("at " .. before, "    ") end
+    for i = 2, #(e.trace or {}) do
+      if e.trace[i] ~= before then add("called from " .. e.trace[i], "    ") end
+      before = e.trace[i]
+    end
   end
   for _, e in ipairs(result.script_errors) do
     add("the bot reported an error (bot:expect_error() if it is meant to):")
     add(e, "    ")
   end
   if result.missing_error then
-    add(("the bot was expected to report an error that matches %q, and did not"):format(result.missing_error))
+    add(("the bot was expected to report an error that matches %q, and did not")
+      :format(result.missing_error))
   end
   if #result.story > 0 then
     add("what happened:")
@@ -50,13 +60,14 @@ end
 function Text:say(result)
   if result.failed then
     io.write(self:paint("red", "✗ "), result.name, "  ",
-      self:paint("dim", ("%s:%d"):format(result.file, result.line)), "\n",
+      self:paint("dim", place(result)), "\n",
       table.concat(details(result), "\n"), "\n\n")
   elseif self.options.verbose and result.pending then
     local why = type(result.pending) == "string" and ": " .. result.pending or ""
     io.write(self:paint("yellow", "  … "), result.name, why, "\n")
   elseif self.options.verbose then
-    io.write(self:paint("green", "  ✓ "), result.name, self:paint("dim", (" (%.0f ms)"):format(result.ms)), "\n")
+    io.write(self:paint("green", "  ✓ "), result.name, self:paint("dim",
+      (" (%.0f ms)"):format(result.ms)), "\n")
   end
 end
 
@@ -88,8 +99,10 @@ end
 
 function Text:over_text(interrupted)
   local median = self:speed()
-  io.write(("\n%d passed, %d failed, %d pending in %.2f s%s\n"):format(self.passed, self.failed, self.pending,
-    (native.real_ms() - self.began) / 1000, median and (" (median %.0f ms a spec)"):format(median) or ""))
+  io.write(("\n%d passed, %d failed, %d pending in %.2f s%s\n"):format(self.passed, self.failed,
+    self.pending,
+    (native.real_ms() - self.began) / 1000, median and (" (median %.0f ms a spec)"):format(median)
+      or ""))
   if interrupted then io.write("interrupted: not all specs were run\n") end
 end
 
@@ -105,10 +118,11 @@ function Tap:say(result)
   local name = result.name:gsub("\n", " "):gsub("#", "\\#")
   self.number = (self.number or 0) + 1
   if self.number == 1 then io.write("TAP version 14\n") end
-  io.write(result.failed and "not ok " or "ok ", self.number, " - ", name, result.pending and " # SKIP" or "",
+  io.write(result.failed and "not ok " or "ok ", self.number, " - ", name, result.pending
+    and " # SKIP" or "",
     type(result.pending) == "string" and " " .. result.pending or "", "\n")
   if result.failed then
-    io.write(("# %s:%d\n"):format(result.file, result.line), indent(table.concat(details(result), "\n"), "# "), "\n")
+    io.write("# ", place(result), "\n", indent(table.concat(details(result), "\n"), "# "), "\n")
   end
 end
 
@@ -124,15 +138,19 @@ function Json.begin() end
 function Json.finish() end
 
 function Json.say(_, result)
-  local line = { event = "spec", name = result.name, file = result.file, line = result.line, ms = result.ms,
+  local line = { event = "spec", name = result.name, file = result.file, line = result.line,
+    ms = result.ms,
     status = result.failed and "failed" or result.pending and "pending" or "passed" }
   if type(result.pending) == "string" then line.reason = result.pending end
   if result.failed then
     local texts = {}
     for _, e in ipairs(result.errors) do texts[#texts + 1] = e.text end
     for _, e in ipairs(result.script_errors) do texts[#texts + 1] = e end
-    if result.missing_error then texts[#texts + 1] = "expected error missing: " .. result.missing_error end
-    line.errors, line.story = texts, result.story
+    if result.missing_error then
+      texts[#texts + 1] = "expected error missing: " .. result.missing_error
+    end
+    line.errors = setmetatable(texts, cjson.array_mt)
+    line.story = setmetatable(result.story, cjson.array_mt)
   end
   -- what a bot says need not be UTF-8
   local ok, text = pcall(cjson.encode, line)
@@ -144,7 +162,8 @@ function Json.say(_, result)
 end
 
 function Json:over_text(interrupted)
-  io.write(cjson.encode{ event = "end", passed = self.passed, failed = self.failed, pending = self.pending,
+  io.write(cjson.encode{ event = "end", passed = self.passed, failed = self.failed,
+    pending = self.pending,
     ms = native.real_ms() - self.began, interrupted = interrupted }, "\n")
 end
 
@@ -154,14 +173,17 @@ local function add(self, result)
   local kind = result.failed and "failed" or result.pending and "pending" or "passed"
   self[kind] = self[kind] + 1
   if self.file then self.file[kind] = self.file[kind] + 1 end
-  if not result.pending then self.times[#self.times + 1] = { name = result.name, ms = result.ms } end
+  if not result.pending then
+    self.times[#self.times + 1] = { name = result.name, ms = result.ms }
+  end
   self:say(result)
 end
 
 local function over(self, interrupted)
   self:over_text(interrupted)
   if self.passed + self.failed + self.pending == 0 and not interrupted then
-    io.stderr:write("moonpost: no spec was run", self.options.filter and ": none matches --filter" or "", "\n")
+    io.stderr:write("moonpost: no spec was run", self.options.filter and ": none matches --filter"
+      or "", "\n")
   end
   return (self.failed == 0 and self.passed + self.pending > 0 and not interrupted) and 0 or 1
 end
@@ -169,7 +191,8 @@ end
 local kinds = { text = Text, tap = Tap, json = Json }
 
 local function new(options)
-  return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, times = {}, add = add, over = over,
+  return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, times = {},
+    add = add, over = over,
     began = native.real_ms() }, kinds[options.format])
 end
 

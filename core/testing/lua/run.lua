@@ -12,7 +12,8 @@ local function explain(err)
   local text = err
   if type(err) ~= "string" then
     local mt = getmetatable(err)
-    text = mt and mt.__tostring and tostring(err) or "error object: " .. (_G.assert:format{ err, n = 1 })[1]
+    text = mt and mt.__tostring and tostring(err) or "error object: " .. (_G.assert:format{ err,
+      n = 1 })[1]
   end
   return { text = text, trace = where.trace(coroutine.running()) }
 end
@@ -27,7 +28,8 @@ local function call(f)
     local trace = where.trace(co)
     coroutine.close(co)
     if not native.overran() then return false, { text = "interrupted", trace = trace } end
-    return false, { trace = trace, text = ("%s: it ran for %d s without waiting for anything: an endless loop? "
+    return false, { trace = trace,
+      text = ("%s: it ran for %d s without waiting for anything: an endless loop? "
       .. "(--timeout)"):format(trace[1] or "?", timeout_s) }
   end
   if not resumed then return false, { text = tostring(ok), trace = {} } end
@@ -59,7 +61,8 @@ local function snapshot()
 end
 
 local function run_spec(spec)
-  local result = { spec = spec, name = describe.full_name(spec), file = spec.file, line = spec.line, errors = {} }
+  local result = { spec = spec, name = describe.full_name(spec), file = spec.file,
+    line = spec.line, errors = {} }
   local self = { finally = {} }
   local function note(ok, err)
     if ok then return true end
@@ -114,7 +117,8 @@ end
 
 -- What does not belong to one spec: a file, a setup.
 local function broken(name, file, err, line)
-  return { name = name, file = file, line = line or 0, ms = 0, failed = true, errors = { err }, script_errors = {},
+  return { name = name, file = file, line = line or 0, ms = 0, failed = true, errors = { err },
+    script_errors = {},
     story = {} }
 end
 
@@ -134,7 +138,8 @@ local function run_block(block, file, options, report)
       run_block(item, file, options, report)
     elseif wanted(item, options) then
       if item.pending then
-        report:add{ name = describe.full_name(item), file = item.file, line = item.line, ms = 0, pending = true }
+        report:add{ name = describe.full_name(item), file = item.file, line = item.line, ms = 0,
+          pending = true }
       else
         report:add(run_spec(item))
       end

@@ -23,7 +23,9 @@ end
 
 -- Any other update, in Telegram's own form: bot:update{ poll_answer = {…} }
 function bot:update(update)
-  world.act("an update comes: " .. tostring((next(update))), function() return world.post("update", update) end)
+  world.act("an update comes: " .. tostring((next(update))), function()
+    return world.post("update", update)
+  end)
   return self
 end
 
@@ -71,7 +73,8 @@ end
 -- The connection closes without an answer; done: it was carried out all the same.
 function telegram:drop(method, options, times)
   if type(options) == "number" then options, times = nil, options end
-  fault{ method = method, kind = options and options.done and "drop_after" or "drop", times = times or 1 }
+  fault{ method = method, kind = options and options.done and "drop_after" or "drop", times = times
+    or 1 }
   return self
 end
 
@@ -108,7 +111,8 @@ end
 -- to(unix time): the same, until then.
 function clock:to(time)
   world.need()
-  advance(math.ceil((time - native.now()) * 1000), os.date("— %Y-%m-%d %H:%M:%S —", math.floor(time)))
+  advance(math.ceil((time - native.now()) * 1000), os.date("— %Y-%m-%d %H:%M:%S —",
+    math.floor(time)))
   return self
 end
 

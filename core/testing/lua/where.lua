@@ -10,7 +10,9 @@ function M.place()
   for level = 2, 100 do
     local info = debug.getinfo(level, "Sl")
     if not info then break end
-    if info.what ~= "C" and not is_ours(info.source) then return info.short_src, info.currentline end
+    if info.what ~= "C" and not is_ours(info.source) then
+      return info.short_src, info.currentline
+    end
   end
   return "?", 0
 end

@@ -54,18 +54,22 @@ function M.post_form(what, parts)
   local boundary = ("moonpost%d%d"):format(os.time(), math.random(1 << 30))
   local out = {}
   for _, p in ipairs(parts) do
-    out[#out + 1] = ("--%s\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n%s\r\n%s\r\n"):format(boundary, p.name,
-      p.file and ('; filename="%s"'):format((p.file:gsub('[\r\n"\\]', "_"))) or "",
-      p.type and ("Content-Type: %s\r\n"):format(p.type) or "", p.data or p.value)
+    local file = p.file and ('; filename="%s"'):format((p.file:gsub('[\r\n"\\]', "_"))) or ""
+    local kind = p.type and ("Content-Type: %s\r\n"):format(p.type) or ""
+    out[#out + 1] = ('--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n'):format(boundary,
+      p.name, file) .. kind .. "\r\n" .. (p.data or p.value) .. "\r\n"
   end
   out[#out + 1] = ("--%s--\r\n"):format(boundary)
-  return request("POST", "/sim/" .. what, table.concat(out), "multipart/form-data; boundary=" .. boundary)
+  return request("POST", "/sim/" .. what, table.concat(out), "multipart/form-data; boundary="
+    .. boundary)
 end
 
 function M.get(what, query)
   local parts = {}
   for k, v in pairs(query or {}) do
-    parts[#parts + 1] = k .. "=" .. tostring(v):gsub("[^%w%-_.~]", function(c) return ("%%%02X"):format(c:byte()) end)
+    parts[#parts + 1] = k .. "=" .. tostring(v):gsub("[^%w%-_.~]", function(c)
+      return ("%%%02X"):format(c:byte())
+    end)
   end
   return request("GET", "/sim/" .. what .. (#parts > 0 and "?" .. table.concat(parts, "&") or ""))
 end
@@ -77,7 +81,9 @@ M.tell = tell
 
 local function short(text, n)
   text = tostring(text):gsub("\n", "\n         ")
-  if utf8.len(text) and utf8.len(text) > n then text = text:sub(1, utf8.offset(text, n + 1) - 1) .. "…" end
+  if utf8.len(text) and utf8.len(text) > n then
+    text = text:sub(1, utf8.offset(text, n + 1) - 1) .. "…"
+  end
   return text
 end
 
@@ -98,7 +104,9 @@ end
 function M.show_buttons(markup)
   local out = {}
   for _, row in ipairs(rows_of(markup)) do
-    for _, b in ipairs(row) do out[#out + 1] = ("[%s]"):format(type(b) == "table" and b.text or b) end
+    for _, b in ipairs(row) do
+      out[#out + 1] = ("[%s]"):format(type(b) == "table" and b.text or b)
+    end
   end
   return #out > 0 and "  " .. table.concat(out, " ") or ""
 end
@@ -182,7 +190,8 @@ end
 -- Before anything that needs the bot.
 function M.need()
   if not open then
-    where.raise("people, chats and the bot are made anew for each spec: use them in it() or before_each()")
+    where.raise("people, chats and the bot are made anew for each spec: use them in it() "
+      .. "or before_each()")
   end
   if not begun then begin() end
 end
@@ -221,7 +230,9 @@ end
 
 function M.expect_error(pattern)
   M.need()
-  if not pcall(string.find, "", pattern or "") then where.raise("expect_error: not a Lua pattern: " .. pattern) end
+  if not pcall(string.find, "", pattern or "") then
+    where.raise("expect_error: not a Lua pattern: " .. pattern)
+  end
   expected[#expected + 1] = { pattern = pattern or "" }
 end
 
