@@ -3,11 +3,14 @@
 
 #include <stdlib.h>
 
+#include "bot/counter_writes.h"
 #include "bot/job_desk.h"
 #include "bot/jobs.h"
 
 struct host_jobs {
-    struct job_desk desk; /* what scripts get */
+    struct job_desk desk;         /* what scripts get */
+    struct counter_desk counting; /* the same */
+    struct counter_writes *writes;
     void (*idle)(void *arg);
 };
 
@@ -51,6 +54,37 @@ static struct op *desk_list(void *arg, const struct job_filter *filter)
     return job_list_start(host->loop, host->pg, &home);
 }
 
+static struct op *desk_load(void *arg, struct counter *c,
+                            const struct count_key *key)
+{
+    struct host *host = arg;
+
+    return counter_load_start(host->host_jobs->writes, c, key);
+}
+
+static struct op *desk_reset(void *arg, struct counter *c,
+                             const struct count_key *key)
+{
+    struct host *host = arg;
+
+    return counter_reset_start(host->host_jobs->writes, c, key);
+}
+
+static struct op *desk_top(void *arg, struct counter *c, int64_t chat,
+                           int64_t user, int n)
+{
+    struct host *host = arg;
+
+    return counter_top_start(host->host_jobs->writes, c, chat, user, n);
+}
+
+static int64_t desk_home(void *arg, int64_t chat)
+{
+    struct host *host = arg;
+
+    return config_home(host->store, chat);
+}
+
 /* --- the host's life ---------------------------------------------------------------- */
 
 static void on_idle(void *arg)
@@ -67,6 +101,16 @@ void host_open_jobs(struct host *host)
     struct host_jobs *hj = xalloc(sizeof(*hj));
 
     hj->desk = (struct job_desk){ desk_add, desk_cancel, desk_list, host };
+    hj->counting = (struct counter_desk){
+        .all = counters_new(s->counters_max),
+        .load = desk_load,
+        .reset = desk_reset,
+        .top = desk_top,
+        .home = desk_home,
+        .arg = host,
+    };
+    hj->writes = counter_writes_new(host->loop, host->pg, hj->counting.all,
+                                    tg_bot_id(host->tg), on_idle, host);
     host->host_jobs = hj;
     host->jobs = jobs_new(host->loop, host->pg,
                           &(struct jobs_options){
@@ -80,6 +124,7 @@ void host_open_jobs(struct host *host)
                               .arg = host,
                           });
     host->services.jobs = &hj->desk;
+    host->services.counters = &hj->counting;
 }
 
 void host_use_jobs(struct host *host)
@@ -90,11 +135,13 @@ void host_use_jobs(struct host *host)
 void host_stop_jobs(struct host *host)
 {
     jobs_stop(host->jobs);
+    counter_writes_stop(host->host_jobs->writes);
 }
 
 bool host_jobs_are_written(const struct host *host)
 {
-    return jobs_are_idle(host->jobs);
+    return jobs_are_idle(host->jobs) &&
+           counter_writes_are_idle(host->host_jobs->writes);
 }
 
 void host_jobs_on_idle(struct host *host, void (*idle)(void *arg))
@@ -105,7 +152,11 @@ void host_jobs_on_idle(struct host *host, void (*idle)(void *arg))
 void host_close_jobs(struct host *host)
 {
     jobs_free(host->jobs);
-    free(host->host_jobs);
+    if (host->host_jobs) {
+        counter_writes_free(host->host_jobs->writes);
+        counters_free(host->host_jobs->counting.all);
+        free(host->host_jobs);
+    }
     host->jobs = NULL;
     host->host_jobs = NULL;
 }

@@ -362,6 +362,7 @@ int counters_take(struct counters *all, int64_t now_ms,
                          { count->at.key, key_length(count) } },
                 .slot = slot,
                 .n = *added,
+                .total = count->parts[p % RING],
                 .keep_ms = c->window_ms
                                ? slot + c->window_ms + 2 * c->part_ms - now_ms
                                : 0,

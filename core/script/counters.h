@@ -71,6 +71,7 @@ struct count_change {
     const char *name;
     struct count_key key; /* valid until it is told */
     int64_t slot, n;
+    int64_t total;    /* of that part here */
     int64_t keep_ms;  /* from now on; 0: for ever */
     struct count *of; /* private, and the next */
     int64_t part;

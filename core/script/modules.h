@@ -13,12 +13,16 @@ struct generation;
 
 /* Each pushes its module.                                        [-0, +1, m] */
 void mod_bot_push(lua_State *L, struct generation *gen);
+/* What lua/moonpost.ctx.lua and its parts get: ctx_lua.c. */
+void mod_ctx_push(lua_State *L, struct generation *gen);
+void mod_counter_push(lua_State *L, struct generation *gen);
 void mod_crypto_push(lua_State *L, struct generation *gen);
 void mod_http_push(lua_State *L, struct generation *gen);
 void mod_parallel_push(lua_State *L, struct generation *gen);
 void mod_db_push(lua_State *L, struct generation *gen);
 void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
+void mod_utf16_push(lua_State *L, struct generation *gen);
 
 int bot_config(lua_State *L); /* of the module bot: mod_bot_config.c */
 /* The same: mod_bot_broadcast.c. */

@@ -51,10 +51,16 @@ static const struct host_module {
     { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
     { "time", mod_time_push },
     { "moonpost.ask", mod_ask_push },
+    { "counter", mod_counter_push },
     { "crypto", mod_crypto_push },
     { "db", mod_db_push },
     { "http", mod_http_push },
     { "parallel", mod_parallel_push },
+    { "fmt", mod_ctx_push },
+    { "utf16", mod_utf16_push },
+    { "moonpost.ctx", mod_ctx_push },
+    { "moonpost.members", mod_ctx_push },
+    { "moonpost.send", mod_ctx_push },
 };
 
 /* --- the part that is Lua -------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct call_answering;
 struct recording;
 struct db_desk;
 struct job_desk;
+struct counter_desk;
 struct store_desk;
 struct web;
 
@@ -36,6 +37,7 @@ struct services {
     struct admins *admins;      /* or NULL */
     const struct broadcast_desk *broadcasts; /* NULL in `check` */
     const struct job_desk *jobs;             /* NULL in `check` */
+    const struct counter_desk *counters;     /* the same */
     const struct db_desk *db;                /* NULL in `check` */
     const struct store_desk *stores;         /* NULL in `check` */
     const struct call_answering *answering;  /* or NULL: call_answer.h */
