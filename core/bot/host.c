@@ -130,6 +130,7 @@ static void on_arrived(const struct update *u, void *arg)
     chats_seen(host->chats, u);
     host_asks_see(host, u);
     moves_see(host->moves, u);
+    admins_see(host->admins, u);
 }
 
 static void on_dead(int64_t update_id, struct slice text, const char *reason,
@@ -355,6 +356,7 @@ struct host *host_new(struct loop *loop, const struct host_options *options,
     host->options = *options;
     host->dir = xstrdup(options->dir);
     host->username = xstrdup("");
+    buf_init(&host->me);
     TAILQ_INIT(&host->errands);
     if (!open_telegram(host, err) || !open_database(host, err) ||
         !open_web(host, err))
@@ -418,6 +420,7 @@ void host_free(struct host *host)
     http_free(host->http);
     recorder_free(host->recorder);
     free(host->username);
+    buf_release(&host->me);
     free(host->dir);
     free(host);
 }

@@ -67,6 +67,7 @@ struct host {
     struct op *stats;                 /* the timer of the next line */
     struct admins *admins;
     char *username;
+    struct buf me; /* getMe's result */
     struct services services;
     struct vm *vm;
     struct generation *gen;

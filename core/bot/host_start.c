@@ -160,6 +160,9 @@ static void on_who(struct op *op)
         again(host, on_retry_who, wait_ms);
         return;
     }
+    buf_reset(&host->me);
+    buf_add_slice(&host->me, call->result);
+    host->services.me = buf_slice(&host->me);
     if (json_to_text(json_get(call->result, "username"), &name)) {
         free(host->username);
         host->username = buf_detach(&name);
