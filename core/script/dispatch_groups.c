@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "script/call.h"
 #include "script/ctx.h"
-#include "script/raise.h"
 #include "script/task.h"
 
 #define ASKED 2 /* the userdata's place on the stack */
@@ -16,7 +14,6 @@ enum known { NOTHING, MEMBER_FITS, HOLDS, FAILS };
 
 struct asked {
     int asking;      /* the group that was asked for last */
-    lua_KFunction k; /* who waits for the answer */
     uint8_t known[]; /* by number - 1 */
 };
 
@@ -57,57 +54,24 @@ static bool fails(const struct handlers *hs, const struct asked *a, int number)
     return false;
 }
 
-/* --- administrators ------------------------------------------------------------- */
-
-static bool has_rights(struct slice member, char *const *rights)
-{
-    struct slice status = json_raw(json_get(member, "status"));
-
-    if (slice_eq(status, "creator"))
-        return true;
-    if (!slice_eq(status, "administrator"))
-        return false;
-    for (; rights && *rights; rights++)
-        if (!json_is_true(json_get(member, *rights)))
-            return false;
-    return true;
-}
-
-static int member_known(lua_State *L, int status, lua_KContext context)
-{
-    const struct tg_op *op = (struct tg_op *)task_finished(L);
-    const struct asked *a = asked_of(L);
-    const struct group *g =
-        handlers_group(&ctx_task(L, 1)->gen->handlers, a->asking);
-
-    /* A person whom Telegram does not find in the chat is no administrator. */
-    if (op->op.err.kind && op->error_code != 400)
-        return raise_tg(L, op, "getChatMember");
-    lua_pushboolean(L, !op->op.err.kind && has_rights(op->result, g->rights));
-    return a->k(L, status, context);
-}
-
-static int ask_member(lua_State *L, const struct update *u,
-                      lua_KContext context)
-{
-    struct slice type = json_raw(json_get(u->chat, "type"));
-    struct buf body = BUF_INIT;
-
-    if (!u->user_id || !u->chat_id || slice_eq(type, "private")) {
-        lua_pushboolean(L, slice_eq(type, "private"));
-        return -1;
-    }
-    buf_addf(&body, "{\"chat_id\":%lld,\"user_id\":%lld}",
-             (long long)u->chat_id, (long long)u->user_id);
-    return task_wait_ctx(L,
-                         &call_start(L, &(struct tg_call){ .method =
-                                                               "getChatMember",
-                                                           .body = &body })
-                              ->op,
-                         context, member_known);
-}
-
 /* --- asking --------------------------------------------------------------------- */
+
+/* ctx:is_admin(), or ctx:rights(), which is a table. Where there is no chat nobody
+ * is an administrator; in private everybody is. */
+static void ask_member(lua_State *L, const struct group *g,
+                       const struct update *u, lua_KContext context,
+                       lua_KFunction k)
+{
+    bool private = slice_eq(json_raw(json_get(u->chat, "type")), "private");
+
+    if (private || !u->chat_id) {
+        lua_pushboolean(L, private);
+        return;
+    }
+    lua_getfield(L, 1, g->rights ? "rights" : "is_admin");
+    lua_pushvalue(L, 1);
+    lua_callk(L, 1, 1, context, k);
+}
 
 static void ask_function(lua_State *L, const struct task *t, int number,
                          lua_KContext context, lua_KFunction k)
@@ -129,17 +93,32 @@ int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k)
     if (fails(hs, a, group))
         return 0;
     g = next_to_ask(hs, a, group, &a->asking);
-    a->k = k;
     if (!g)
         return 1;
     if (a->known[a->asking - 1] == NOTHING &&
         (g->admin != ADMIN_ANY || g->rights))
-        return ask_member(L, &t->in->u, context);
+        ask_member(L, g, &t->in->u, context, k);
     else if (a->known[a->asking - 1] == NOTHING || !g->has_when)
         lua_pushboolean(L, true);
     else
         ask_function(L, t, a->asking, context, k);
     return -1;
+}
+
+/* What is at the top: a boolean or so, or a table of rights. */
+static bool is_yes(lua_State *L, const struct group *g, uint8_t known)
+{
+    bool yes = lua_toboolean(L, -1);
+    int top = lua_gettop(L);
+
+    if (known != NOTHING || !lua_istable(L, top))
+        return yes;
+    for (char **right = g->rights; yes && right && *right; right++) {
+        lua_getfield(L, top, *right);
+        yes = lua_toboolean(L, -1);
+        lua_pop(L, 1);
+    }
+    return yes;
 }
 
 void groups_answer(lua_State *L)
@@ -148,7 +127,7 @@ void groups_answer(lua_State *L)
     const struct group *g =
         handlers_group(&ctx_task(L, 1)->gen->handlers, a->asking);
     uint8_t *known = &a->known[a->asking - 1];
-    bool yes = lua_toboolean(L, -1);
+    bool yes = is_yes(L, g, *known);
 
     if (*known == NOTHING && g->admin == ADMIN_NO)
         yes = !yes;

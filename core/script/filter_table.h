@@ -19,4 +19,7 @@ struct filter_kind {
 
 extern const struct filter_kind filter_kinds[]; /* ends with { NULL, NULL } */
 
+/* The fields of ChatAdministratorRights; ends with NULL. */
+extern const char *const filter_rights[];
+
 #endif

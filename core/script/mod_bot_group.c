@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "script/filter_table.h"
 #include "script/register.h"
 
 #define WHAT "bot.group"
@@ -125,16 +126,26 @@ struct rights {
     int n;
 };
 
+/* The right of this name, or the one that comes nearest. */
+static const char *find_right(const char *name)
+{
+    const char *best = filter_rights[0];
+
+    for (const char *const *right = filter_rights; *right; right++)
+        if (filter_distance(slice_of(name), *right) <
+            filter_distance(slice_of(name), best))
+            best = *right;
+    return best;
+}
+
 static void add_right(lua_State *L, int index, void *arg)
 {
     struct rights *r = arg;
-    const char *name = lua_tostring(L, index);
+    const char *name = lua_tostring(L, index), *nearest = find_right(name);
 
-    if (strncmp(name, "can_", 4) != 0 && strcmp(name, "is_anonymous") != 0)
-        luaL_error(L,
-                   WHAT ": rights: \"%s\" is no right of an administrator, as "
-                        "\"can_delete_messages\"",
-                   name);
+    if (strcmp(name, nearest) != 0)
+        luaL_error(L, WHAT ": rights: there is no \"%s\"; did you mean \"%s\"?",
+                   name, nearest);
     r->g->rights =
         xrealloc(r->g->rights, (size_t)(r->n + 2) * sizeof(*r->g->rights));
     r->g->rights[r->n++] = xstrdup(name);
@@ -210,6 +221,7 @@ static void read_conditions(lua_State *L, struct group *g)
 
 static int group_index(lua_State *L)
 {
+    const char *key = luaL_tolstring(L, 2, NULL);
     luaL_Buffer b;
 
     luaL_buffinit(L, &b);
@@ -218,8 +230,8 @@ static int group_index(lua_State *L)
         luaL_addstring(&b, f->name);
     }
     luaL_pushresult(&b);
-    return luaL_error(L, "a group has no %s; it has %s",
-                      luaL_tolstring(L, 2, NULL), lua_tostring(L, -2));
+    return luaL_error(L, "a group has no %s; it has %s", key,
+                      lua_tostring(L, -1));
 }
 
 static void push_object(lua_State *L, struct generation *gen, int number)

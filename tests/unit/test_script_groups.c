@@ -194,9 +194,9 @@ static void test_group__mistakes(void **state)
         { "bot.group{ on = ':foto' }",
           "bot.group: on = \":foto\": message has no \"foto\"; did you mean "
           "\"photo\"?" },
-        { "bot.group{ rights = 'delete' }",
-          "bot.group: rights: \"delete\" is no right of an administrator, as "
-          "\"can_delete_messages\"" },
+        { "bot.group{ rights = 'can_delete_message' }",
+          "bot.group: rights: there is no \"can_delete_message\"; did you "
+          "mean \"can_delete_messages\"?" },
         { "bot.group{ when = true }",
           "bot.group: when: a function is expected, got boolean" },
         { "bot.group{ on = ':photo' }.callback('x', function() end)",

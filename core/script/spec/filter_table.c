@@ -162,6 +162,18 @@ static void write_second(FILE *out, const json_t *types, const char *of)
     fprintf(out, "    { NULL, NULL },\n};\n");
 }
 
+static void write_rights(FILE *out, const json_t *types)
+{
+    const json_t *field,
+        *rights = json_object_get(types, "ChatAdministratorRights");
+    size_t i;
+
+    fprintf(out, "const char *const filter_rights[] = {\n");
+    json_array_foreach(json_object_get(rights, "fields"), i, field)
+        fprintf(out, "    \"%s\",\n", name_of(field));
+    fprintf(out, "    NULL,\n};\n");
+}
+
 static void write_all(FILE *out, const json_t *types)
 {
     const json_t *kinds =
@@ -191,6 +203,7 @@ static void write_all(FILE *out, const json_t *types)
                        kind) if (json_object_get(types, type_of(kind)))
         fprintf(out, "    { \"%s\", n_%s },\n", name_of(kind), type_of(kind));
     fprintf(out, "    { NULL, NULL },\n};\n");
+    write_rights(out, types);
     json_decref(written);
     json_decref(lists);
 }
