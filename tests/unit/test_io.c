@@ -292,6 +292,91 @@ static void test_timer__negative_is_now(void **state)
     assert_string_equal(t.order, "a");
 }
 
+/* --- time that is moved on ---------------------------------------------------------------- */
+
+static void start_timer(int64_t ms, const char *letter, bool background)
+{
+    struct op *op = timer_start(t.loop, ms);
+
+    op->done = note_and_free;
+    op->arg = (void *)letter;
+    if (background)
+        assert_ptr_equal(timer_in_background(op), op);
+}
+
+/* Until nothing is due: well below the first timer. */
+static void let_it_run(void)
+{
+    do
+        loop_once(t.loop, 0);
+    while (!loop_is_idle(t.loop) || loop_next_timer_ms(t.loop) == 0);
+}
+
+static void test_advance__what_is_due_comes_in_order(void **state)
+{
+    int64_t began = loop_now_ms(), real = loop_real_ms();
+
+    (void)state;
+    assert_int_equal(loop_next_timer_ms(t.loop), -1);
+    start_timer(3000000, "c", false);
+    start_timer(1000000, "a", false);
+    start_timer(2000000, "b", false);
+    start_timer(4000000, "d", false);
+    loop_advance(t.loop, 3500000);
+    let_it_run();
+    assert_string_equal(t.order, "abc");
+    assert_true(loop_now_ms() - began >= 3500000);
+    assert_true(loop_real_ms() - real < 400000);
+    assert_in_range(loop_next_timer_ms(t.loop), 400000, 500000);
+    loop_advance(t.loop, 500000);
+    let_it_run();
+    assert_string_equal(t.order, "abcd");
+}
+
+static void test_advance__the_background_is_no_stop(void **state)
+{
+    (void)state;
+    start_timer(1000000, "b", true);
+    assert_int_equal(loop_next_timer_ms(t.loop), -1);
+    start_timer(2000000, "f", false);
+    assert_in_range(loop_next_timer_ms(t.loop), 1900000, 2000000);
+    loop_advance(t.loop, 2000000);
+    let_it_run();
+    assert_string_equal(t.order, "bf");
+}
+
+static void test_advance__a_timer_that_was_freed(void **state)
+{
+    struct op *op = timer_start(t.loop, 1000000);
+
+    (void)state;
+    op_free(op);
+    loop_advance(t.loop, 2000000);
+    assert_int_equal(loop_next_timer_ms(t.loop), -1);
+    let_it_run();
+    start_timer(0, "a", false);
+    let_it_run();
+    assert_string_equal(t.order, "a");
+}
+
+static void test_loop__what_goes_outside_is_counted(void **state)
+{
+    struct op *a = timer_start(t.loop, 0), *b = timer_start(t.loop, 1000000);
+
+    (void)state;
+    a->done = note_and_free;
+    a->arg = "a";
+    assert_int_equal(loop_outside(t.loop), 0);
+    op_goes_outside(a);
+    op_goes_outside(b);
+    assert_int_equal(loop_outside(t.loop), 2);
+    let_it_run();
+    assert_string_equal(t.order, "a");
+    assert_int_equal(loop_outside(t.loop), 1);
+    op_free(b);
+    assert_int_equal(loop_outside(t.loop), 0);
+}
+
 /* --- the end of a turn ---------------------------------------------------------------------- */
 
 static void test_loop__a_turn_on_demand(void **state)
@@ -444,6 +529,10 @@ int main(void)
         TEST(test_op__a_late_op_freed_in_a_done),
         TEST(test_timer__order),
         TEST(test_timer__negative_is_now),
+        TEST(test_advance__what_is_due_comes_in_order),
+        TEST(test_advance__the_background_is_no_stop),
+        TEST(test_advance__a_timer_that_was_freed),
+        TEST(test_loop__what_goes_outside_is_counted),
         TEST(test_loop__a_turn_on_demand),
         TEST(test_loop__hooks_cancelled_in_a_hook),
         TEST(test_loop__signals),
