@@ -50,6 +50,34 @@ static void drop_within(struct config_patch *patch, const char *path)
     patch->n = kept;
 }
 
+static bool has_change(const struct config_patch *patch,
+                       const struct config_change *c)
+{
+    for (size_t i = 0; i < patch->n; i++) {
+        const struct config_change *other = &patch->changes[i];
+
+        if (strcmp(other->path, c->path) == 0)
+            return other->value && c->value
+                       ? strcmp(other->value, c->value) == 0
+                       : !other->value && !c->value;
+    }
+    return false;
+}
+
+void config_patch_drop(struct config_patch *patch,
+                       const struct config_patch *what)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < patch->n; i++) {
+        if (has_change(what, &patch->changes[i]))
+            change_release(&patch->changes[i]);
+        else
+            patch->changes[kept++] = patch->changes[i];
+    }
+    patch->n = kept;
+}
+
 void config_patch_set(struct config_patch *patch, const char *path,
                       struct slice value)
 {

@@ -26,6 +26,9 @@ void config_patch_apply(const struct config_patch *patch, struct slice document,
 /* Is the path among the changes? Then *is_reset says whether it was reset. */
 bool config_patch_has(const struct config_patch *patch, const char *path,
                       bool *is_reset);
+/* Drop the changes that stand in what with the same value. */
+void config_patch_drop(struct config_patch *patch,
+                       const struct config_patch *what);
 void config_patch_copy(struct config_patch *to,
                        const struct config_patch *from);
 

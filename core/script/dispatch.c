@@ -12,9 +12,11 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "script/breaker.h"
 #include "script/ctx.h"
 #include "script/dispatch_groups.h"
 #include "script/json_lua.h"
+#include "script/parallel.h"
 #include "script/raise.h"
 #include "script/task.h"
 #include "script/view.h"
@@ -124,6 +126,8 @@ static int run(lua_State *L, struct task *t, int number)
     const struct handler *h = &t->gen->handlers.list[number];
     int nargs = 1;
 
+    if (!breaker_lets(t, number))
+        return raise_stop(L); /* also of a bot.use: what it guards stays shut */
     set_match(L, h);
     lua_settop(L, ASKED);
     t->handler = h->what;
@@ -262,6 +266,7 @@ static int on_error(lua_State *L)
     buf_reset(&t->trace);
     vm_add_error(L, 1, &t->trace);
     vm_add_traceback(L, 1, &t->trace);
+    parallel_add_trace(t, &t->trace);
     return 1;
 }
 
@@ -282,6 +287,7 @@ static int chain_ended(lua_State *L, int status, lua_KContext k)
     if (status == LUA_OK || status == LUA_YIELD || raise_is_stop(L, -1))
         return 0;
     t->no_database = raise_kind(L, -1) == ERR_DATABASE;
+    t->handler_failed = !t->no_database;
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->gen->functions_ref);
     lua_getfield(L, -1, "catch"); /* error, functions, catch */
     lua_remove(L, -2);

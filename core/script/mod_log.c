@@ -125,6 +125,8 @@ static int write_line(lua_State *L, enum log_level level)
 
     luaL_checkany(L, 1);
     push_text(L, at ? n - 1 : n);
+    if (!vm_may_write(L))
+        return 0;
     if (t && !t->in->origin && !is_given(L, at, "update"))
         log_field_int(fields, "update", t->in->u.id);
     if (t && t->in->u.chat_id && !is_given(L, at, "chat"))

@@ -85,6 +85,7 @@ static inline bool in_class(int c, int class)
     case 'u': in = isupper(c) != 0; break;
     case 'w': in = isalnum(c) != 0; break;
     case 'x': in = isxdigit(c) != 0; break;
+    case 'z': in = c == 0; break; /* not in the manual any more */
     default: return class == c;
     }
     return in == ((class & 0x20) != 0); /* upper case: all others */

@@ -8,6 +8,10 @@
  * task_finished() is the op. The task owns the op it waits on and frees it
  * after k, or at its end. A task is resumed only from the loop, on an empty C
  * stack, and killed only while it waits.
+ *
+ * A task may have several coroutines (fibers): its own, and those of parallel().
+ * They share all but what they wait for, and one runs at a time. One that
+ * computes for long gives way (watchdog.h): it goes on in a later turn.
  */
 #ifndef SCRIPT_TASK_H
 #define SCRIPT_TASK_H
@@ -17,7 +21,11 @@
 #include "io/op.h"
 #include "script/generation.h"
 #include "script/vm.h"
+#include "script/watchdog.h"
 #include "telegram/update.h"
+
+/* Answers whose ctx can still be used: the last ones of a conversation. */
+#define TASK_ANSWERS_MAX 32
 
 enum task_state { TASK_RUNNING, TASK_WAITING };
 
@@ -25,7 +33,7 @@ enum task_result {
     TASK_OK,
     TASK_FAILED,      /* a handler raised and no bot.catch took it */
     TASK_NO_DATABASE, /* the same, because the config could not be read or saved */
-    TASK_OVERRAN,     /* over its time or its CPU budget */
+    TASK_OVERRAN,     /* over its time, its CPU budget or the memory */
     TASK_KILLED,      /* the program is ending */
 };
 
@@ -47,6 +55,9 @@ struct origin {
     void (*free)(void *arg); /* of incoming.origin_arg, with it; or NULL */
 };
 
+struct ask;
+struct ctx;
+
 /* An update and the memory that its slices point into. Zeroed before it is filled. */
 struct incoming {
     struct buf text;
@@ -56,9 +67,11 @@ struct incoming {
     const char *handler; /* which one it was, or NULL; while its end is told */
     int64_t pushed_ms;   /* into its lane, by loop_now_ms() */
     TAILQ_ENTRY(incoming) link; /* its owner's */
+    struct ctx *ctx;            /* of the task that has it; or NULL */
     int64_t lane;
     int tries;                   /* so often may a process have died of it */
     bool started;                /* its task has begun */
+    bool unwanted;               /* by handlers, when it came into its lane */
     const struct origin *origin; /* NULL: it is an update */
     void *origin_arg;
 };
@@ -67,27 +80,59 @@ void incoming_free(struct incoming *in); /* NULL is allowed */
 /* Called when the task has ended; it is freed after that. */
 typedef void (*task_end_fn)(struct task *t, enum task_result result, void *arg);
 
-struct task {
-    struct vm *vm;
+struct gate;
+struct join;
+
+/* One coroutine of a task. */
+struct fiber {
+    struct task *task;
     lua_State *co;
-    int ref; /* of co in the registry */
-    enum task_state state;
     struct op *op;       /* waits on */
     struct op *finished; /* what it waited on; during the resume */
+    struct fiber *parent; /* NULL: the task's own */
+    struct join *join;    /* of its children, while it waits for them */
+    int number;           /* among its parent's children, from 1 */
+    bool has_turn_coming; /* it gave way, and is in vm->turns */
+    bool doomed;          /* it is to be closed as soon as it has committed */
+    TAILQ_ENTRY(fiber) link; /* the join's */
+    TAILQ_ENTRY(fiber) turn_link;
+};
+
+struct task {
+    struct vm *vm;
+    struct fiber fiber; /* its own */
+    int ref;            /* of its coroutine in the registry */
+    enum task_state state;
+    int nfibers; /* of parallel(), alive */
+    struct fiber *commits; /* the one that does: others wait at gates */
+    TAILQ_HEAD(, gate) gates; /* view_commit.c */
+    struct watch watch;
     struct generation *gen;
-    struct incoming *in; /* owned */
-    struct ctx *ctx;     /* its userdata, while the coroutine lives */
+    /* What it began with comes first, then what answered its questions (ask.h);
+     * owned. */
+    TAILQ_HEAD(, incoming) updates;
+    struct incoming *in;      /* of these: the one whose ctx was used last */
+    struct incoming *current; /* the one that is not done; NULL: it waits to be
+                               * answered, or was woken by no update */
+    struct ask *ask;          /* open, and not waited for yet; or NULL */
+    bool asking;              /* it waits to be answered */
+    int nanswers;             /* of updates */
+    void (*on_ask)(struct task *t); /* then: current is done; or NULL */
+    struct ctx *ctx; /* its first userdata, while the coroutine lives */
     struct view *views;  /* of chats' configs; views_end() ends them */
     const char *handler; /* what runs, for messages; borrowed from gen */
+    int handler_number;  /* and its place, from 1; 0: none */
     struct metric_series *seconds; /* of what runs, or NULL */
     int64_t started_us;            /* of metric_clock_us() */
     int64_t started_ms;
     int64_t stopped_ms; /* its clock stands since then; 0: it runs */
     int64_t free_ms;    /* how long it stood before */
-    bool overran, failed;
+    bool failed;
+    bool handler_failed; /* also when bot.catch took it */
     bool no_database;
     bool answer_kept; /* see call_answer.h */
     struct buf trace; /* of an error that bot.catch gets */
+    struct buf child_trace; /* of an error in parallel(), before that */
     task_end_fn on_end;
     void (*on_leave)(struct task *t); /* see task_leave_lane(); once, or NULL */
     void *arg;
@@ -111,6 +156,13 @@ void task_leave_lane(struct task *t);
  * has limits of its own. */
 void task_stop_clock(struct task *t);
 
+/* It waits to be answered from now on, for as long as that takes: current is done,
+ * its lane goes on, its clock stands. */
+void task_ask(struct task *t);
+/* It was answered by an update (taken), or NULL: it is woken for another reason.
+ * Its clock begins anew. The op that it waits on is to be completed then. */
+void task_answer(struct task *t, struct incoming *in);
+
 /* --- for the modules ------------------------------------------------------------ */
 
 /* The task that runs; raises outside of handlers (while scripts are loaded). */
@@ -124,6 +176,22 @@ int task_wait(lua_State *L, struct op *op, lua_KFunction k);
 int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
                   lua_KFunction k);
 struct op *task_finished(lua_State *L);
+/* The running coroutine owns the op (it is freed when the coroutine ends, or waits
+ * for another one): for what may still raise before task_wait(). */
+void task_keep(lua_State *L, struct op *op);
+/* The coroutine of the task that runs; there must be one. */
+struct fiber *task_fiber(lua_State *L);
+
+/* --- for parallel.c -------------------------------------------------------------- */
+
+/* Push a new coroutine that belongs to the task of parent.         [-0, +1, m] */
+void fiber_push(lua_State *L, struct fiber *f, struct fiber *parent);
+/* Run it till it first waits or ends; from the loop. The task may be gone then. */
+void fiber_resume(struct fiber *f, int nargs);
+/* Let go of what it waits for, and close it. */
+void fiber_close(struct fiber *f);
+/* The fiber no longer commits: those that wait for that go on. In view_commit.c. */
+void task_commit_over(struct task *t);
 
 /* Commit what the task changed in configs, if anything, then go on in k. A commit's
  * failure raises; other chats' commits stand. Only as: return task_commit(L, k). In

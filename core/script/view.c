@@ -396,7 +396,9 @@ void view_committed(lua_State *L, struct view *v, const struct config_op *op)
 
     config_unref(v->config);
     v->config = config_ref(op->config);
-    config_patch_release(&v->patch);
-    if (!only_ours)
-        view_refill(L, v); /* somebody else wrote too: read all of it anew */
+    config_patch_drop(&v->patch, &op->patch); /* parallel() may have added some */
+    if (only_ours)
+        return;
+    view_collect(L, v);
+    view_refill(L, v); /* somebody else wrote too: read all of it anew */
 }

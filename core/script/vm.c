@@ -2,6 +2,7 @@
 #include "script/vm.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "script/safe_pattern.h"
 #include "script/modules.h"
 #include "script/task.h"
+#include "script/throttle.h"
 #include "script/view.h"
 #include "script/watchdog.h"
 
@@ -24,11 +26,13 @@
  */
 static bool refuse(struct vm *vm, const void *p, size_t size)
 {
+    bool again = vm->refused_size == size && vm->refused == p;
+
     vm->refused = p;
-    vm->refused_size = size;
+    vm->refused_size = again ? 0 : size; /* once more, then it is for good */
     buf_reset(&vm->refused_at);
     vm_add_traceback(watchdog_running(), 0, &vm->refused_at);
-    watchdog_refuse();
+    watchdog_refuse(again);
     return false;
 }
 
@@ -46,6 +50,10 @@ static bool may_grow(struct vm *vm, const void *p, size_t old, size_t size)
     vm->refused_size = 0;
     return true;
 }
+
+/* The same error of a handler: so many in full a minute, then how many there were. */
+#define REPORTS_FULL 5
+#define REPORT_WINDOW_MS 60000
 
 static void *vm_alloc(void *ud, void *p, size_t old, size_t size)
 {
@@ -123,12 +131,40 @@ static void copy_names(lua_State *L, int from, int to, const char *const *names)
     }
 }
 
+bool vm_may_write(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (!lua_getstack(L, 1, &ar))
+        return true;
+    lua_getinfo(L, "S", &ar);
+    return throttle_pass(vm_of(L)->lines,
+                         throttle_kind(0, slice_of(ar.short_src)),
+                         ar.short_src);
+}
+
+static void tell_lines(const char *file, uint64_t dropped)
+{
+    log_warn("script",
+             "%s wrote %llu more lines than SCRIPT_LINES_PER_S; they are not "
+             "shown",
+             file, (unsigned long long)dropped);
+}
+
+static void tell_reports(const char *error, uint64_t dropped)
+{
+    log_error("script", "%llu times more: %.*s", (unsigned long long)dropped,
+              (int)strcspn(error, "\n"), error);
+}
+
 /* Add the texts that make one line of print(). */
 static int l_print(lua_State *L)
 {
     luaL_Buffer b;
     int n = lua_gettop(L);
 
+    if (!vm_may_write(L))
+        return 0;
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {
         if (i > 1)
@@ -345,6 +381,12 @@ struct vm *vm_new(const struct services *services,
     vm->limits = *limits;
     vm->pool.keeps = POOL_KEEPS;
     buf_init(&vm->refused_at);
+    vm->reports =
+        throttle_new(services->loop, REPORT_WINDOW_MS, REPORTS_FULL, tell_reports);
+    vm->lines = throttle_new(services->loop, 1000,
+                             limits->log_lines_per_s ? limits->log_lines_per_s
+                                                     : INT_MAX,
+                             tell_lines);
     TAILQ_INIT(&vm->tasks);
     TAILQ_INIT(&vm->turns);
     TAILQ_INIT(&vm->asking);
@@ -370,6 +412,8 @@ void vm_free(struct vm *vm)
     watchdog_stop(vm);
     op_free(vm->sweep);
     lua_close(vm->L);
+    throttle_free(vm->reports);
+    throttle_free(vm->lines);
     pool_release(&vm->pool);
     buf_release(&vm->refused_at);
     free(vm);

@@ -19,7 +19,7 @@ static struct {
     volatile unsigned runs;
     volatile int64_t used_us, slice_us; /* since it last waited; since enter */
     volatile int64_t max_us;            /* of used_us */
-    volatile bool refused;
+    volatile bool refused, refused_again;
     int64_t ticked_us; /* the process's CPU time at the last tick */
     struct watch *watch;
     bool *overran;
@@ -108,16 +108,17 @@ static void on_tick(int number)
         set_hook();
 }
 
-void watchdog_refuse(void)
+void watchdog_refuse(bool again)
 {
     g.refused = true;
+    g.refused_again |= again;
     if (g.running && g.watch)
         set_hook();
 }
 
 void watchdog_grant(void)
 {
-    g.refused = false;
+    g.refused = g.refused_again;
 }
 
 /* --- on and off ----------------------------------------------------------------- */
@@ -149,7 +150,7 @@ void watchdog_stop(struct vm *vm)
 static void enter(lua_State *L, const struct task *t)
 {
     g.slice_us = 0;
-    g.refused = false;
+    g.refused = g.refused_again = false;
     g.runs++;
     g.task = t;
     g.running = L;

@@ -58,9 +58,9 @@ void watchdog_leave(void);
 void watchdog_enter_task(lua_State *L, struct task *t);
 void watchdog_leave_task(void);
 
-/* For the allocator: the running task was refused a block; it got it after all,
- * from what was collected. */
-void watchdog_refuse(void);
+/* For the allocator: the running task was refused a block (again: after garbage had
+ * been collected for it); it got it after all, from what was collected. */
+void watchdog_refuse(bool again);
 void watchdog_grant(void);
 /* Whose scripts run now, or NULL: then the host's reserve of memory is open. */
 lua_State *watchdog_running(void);

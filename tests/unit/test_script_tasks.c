@@ -265,15 +265,23 @@ static void test_task__memory(void **state)
         "local function f() return 1 + f() end f()",
         "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end",
         "pcall(function() local t = {} for i = 1, 1e9 do t[i] = { i } end end) "
-        "error('after')",
+        "ctx:reply('after')",
+        "while true do pcall(string.rep, 'x', 1 << 30) end",
+        "while true do pcall(table.sort, { 1, 2 }, function() "
+        "pcall(string.rep, 'x', 1 << 30) end) end",
+        "local s = ('x'):rep(5 << 20)", /* of 16 MiB, a quarter */
+        "pcall(table.concat, { ('x'):rep(3 << 20), ('y'):rep(3 << 20) })",
     };
 
     (void)state;
-    make_vm(16 << 20, 5000, 60000);
     for (size_t i = 0; i < ARRAY_LEN(eaters); i++) {
+        make_vm(16 << 20, 5000, 60000);
         body(eaters[i]);
-        assert_int_equal(say("/a"), TASK_FAILED);
-        assert_has(t.log.data, "handler failed: ");
+        assert_int_equal(say("/a"), TASK_OVERRAN);
+        assert_has(t.log.data, "handler ended: not enough memory: all scripts "
+                               "together may have 16 MiB (LUA_MEMORY_MB), one "
+                               "string or table 4\n");
+        assert_has(t.log.data, "scripts/a.lua:");
         buf_reset(&t.log);
         assert_true(t.vm->memory <= t.limits.memory_max);
     }
@@ -282,7 +290,7 @@ static void test_task__memory(void **state)
     expect_replies("alive\n");
     /* what is kept for good */
     body("hoard = {} for i = 1, 1e9 do hoard[i] = { i } end");
-    assert_int_equal(say("/a"), TASK_FAILED);
+    assert_int_equal(say("/a"), TASK_OVERRAN);
     for (int i = 0; i < 5; i++)
         say("/a");
     body("ctx:reply('alive')");
