@@ -253,16 +253,17 @@ static bool open_web(struct host *host, struct err *err)
     const struct settings *s = host->settings;
     struct err why = ERR_INIT;
 
-    host->web =
-        web_new(host->loop,
-                &(struct web_options){
-                    .connections = s->http_connections,
-                    .host_connections = s->http_host_connections,
-                    .timeout_ms = s->http_timeout_s * 1000,
-                    .max_mb = s->http_max_mb,
-                    .allow_private = s->http_allow_private,
-                },
-                &why);
+    if (host->options.offline)
+        return true;
+    host->web = web_new(host->loop,
+                        &(struct web_options){
+                            .connections = s->http_connections,
+                            .host_connections = s->http_host_connections,
+                            .timeout_ms = s->http_timeout_s * 1000,
+                            .max_mb = s->http_max_mb,
+                            .allow_private = s->http_allow_private,
+                        },
+                        &why);
     return host->web ||
            err_set(err, why.kind, "HTTP_ALLOW_PRIVATE: %s", why.text);
 }
@@ -282,8 +283,7 @@ static void open_intake(struct host *host)
                                   });
     host->inbox =
         inbox_new(host->loop, host->pg, bot, instance_id(host->instance));
-    host->commands =
-        host_commands_new(host->loop, host->pg, host->sender, bot);
+    host->commands = host_commands_new(host->loop, host->pg, host->sender, bot);
     host->dead = dead_new(host->loop, host->pg, s->dead_updates_max);
     host->moves = moves_new(host->loop, host->pg,
                             &(struct moves_options){
@@ -339,8 +339,7 @@ static void open_lua(struct host *host)
                    .download_max_mb = s->download_max_mb,
                    .local = s->telegram_api_local },
     };
-    host->vm = vm_new(&host->services,
-                      &limits);
+    host->vm = vm_new(&host->services, &limits);
     host_open_asks(host);
     hang_watch(s->watchdog_s);
     host->lanes = lanes_new(host->loop, host->vm, on_update_done, host);

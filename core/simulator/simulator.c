@@ -140,6 +140,13 @@ static void drop_world(struct simulator *sim)
     queries_free(sim->queries);
 }
 
+void simulator_answer_with(struct simulator *sim, simulator_answer_fn fn,
+                           void *arg)
+{
+    sim->answer = fn;
+    sim->answer_arg = arg;
+}
+
 void simulator_reset(struct simulator *sim)
 {
     drop_world(sim);

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "io/loop.h"
 
@@ -34,6 +35,15 @@ struct simulator_rest {
 };
 struct simulator_rest simulator_rest(const struct simulator *sim,
                                      int64_t bot_id);
+/*
+ * For `moonpost replay`: who is asked first about every call but getUpdates. params:
+ * a JSON object. true: it has appended the whole answer, {"ok": …}, and the call
+ * does nothing here.
+ */
+typedef bool (*simulator_answer_fn)(const char *method, struct slice params,
+                                    struct buf *answer, int *status, void *arg);
+void simulator_answer_with(struct simulator *sim, simulator_answer_fn fn,
+                           void *arg);
 /* People, chats, bots and what happened: as at the start. */
 void simulator_reset(struct simulator *sim);
 void simulator_free(struct simulator *sim); /* NULL is allowed */

@@ -38,6 +38,8 @@ struct simulator {
     struct queries *queries;
     /* what is going on */
     struct feed *feed;
+    simulator_answer_fn answer; /* or NULL: simulator_answer_with() */
+    void *answer_arg;
     TAILQ_HEAD(, call) calls; /* not answered yet */
     struct sendings sendings; /* files on their way */
     TAILQ_HEAD(, wait) waits; /* requests to /sim/ that wait for something */

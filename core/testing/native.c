@@ -41,7 +41,8 @@ static struct stage *stage_of(lua_State *L)
     struct native *n = self(L);
     struct stage_options options = { .settings = n->options->settings,
                                      .dir = n->options->dir,
-                                     .timeout_ms = n->options->timeout_ms };
+                                     .timeout_ms = n->options->timeout_ms,
+                                     .offline = n->options->recording };
     struct err err = ERR_INIT;
 
     if (!n->stage && !(n->stage = stage_open(&options, &err)))
@@ -76,10 +77,13 @@ static void on_count(lua_State *L, lua_Debug *ar)
         loop_real_ms() - n->since_ms < n->options->timeout_ms)
         return;
     n->overran = !stage_is_interrupted();
+    /* It may make coroutines without end, which we end one by one. */
+    lua_sethook(n->spec, on_count, LUA_MASKCOUNT, 1);
     if (lua_isyieldable(L))
         lua_yield(L, 0);
     else
-        luaL_error(L, "ended: it takes too long");
+        luaL_error(L, "it ran for too long without waiting for anything: an "
+                      "endless loop? (--timeout)");
 }
 
 /* watch(coroutine): end it when it runs too long without waiting. */
@@ -89,8 +93,9 @@ static int l_watch(lua_State *L)
 
     luaL_checktype(L, 1, LUA_TTHREAD);
     n->overran = false;
+    n->spec = lua_tothread(L, 1);
     waited(n);
-    lua_sethook(lua_tothread(L, 1), on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+    lua_sethook(n->spec, on_count, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
     return 0;
 }
 
@@ -107,14 +112,6 @@ static int done(lua_State *L, bool ok, const struct err *err)
 {
     waited(self(L));
     return ok ? 0 : fail(L, err);
-}
-
-/* open(): the database and the simulator, for all specs */
-static int l_open(lua_State *L)
-{
-    lua_pushstring(L, stage_schema(stage_of(L)));
-    waited(self(L));
-    return 1;
 }
 
 /* begin(): a new world and a new bot */
@@ -463,10 +460,60 @@ static int l_list(lua_State *L)
     return 1;
 }
 
+/* --- for replays ---------------------------------------------------------------------- */
+
+/* Stack: player's error or its two results. */
+static bool take_answer(lua_State *L, struct buf *answer, int *status)
+{
+    size_t n;
+    const char *text = lua_tolstring(L, -2, &n);
+
+    if (!text)
+        return false;
+    buf_add(answer, text, n);
+    *status = (int)luaL_optinteger(L, -1, 200);
+    return true;
+}
+
+/* Within a call of ours that waits, so that the state is where player() left it. */
+static bool on_answer(const char *method, struct slice params,
+                      struct buf *answer, int *status, void *arg)
+{
+    struct native *n = arg;
+    lua_State *L = n->L;
+    int top = lua_gettop(L);
+    bool answered = false;
+
+    luaL_checkstack(L, 8, NULL);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, n->player);
+    lua_pushstring(L, method);
+    lua_pushlstring(L, params.p, params.n);
+    if (lua_pcall(L, 2, 2, 0) == LUA_OK)
+        answered = take_answer(L, answer, status);
+    else
+        fprintf(stderr, "moonpost replay: %s\n", lua_tostring(L, -1));
+    lua_settop(L, top);
+    return answered;
+}
+
+/* player(function(method, params) return answer, status end): who answers the bot's
+ * calls; nil from it: the simulator does. From the main program, once. */
+static int l_player(lua_State *L)
+{
+    struct native *n = self(L);
+    struct stage *stage = stage_of(L);
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    n->player = luaL_ref(L, LUA_REGISTRYINDEX);
+    n->L = L;
+    stage_answer_with(stage, on_answer, n);
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
     { "watch", l_watch },
     { "overran", l_overran },
-    { "open", l_open },
     { "begin", l_begin },
     { "restart", l_restart },
     { "finish", l_finish },
@@ -483,6 +530,7 @@ static const luaL_Reg functions[] = {
     { "config_set", l_config_set },
     { "kind", l_kind },
     { "list", l_list },
+    { "player", l_player },
     { NULL, NULL },
 };
 

@@ -15,7 +15,10 @@ struct native {
     const struct specs_options *options;
     struct stage *stage; /* NULL until a spec needs it */
     int64_t since_ms;    /* when the spec last waited, by the real clock */
+    lua_State *spec;     /* its coroutine */
     bool overran;        /* it did not wait for too long: an endless loop */
+    lua_State *L;        /* of player() */
+    int player;          /* in the registry; 0: none */
 };
 
 /* Push the table; native is borrowed, and closes its stage with native_close(). */

@@ -76,6 +76,10 @@ static void push_options(lua_State *L, const struct specs_options *o)
     lua_setfield(L, -2, "colour");
     lua_pushinteger(L, o->timeout_ms);
     lua_setfield(L, -2, "timeout_ms");
+    lua_pushstring(L, o->recording);
+    lua_setfield(L, -2, "recording");
+    lua_pushinteger(L, o->update);
+    lua_setfield(L, -2, "update");
     lua_pushstring(L, formats[o->format]);
     lua_setfield(L, -2, "format");
     lua_createtable(L, o->nfiles, 0);
@@ -102,7 +106,8 @@ static int run(lua_State *L)
     lua_setfield(L, -2, "moonpost.native");
     lua_pop(L, 1);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "moonpost.main");
+    lua_pushstring(L, native->options->recording ? "moonpost.replay"
+                                                 : "moonpost.main");
     lua_call(L, 1, 1); /* the function that does it */
     push_options(L, native->options);
     lua_call(L, 1, 1);

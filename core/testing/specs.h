@@ -23,6 +23,8 @@ struct specs_options {
     bool colour;        /* of a terminal */
     int64_t timeout_ms; /* of real time, for one step of a spec */
     enum specs_format format;
+    const char *recording; /* instead of specs: replay.lua; or NULL */
+    int64_t update;        /* only this one of it; 0: all */
 };
 
 /* The exit status: 0 when nothing failed and something passed. ERR_…: nothing ran,

@@ -239,6 +239,11 @@ bool stage_ask(struct stage *stage, const char *method, const char *target,
     return false;
 }
 
+void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg)
+{
+    simulator_answer_with(stage->sim, fn, arg);
+}
+
 /* --- the bot's own files ----------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -275,7 +280,8 @@ static bool start_host(struct stage *stage, struct err *err)
                                     .api_url = stage->url,
                                     .token = BOT_TOKEN,
                                     .pg = stage->pg,
-                                    .listen_pg = stage->listen_pg };
+                                    .listen_pg = stage->listen_pg,
+                                    .offline = stage->options.offline };
 
     stage->host = host_new(stage->loop, &options, err);
     if (!stage->host)

@@ -20,6 +20,7 @@
 #include "bot/host.h"
 #include "io/http.h"
 #include "io/pg.h"
+#include "simulator/simulator.h"
 
 struct stage;
 
@@ -27,6 +28,7 @@ struct stage_options {
     const struct settings *settings; /* of the environment */
     const char *dir;
     int64_t timeout_ms;
+    bool offline; /* scripts have no http */
 };
 
 /* What the host has said, oldest first. */
@@ -61,6 +63,9 @@ bool stage_wait(struct stage *stage, struct op *op, struct err *err) MUST_CHECK;
 bool stage_ask(struct stage *stage, const char *method, const char *target,
                const char *type, struct buf *body, struct http_op **op,
                struct err *err) MUST_CHECK;
+
+/* Who answers the bot's calls: see simulator_answer_with(). */
+void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
 
 struct pg *stage_pg(const struct stage *stage); /* its schema is the specs' */
 const char *stage_schema(const struct stage *stage);

@@ -234,14 +234,14 @@ class View extends Simulator {
   }
 }
 
-// `moonpost run` on a folder with these files. options: env, bot, url, sim, and
+// `moonpost run` on a folder with these files. options: env, bot, url, sim, args, and
 // dir for a folder that is there; ready: false: don't wait until it runs.
 export async function startBot(t, place, files, options = {}) {
   const bot = options.bot ?? ++place.bots;
   const home = options.folder ?? folder(t, files);
   const base = options.base ?? place.sim.base;
   const env = environment({ url: options.url ?? place.database.url, base, bot }, options.env);
-  const host = new Host(["run", home.dir], { env });
+  const host = new Host(["run", home.dir, ...(options.args ?? [])], { env });
   atEnd(t, () => (host.awaited ? undefined : host.stop()));
   host.folder = home;
   host.bot = bot;
