@@ -190,18 +190,20 @@ struct op *job_list_start(struct loop *loop, struct pg *pg,
                  on_listed);
 }
 
-struct pg_op *job_run_now_start(struct pg *pg, const char *ids)
+struct pg_op *job_run_now_start(struct pg *pg, int64_t bot, const char *ids)
 {
-    char ahead[24];
+    char ahead[24], of[24];
     struct slice params[] = { slice_of(ids),
-                              pg_int_param(ahead, clock_ahead_ms()) };
+                              pg_int_param(ahead, clock_ahead_ms()),
+                              pg_int_param(of, bot) };
 
-    return pg_query(pg, &jobs_run_statement, params, 2);
+    return pg_query(pg, &jobs_run_statement, params, 3);
 }
 
-struct pg_op *job_drop_start(struct pg *pg, const char *ids)
+struct pg_op *job_drop_start(struct pg *pg, int64_t bot, const char *ids)
 {
-    struct slice param = slice_of(ids);
+    char of[24];
+    struct slice params[] = { slice_of(ids), pg_int_param(of, bot) };
 
-    return pg_query(pg, &jobs_drop_statement, &param, 1);
+    return pg_query(pg, &jobs_drop_statement, params, 2);
 }

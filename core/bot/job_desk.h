@@ -7,20 +7,20 @@
 
 #include "io/loop.h"
 #include "io/pg.h"
-#include "script/job_desk.h"
+#include "telegram/job.h"
 
 struct jobs;
 
-/* All give a job_op (script/job_desk.h). jobs is told when one is due. */
+/* All give a job_op (telegram/job.h). jobs is told when one is due. */
 struct op *job_add_start(struct loop *loop, struct pg *pg, struct jobs *jobs,
                          int64_t bot, const struct job_order *order);
 struct op *job_cancel_start(struct loop *loop, struct pg *pg,
                             const struct job_filter *filter);
 struct op *job_list_start(struct loop *loop, struct pg *pg,
                           const struct job_filter *filter);
-/* An op of pg.h with rows of ids: run now; delete (not those of bot.every). ids:
- * "{1,2}". */
-struct pg_op *job_run_now_start(struct pg *pg, const char *ids);
-struct pg_op *job_drop_start(struct pg *pg, const char *ids);
+/* An op of pg.h with rows of ids: run now; delete (not those of bot.every). bot 0:
+ * any. ids: "{1,2}". */
+struct pg_op *job_run_now_start(struct pg *pg, int64_t bot, const char *ids);
+struct pg_op *job_drop_start(struct pg *pg, int64_t bot, const char *ids);
 
 #endif

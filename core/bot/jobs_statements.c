@@ -106,20 +106,28 @@ const struct pg_statement jobs_list_statement = {
     9,
 };
 
+const struct pg_statement jobs_ready_statement = {
+    "jobs_ready",
+    "SELECT to_regclass('jobs') IS NOT NULL",
+    0,
+};
+
 const struct pg_statement jobs_run_statement = {
     "jobs_run",
     "UPDATE jobs SET run_at = moonpost_now($2::bigint), tries = 0, "
     "crashes = 0, state = 'waiting', failed_at = NULL, "
     "due_at = coalesce(due_at, moonpost_now($2::bigint)), "
     "key = CASE WHEN state = 'waiting' THEN key END "
-    "WHERE id = ANY($1::bigint[]) AND owner IS NULL RETURNING id",
-    2,
+    "WHERE id = ANY($1::bigint[]) AND $3::bigint IN (0, bot_id) "
+    "AND owner IS NULL RETURNING id",
+    3,
 };
 
 const struct pg_statement jobs_drop_statement = {
     "jobs_drop",
-    "DELETE FROM jobs WHERE id = ANY($1::bigint[]) AND NOT every RETURNING id",
-    1,
+    "DELETE FROM jobs WHERE id = ANY($1::bigint[]) "
+    "AND $2::bigint IN (0, bot_id) AND NOT every RETURNING id",
+    2,
 };
 
 /* --- counters ---------------------------------------------------------------------------- */
@@ -218,8 +226,9 @@ const struct config_explained jobs_explained[] = {
     { &jobs_list_statement,
       BOT ", '0', '', NULL, NULL, '', '0', '100', '0'",
       { NULL } },
-    { &jobs_run_statement, IDS ", '0'", { NULL } },
-    { &jobs_drop_statement, IDS, { NULL } },
+    { &jobs_ready_statement, "", { NULL } },
+    { &jobs_run_statement, IDS ", '0', '0'", { NULL } },
+    { &jobs_drop_statement, IDS ", '0'", { NULL } },
     { &counters_load_statement,
       COUNTERS_BOT ", " COUNTER ", '{1}', '{1}', '{a}'",
       { NULL } },

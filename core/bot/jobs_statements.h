@@ -37,9 +37,11 @@ extern const struct pg_statement jobs_cancel_statement;
 /* bot or 0: any, the next four as above, state or "", ahead, how many, after which id
  * → the columns of struct job_info, in its order */
 extern const struct pg_statement jobs_list_statement;
-/* ids, ahead: run now, set-aside ones too → id */
+/* Are the tables there? */
+extern const struct pg_statement jobs_ready_statement;
+/* ids, ahead, bot or 0: run now, set-aside ones too → id */
 extern const struct pg_statement jobs_run_statement;
-/* ids → id, of those that are gone now; not of bot.every */
+/* ids, bot or 0 → id, of those that are gone now; not of bot.every */
 extern const struct pg_statement jobs_drop_statement;
 
 /* bot, name, chats, users, keys → index, slot, n: of those counters */

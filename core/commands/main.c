@@ -13,10 +13,10 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-    &cmd_new,     &cmd_run,    &cmd_dev,    &cmd_simulate,
-    &cmd_migrate, &cmd_config, &cmd_inbox,  &cmd_broadcast,
-    &cmd_explain, &cmd_doctor, &cmd_check,  &cmd_test,
-    &cmd_types,   &cmd_repl,   &cmd_replay, &cmd_version,
+    &cmd_new,    &cmd_run,     &cmd_dev,  &cmd_simulate,  &cmd_migrate,
+    &cmd_config, &cmd_inbox,   &cmd_jobs, &cmd_broadcast, &cmd_explain,
+    &cmd_doctor, &cmd_check,   &cmd_test, &cmd_types,     &cmd_repl,
+    &cmd_replay, &cmd_version,
 };
 
 static void print_overview(FILE *out)

@@ -9,9 +9,9 @@
 
 #include "base/duration.h"
 #include "script/generation.h"
-#include "script/job_desk.h"
 #include "script/job_options.h"
 #include "script/mod_bot_jobs.h"
+#include "telegram/job.h"
 
 #define INTERVAL_MIN_MS 1000
 #define BACKOFF_MS 10000

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "script/generation.h"
-#include "script/job_desk.h"
 #include "script/job_options.h"
 #include "script/json_lua.h"
 #include "script/raise.h"
 #include "script/task.h"
 #include "script/vm.h"
+#include "telegram/job.h"
 
 #define LIST_MAX 1000
 #define LIST_DEFAULT 100

@@ -326,6 +326,45 @@ bot.command("look", "x", function(ctx) ctx:reply("there are " .. #bot.jobs()) en
     await host.sim.text(to, "moved water");
   });
 
+  test("moonpost jobs: list, show, run, drop", async (t) => {
+    const host = await start(t, `
+bot.job("later", function(ctx, data) log.info("ran " .. data.n) end)
+bot.job("bad", function() error("on purpose") end)
+bot.every("1d", { name = "daily", at = "00:00" }, function() log.info("daily ran") end)
+bot.command("go", "x", function(ctx)
+  for n = 1, 3 do bot.after("90m", "later", { n = n }, { key = "k" .. n }) end
+  bot.after(0, "bad")
+end)`);
+    const env = { DATABASE_URL: host.db.url };
+    const tool = (...args) => new Host(["jobs", ...args], { env });
+    await host.sim.send(alice, "/go");
+    await host.line(/is set aside/);
+    await eventually("it is", async () => (await jobs(host.db, "state")).some((r) => r.state === "failed"));
+    const said = (await tool("list").succeeds()).out;
+    assert.match(said, /^2  later \(k1\) of chat 1001: in 1h(29|30)m$/m);
+    assert.match(said, /^1  daily, every 0 0 \* \* \*: in /m);
+    assert.match(said, /^5  bad of chat 1001: failed; .*on purpose$/m);
+    assert.equal((await tool("list", "--failed").succeeds()).out.split("\n").length, 2);
+    assert.equal((await tool("list", "--failed", "--chat", "5").succeeds()).out, "Nothing was set aside.\n");
+    const list = (await tool("list", "--json", "--name", "later").succeeds()).out.trim().split("\n").map((l) => JSON.parse(l));
+    assert.deepEqual(list.map((j) => [j.id, j.state, j.key, j.data, j.chat_id, j.every]), [1, 2, 3].map((n) => [n + 1, "waiting", `k${n}`, { n }, alice, null]));
+    assert.match((await tool("show", "5").succeeds()).out, /error      [^]*a\.lua:3: on purpose[^]*in /);
+    assert.match((await tool("show", "2").succeeds()).out, /by         user:1001 update:\d+[^]*data       \{"n":1\}/);
+    assert.match((await tool("run", "2", "1", "5").succeeds()).out, /2 runs\n1 runs\n5 runs\n/);
+    await host.line(/ran 1/, 30000 * slow);
+    await host.line(/daily ran/, 30000 * slow);
+    await eventually("it failed again", async () => host.said.match(/job 5 is set aside/g)?.length === 2);
+    assert.match((await tool("drop", "3").succeeds()).out, /3 dropped/);
+    for (const [args, status, words] of [[["drop", "1"], 1, /job 1 is not there, or is of bot\.every/], [["show", "99"], 1, /there is no job 99/],
+      [["run"], 2, /it needs an ID/], [["list", "--wrong"], 2, /no option/], [["show", "x"], 2, /is not a job's number/]]) {
+      const program = tool(...args);
+      assert.equal(await program.fails?.().then(() => status) ?? await program.ended, status, args.join(" "));
+      program.awaited = true;
+      assert.match(program.said, words);
+    }
+    await eventually("one is left, the daily one and the failed one", async () => (await jobs(host.db)).length === 3);
+  });
+
   test("one that nobody handles waits, and is told once", async (t) => {
     const host = await start(t, `bot.job("known", function() end)`);
     await host.db.query("INSERT INTO jobs (bot_id, name, due_at, run_at) VALUES ($1, 'strange', now(), now())", [host.bot]);

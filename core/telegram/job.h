@@ -1,9 +1,9 @@
 /*
- * job_desk.h - jobs: what is to run at a time. What scripts ask of the host, which
- * keeps them in PostgreSQL (bot/jobs.h); no SQL here.
+ * job.h - jobs: what is to run at a time. What bot/, script/ and commands/ share; it
+ * knows no SQL and no Lua. They are kept in PostgreSQL: bot/jobs.h.
  */
-#ifndef SCRIPT_JOB_DESK_H
-#define SCRIPT_JOB_DESK_H
+#ifndef TELEGRAM_JOB_H
+#define TELEGRAM_JOB_H
 
 #include "base/buf.h"
 #include "io/op.h"
