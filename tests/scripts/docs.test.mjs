@@ -13,7 +13,7 @@ const guide = read("docs/scripting.md");
 
 // The code blocks that are whole files: their first line says which.
 const files = {};
-for (const [, file, text] of (guide + read("README.md")).matchAll(/^```lua\n-- ((?:scripts|defaults|migrations)\/\S+)\n(.*?)^```$/gms)) {
+for (const [, file, text] of (guide + read("README.md")).matchAll(/^```(?:lua|sql)\n-- ((?:scripts|defaults|migrations)\/\S+)\n(.*?)^```$/gms)) {
   assert.ok(!files[file] || files[file] === text, `${file} is there twice, and differs`);
   files[file] = text;
 }
@@ -71,10 +71,26 @@ test("the guide's examples: a broadcast, by its owner only", async () => {
   assert.deepEqual(said.filter((m) => /gets this/.test(m.text) && m.from.is_bot), []);
 });
 
+test("the guide's examples: a store of the chat and of the person, a table of its own", async () => {
+  assert.equal(await bot.say(alice, "/remember"), "Nothing yet.");
+  assert.equal(await bot.say(alice, "/remember the milk"), "I'll remember.");
+  assert.equal(await bot.say(alice, "/remember"), "the milk");
+  assert.equal(await bot.say(alice, "/daily", { chat: group }), "Number 1 in this chat.");
+  assert.equal(await bot.say(alice, "/daily", { chat: group }), "You had yours today.");
+  const { message } = await bot.sim.send(alice, "spam", { chat: group });
+  for (const n of [1, 2]) {
+    assert.equal(await bot.say(carol, "/warn", { chat: group, reply_to: message.message_id }), `Alice: warning ${n}`);
+  }
+  assert.equal(await bot.say(carol, "/pardon", { chat: group }), "1 forgiven.");
+  assert.deepEqual(await bot.query("SELECT warnings FROM pardons"), [{ warnings: 1 }]);
+});
+
 test("the reference names everything there is", () => {
   const tables = {
     "core/script/mod_bot.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
     "core/script/ctx_methods.c": [/ctx_methods\[\] = \{(.*?)\n\};/s, (name) => `ctx:${name}(`],
+    "core/script/mod_db.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `db.${name}`],
+    "core/script/mod_store.c": [/store_methods\[\] = \{(.*?)\n\};/s, (name) => `store:${name}(`],
     "core/script/ctx.c": [/fields\[\] = \{(.*?)\n\};/s, (name) => `ctx.${name}\``],
     "core/script/mod_time.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `time.${name}(`],
     "core/script/option.c": [/kinds\[\] = \{(.*?)\n\};/s, (name) => `\`${name}\``],
