@@ -366,7 +366,7 @@ static void on_sweep(struct op *timer)
 
 static void sweep_in(struct stores *stores, int64_t ms)
 {
-    stores->timer = timer_start(stores->loop, ms);
+    stores->timer = timer_in_background(timer_start(stores->loop, ms));
     stores->timer->done = on_sweep;
     stores->timer->arg = stores;
 }
