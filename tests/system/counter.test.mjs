@@ -1,7 +1,7 @@
 // The module counter in the built program: floods, warnings that stay.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startBot, world } from "./lib/host.mjs";
+import { query, startBot, world } from "./lib/host.mjs";
 import { slow, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
@@ -74,7 +74,7 @@ describe("counters", { concurrency: 2 }, () => {
     const wrongs = [/ctx or table { chat =, user = } expected/, /counts per chat\+user: user is expected, got nil/, /no option topic; there are chat, user/,
       /string expected, got moonpost.ctx/, /a key has 1 to 100 bytes/, /no integer representation/, /while the scripts are loaded/];
     for (const [i, wanted] of wrongs.entries()) assert.match(await ask(host, alice, `/wrong${i + 1}`), wanted);
-    for (const [text, wanted] of [[`counter.new("a") counter.new("a")`, /a.lua:1: .*there is a counter "a" already/], [`counter.new("a", { per = "person" })`, /per: "person": "chat\+user"/],
+    for (const [text, wanted] of [[`counter.new("a") counter.new("a")`, /b.lua:1: .*there is a counter "a" already/], [`counter.new("a", { per = "person" })`, /per: "person": "chat\+user"/],
       [`counter.new("a", { window = "1ms" })`, /window: 100 ms to a year/], [`counter.new("a", { windows = 1 })`, /no option windows/]]) {
       host.folder.replace("scripts/b.lua", `local counter = require "counter" ${text}`);
       await host.line(wanted);
@@ -96,7 +96,6 @@ describe("counters", { concurrency: 2 }, () => {
     const next = await again(t, host);
     assert.equal(await ask(next, alice, "/look"), "has 5 2");
     assert.equal(await ask(next, alice, "/warn"), "warned 6 3");
-    const { query } = await import("./lib/host.mjs");
     const rows = () => query(host.url, "SELECT user_id::int AS u, sum(n)::int AS n FROM counters WHERE name = 'warnings' GROUP BY 1 ORDER BY 1");
     await until("it is written", async () => (await rows())[0].n === 6, 30000 * slow);
     // another process has counted 10 more
@@ -121,7 +120,6 @@ describe("counters", { concurrency: 2 }, () => {
     const { chat: { id: chat } } = await host.sim.post("chat", { type: "group", title: "Movers", members: [alice, host.bot] });
     await host.sim.send(alice, "/warn 3", { chat });
     await host.sim.text(chat, "warned 3 1");
-    const { query } = await import("./lib/host.mjs");
     await until("it is written", async () => (await query(host.url, "SELECT FROM counters")).length === 2, 30000 * slow);
     const { chat: { id: to } } = await host.sim.post("migrate", { chat });
     await host.sim.send(alice, "/look", { chat: to });

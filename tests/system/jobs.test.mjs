@@ -2,7 +2,7 @@
 // processes.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { environment, folder, Host, startBot, world } from "./lib/host.mjs";
+import { Host, query, Server, startBot, world } from "./lib/host.mjs";
 import { atEnd, freePort, sleep, slow, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
@@ -22,6 +22,8 @@ const again = (t, host, options = {}) => startBot(t, place, {}, { url: host.db.u
   .then((next) => Object.assign(next, { db: host.db }));
 
 const jobs = (db, columns = "name") => db.query(`SELECT ${columns} FROM jobs ORDER BY id`);
+// It has said so n times.
+const times = (host, pattern, n) => until(`${pattern} ${n} times`, () => [...host.said.matchAll(pattern)].length >= n, 30000 * slow);
 const eventually = (what, f) => until(what, f, 30000 * slow);
 const back = (host, span, where = "true") => host.db.query(`UPDATE jobs SET due_at = due_at - $1::interval, run_at = run_at - $1::interval,
   slot = slot - extract(epoch FROM $1::interval)::int / 60 WHERE ${where}`, [span]);
@@ -107,7 +109,7 @@ bot.every("1s", function(ctx) log.info("tick " .. ctx.job.name .. " " .. tostrin
 bot.every("0 9 * * 1-5", { timezone = "Europe/Berlin", missed = "skip" }, function() end)
 bot.every("1d", { at = "09:30", name = "daily", timezone = "America/New_York", jitter = "10m" }, function() end)
 `);
-    for (let i = 0; i < 3; i++) await host.line(/tick scripts\/a\.lua 1s nil/);
+    await times(host, /tick scripts\/a\.lua 1s nil/g, 3);
     const rows = await jobs(host.db, "name, schedule, zone, due_at AT TIME ZONE coalesce(zone, 'UTC') AS at, run_at - due_at AS jitter, ran_at IS NULL AS new");
     assert.deepEqual(rows.map((r) => [r.name, r.schedule, r.zone, r.new]), [
       ["daily", "30 9 * * *", "America/New_York", true], ["scripts/a.lua 0 9 * * 1-5", "0 9 * * 1-5", "Europe/Berlin", true], ["scripts/a.lua 1s", "1s", null, false]]);
@@ -193,7 +195,7 @@ bot.command("go", "x", function(ctx) bot.after(0, "flaky", tonumber(ctx.args[1])
       assert.equal(failed.chat, alice);
       assert.match(failed.error, caught ? /bot\.catch took the error/ : /scripts\/a\.lua:5: on purpose[^]*a\.lua:5: in/);
       if (!caught) assert.match(host.said, /scripts\/a\.lua:5: on purpose\n[^]*a\.lua:5: in/);
-      for (let i = 0; i < 2; i++) await host.line(/sad/); // goes on
+      await times(host, /bot: sad/g, 3); // it goes on
       const [every] = await host.db.query("SELECT error IS NOT NULL AS has FROM jobs WHERE name = 'sad'");
       assert.equal(every.has, true);
       await host.stop();
@@ -276,12 +278,12 @@ end)`, { db, env: { JOBS_MAX: "20", WEBHOOK_URL: `http://127.0.0.1:${ports[0]}/h
       second = await begin(1);
     }
     await eventually("all are over", async () => (await db.query("SELECT FROM jobs WHERE name = 'work'")).length === 0);
-    const times = (word, list = all) => {
+    const counts = (word, list = all) => {
       const n = new Map();
       for (const host of list) for (const m of host.said.matchAll(new RegExp(`${word} (\\d+)\\.`, "g"))) n.set(m[1], (n.get(m[1]) ?? 0) + 1);
       return n;
     };
-    const ended = times("end"), begun = times("begin"), beats = times("beat");
+    const ended = counts("end"), begun = counts("begin"), beats = counts("beat");
     assert.equal(ended.size, 300);
     const killed = all.filter((host) => host.awaited);
     let cut = 0; // begun by one that was killed: it may not have said that it ended
@@ -293,7 +295,7 @@ end)`, { db, env: { JOBS_MAX: "20", WEBHOOK_URL: `http://127.0.0.1:${ports[0]}/h
     assert.ok(cut <= 3 * 20, `${cut} ran again`);
     for (const [at, n] of beats) assert.ok(n === 1 || killed.some((host) => host.said.includes(`beat ${at}.`)), `beat ${at}: ${n}`);
     assert.ok(beats.size >= 5);
-    const ran = all.map((host) => times("begin", [host]).size);
+    const ran = all.map((host) => counts("begin", [host]).size);
     assert.ok(ran[0] > 0 && ran.slice(1).some((n) => n > 0), `${ran}`);
     t.diagnostic(`began here: ${ran}; ${cut} began more than once`);
   });
@@ -302,12 +304,12 @@ end)`, { db, env: { JOBS_MAX: "20", WEBHOOK_URL: `http://127.0.0.1:${ports[0]}/h
     const first = await start(t, `bot.every("1s", { name = "beat" }, function(ctx) log.info("beat") end)`);
     const second = await again(t, first, { ready: false });
     await second.line(/standing by/);
-    for (let i = 0; i < 3; i++) await first.line(/beat/);
-    assert.ok(!second.said.includes("beat\n"), second.said);
+    await times(first, /bot: beat/g, 3);
+    assert.ok(!second.said.includes("bot: beat"), second.said);
     first.kill("SIGKILL");
     await first.ended;
     first.awaited = true;
-    for (let i = 0; i < 2; i++) await second.line(/beat/, 30000 * slow);
+    await times(second, /bot: beat/g, 2);
   });
 
   test("a group that becomes a supergroup keeps its jobs", async (t) => {
@@ -340,27 +342,24 @@ end)`);
     await host.sim.send(alice, "/go");
     await host.line(/is set aside/);
     await eventually("it is", async () => (await jobs(host.db, "state")).some((r) => r.state === "failed"));
-    const said = (await tool("list").succeeds()).out;
+    const said = (await tool("list").succeeds());
     assert.match(said, /^2  later \(k1\) of chat 1001: in 1h(29|30)m$/m);
     assert.match(said, /^1  daily, every 0 0 \* \* \*: in /m);
     assert.match(said, /^5  bad of chat 1001: failed; .*on purpose$/m);
-    assert.equal((await tool("list", "--failed").succeeds()).out.split("\n").length, 2);
-    assert.equal((await tool("list", "--failed", "--chat", "5").succeeds()).out, "Nothing was set aside.\n");
-    const list = (await tool("list", "--json", "--name", "later").succeeds()).out.trim().split("\n").map((l) => JSON.parse(l));
+    assert.equal((await tool("list", "--failed").succeeds()).split("\n").length, 2);
+    assert.equal((await tool("list", "--failed", "--chat", "5").succeeds()), "Nothing was set aside.\n");
+    const list = (await tool("list", "--json", "--name", "later").succeeds()).trim().split("\n").map((l) => JSON.parse(l));
     assert.deepEqual(list.map((j) => [j.id, j.state, j.key, j.data, j.chat_id, j.every]), [1, 2, 3].map((n) => [n + 1, "waiting", `k${n}`, { n }, alice, null]));
-    assert.match((await tool("show", "5").succeeds()).out, /error      [^]*a\.lua:3: on purpose[^]*in /);
-    assert.match((await tool("show", "2").succeeds()).out, /by         user:1001 update:\d+[^]*data       \{"n":1\}/);
-    assert.match((await tool("run", "2", "1", "5").succeeds()).out, /2 runs\n1 runs\n5 runs\n/);
+    assert.match((await tool("show", "5").succeeds()), /error      [^]*a\.lua:4: on purpose[^]*in /);
+    assert.match((await tool("show", "2").succeeds()), /by         user:1001 update:\d+[^]*data       \{"n":1\}/);
+    assert.match((await tool("run", "2", "1", "5").succeeds()), /2 runs\n1 runs\n5 runs\n/);
     await host.line(/ran 1/, 30000 * slow);
     await host.line(/daily ran/, 30000 * slow);
     await eventually("it failed again", async () => host.said.match(/job 5 is set aside/g)?.length === 2);
-    assert.match((await tool("drop", "3").succeeds()).out, /3 dropped/);
+    assert.match((await tool("drop", "3").succeeds()), /3 dropped/);
     for (const [args, status, words] of [[["drop", "1"], 1, /job 1 is not there, or is of bot\.every/], [["show", "99"], 1, /there is no job 99/],
       [["run"], 2, /it needs an ID/], [["list", "--wrong"], 2, /no option/], [["show", "x"], 2, /is not a job's number/]]) {
-      const program = tool(...args);
-      assert.equal(await program.fails?.().then(() => status) ?? await program.ended, status, args.join(" "));
-      program.awaited = true;
-      assert.match(program.said, words);
+      assert.match(await tool(...args).fails(status), words);
     }
     await eventually("one is left, the daily one and the failed one", async () => (await jobs(host.db)).length === 3);
   });
@@ -374,7 +373,6 @@ end)`);
   });
 
   test("after PostgreSQL was away, ends are written and what is due runs", async (t) => {
-    const { Server } = await import("./lib/host.mjs");
     const server = new Server();
     atEnd(t, () => server.remove());
     const db = { url: server.start() };
@@ -389,8 +387,7 @@ bot.command("go", "x", function(ctx) bot.after(0, "slow", 1, { chat = false }) e
     await sleep(500);
     server.start();
     await host.line(/connected to PostgreSQL again/, 30000 * slow);
-    await host.line(/beat/, 30000 * slow);
-    const { query } = await import("./lib/host.mjs");
+    await times(host, /bot: beat/g, 2);
     await eventually("its end is written", async () => (await query(db.url, "SELECT FROM jobs WHERE name = 'slow'")).length === 0);
     assert.equal(host.said.match(/begin 1/g).length, 1);
   });
