@@ -108,6 +108,8 @@ struct message *call_message(struct call *c, struct chat **chat,
     if (!(*chat = call_chat_inside(c, "chat_id")))
         return NULL;
     message = message_find(*chat, json_int(c->params, "message_id", 0));
+    if (message && message->receiver)
+        message = NULL; /* it has no message_id, for bots */
     if (!message)
         call_fail(c, 400, "Bad Request: %s", not_found);
     return message;

@@ -51,6 +51,21 @@ json_t *message_json(const struct message *message)
     return json_from(text_slice(message->text));
 }
 
+void message_as_bots_see(json_t *json)
+{
+    if (json_object_get(json, "receiver_user"))
+        json_set_int(json, "message_id", 0);
+}
+
+struct message *message_find_ephemeral(const struct chat *chat, int64_t id,
+                                       int64_t receiver)
+{
+    struct message *message = message_find(chat, id);
+
+    return message && receiver && message->receiver == receiver ? message
+                                                                : NULL;
+}
+
 /* Room for one more at the end; the oldest goes when there are too many. */
 static void make_room(struct chat *chat)
 {
@@ -163,6 +178,7 @@ struct message *message_add(struct feed *feed, struct chat *chat,
     m->id = json_int(json, "message_id", 0);
     m->from = json_int(json_object_get(json, "from"), "id", 0);
     m->thread = json_int(json, "message_thread_id", 0);
+    m->receiver = json_int(json_object_get(json, "receiver_user"), "id", 0);
     m->text = json_to_text_ref(json);
     if (keyboard)
         m->keyboard = json_to_text_ref(keyboard);

@@ -17,6 +17,16 @@ struct message *message_find(const struct chat *chat, int64_t id);
 json_t *message_json(const struct message *message);
 
 /*
+ * An ephemeral message has an id here and on the page, as any other; bots know it
+ * only by its ephemeral_message_id, which is the same number, and see the
+ * message_id 0. This makes a Message so; others stay. message_find_ephemeral():
+ * NULL as message_find(), or if it was for somebody else.
+ */
+void message_as_bots_see(json_t *json);
+struct message *message_find_ephemeral(const struct chat *chat, int64_t id,
+                                       int64_t receiver);
+
+/*
  * Store a Message (borrowed; its message_id from message_next_id()) and tell
  * the feed. keyboard: a reply_markup that is not part of it, or NULL
  * (borrowed).

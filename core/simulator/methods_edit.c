@@ -16,6 +16,24 @@ static bool may_edit(const struct call *c, const struct chat *chat,
     return message->from == c->bot->id;
 }
 
+/* Of an editEphemeralMessage…, or another edit. */
+static struct message *find(struct call *c, struct chat **chat)
+{
+    struct message *message;
+
+    if (!json_object_get(c->params, "ephemeral_message_id"))
+        return call_message(c, chat, "message to edit not found");
+    if (!(*chat = call_chat_inside(c, "chat_id")))
+        return NULL;
+    message =
+        message_find_ephemeral(*chat,
+                               json_int(c->params, "ephemeral_message_id", 0),
+                               json_int(c->params, "receiver_user_id", 0));
+    if (!message)
+        call_fail(c, 400, "Bad Request: message to edit not found");
+    return message;
+}
+
 /* The message to change. *json is its object, owned. NULL: said why. */
 static struct message *begin(struct call *c, struct chat **chat, json_t **json)
 {
@@ -23,7 +41,7 @@ static struct message *begin(struct call *c, struct chat **chat, json_t **json)
 
     if (!markup_check(c, json_object_get(c->params, "reply_markup")))
         return NULL;
-    message = call_message(c, chat, "message to edit not found");
+    message = find(c, chat);
     if (!message)
         return NULL;
     if (!may_edit(c, *chat, message)) {
@@ -72,7 +90,8 @@ static bool finish(struct call *c, struct chat *chat, struct message *message,
     json_set_int(json, "edit_date", now_ms() / 1000);
     message_change(c->sim->feed, chat, message, json);
     json_decref(json);
-    return call_ok_text(c, text_slice(message->text));
+    return message->receiver ? call_true(c)
+                             : call_ok_text(c, text_slice(message->text));
 }
 
 /* An inline message is in no chat that the simulator shows: nothing is changed. */
@@ -248,6 +267,19 @@ static bool delete_one(struct call *c)
     return call_true(c);
 }
 
+static bool delete_ephemeral(struct call *c)
+{
+    struct chat *chat;
+    struct message *message = find(c, &chat);
+
+    if (!message)
+        return false;
+    if (!may_edit(c, chat, message))
+        return call_fail(c, 400, "Bad Request: message can't be deleted");
+    message_delete(c->sim->feed, chat, message);
+    return call_true(c);
+}
+
 static bool delete_many(struct call *c)
 {
     const json_t *ids = json_object_get(c->params, "message_ids"), *id;
@@ -264,7 +296,7 @@ static bool delete_many(struct call *c)
     json_array_foreach(ids, i, id)
     {
         message = message_find(chat, json_integer_value(id));
-        if (message && may_delete(c, chat, message))
+        if (message && !message->receiver && may_delete(c, chat, message))
             message_delete(c->sim->feed, chat, message);
     }
     return call_true(c);
@@ -277,6 +309,11 @@ const struct method methods_edit[] = {
     { "editMessageMedia", edit_media },
     { "stopPoll", stop_poll },
     { "deleteMessage", delete_one },
+    { "editEphemeralMessageText", edit_text },
+    { "editEphemeralMessageCaption", edit_caption },
+    { "editEphemeralMessageReplyMarkup", edit_markup },
+    { "editEphemeralMessageMedia", edit_media },
+    { "deleteEphemeralMessage", delete_ephemeral },
     { "deleteMessages", delete_many },
     { NULL, NULL },
 };

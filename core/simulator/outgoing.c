@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "simulator/queries.h"
+
+#define EPHEMERAL_MS 15000 /* so long after a press no right is needed */
+
 /* --- buttons ---------------------------------------------------------------------- */
 
 static bool url_is_good(const char *url)
@@ -138,13 +142,50 @@ static bool take_reply(struct call *c, struct outgoing *o)
     return true;
 }
 
+/* --- ephemeral messages -------------------------------------------------------------- */
+
+/* Has this person just pressed a button of the bot's? */
+static bool pressed_just_now(struct call *c, const char *query_id,
+                             const struct user *user)
+{
+    const struct query *query =
+        query_id ? queries_find(c->sim->queries, query_id) : NULL;
+
+    return query && !query->inline_query && query->bot == c->bot->id &&
+           query->user == user->id && now_ms() - query->time_ms <= EPHEMERAL_MS;
+}
+
+static bool take_receiver(struct call *c, struct outgoing *o)
+{
+    const json_t *given =
+        json_object_get(c->params, "ephemeral_message_parameters");
+    const struct user *user;
+
+    if (!given)
+        return true;
+    user = world_user(c->sim->world, json_int(given, "receiver_user_id", 0));
+    if (o->chat->type != CHAT_GROUP && o->chat->type != CHAT_SUPERGROUP)
+        return call_fail(c, 400,
+                         "Bad Request: ephemeral messages can't be sent to "
+                         "the chat");
+    if (!user || !chat_has(o->chat, user->id))
+        return call_fail(c, 400, "Bad Request: receiver user not found");
+    if (!chat_is_admin(o->chat, c->bot->id) &&
+        !pressed_just_now(c, json_str(given, "callback_query_id"), user))
+        return call_fail(c, 400,
+                         "Bad Request: not enough rights to send ephemeral "
+                         "messages to the chat");
+    o->receiver = user;
+    return true;
+}
+
 bool outgoing_begin(struct call *c, const struct send_kind *kind,
                     struct outgoing *o)
 {
     memset(o, 0, sizeof(*o));
     return take_markup(c, o) && (o->chat = call_chat_inside(c, "chat_id")) &&
            check_rights(c, o->chat, kind) && take_thread(c, o) &&
-           take_reply(c, o);
+           take_reply(c, o) && take_receiver(c, o);
 }
 
 struct message *outgoing_add(struct call *c, const struct outgoing *o,
@@ -165,6 +206,11 @@ struct message *outgoing_add(struct call *c, const struct outgoing *o,
                      json_str(c->params, "message_effect_id"));
     if (o->inline_keyboard)
         json_object_set(json, "reply_markup", (json_t *)o->inline_keyboard);
+    if (o->receiver) {
+        json_object_set(json, "receiver_user", o->receiver->json);
+        json_object_set(json, "ephemeral_message_id",
+                        json_object_get(json, "message_id"));
+    }
     message = message_add(c->sim->feed, o->chat, json, o->other_keyboard);
     json_decref(json);
     return message;
@@ -177,6 +223,19 @@ void outgoing_end(struct outgoing *o)
     o->reply = o->quote = NULL;
 }
 
+static void answer_message(struct call *c, const struct message *message)
+{
+    json_t *json;
+
+    if (!message->receiver) {
+        call_ok_text(c, text_slice(message->text));
+        return;
+    }
+    json = message_json(message);
+    message_as_bots_see(json);
+    call_ok(c, json);
+}
+
 bool outgoing_send(struct call *c, const struct send_kind *kind,
                    json_t *content)
 {
@@ -187,7 +246,7 @@ bool outgoing_send(struct call *c, const struct send_kind *kind,
         return false;
     ok = outgoing_begin(c, kind, &o);
     if (ok)
-        call_ok_text(c, text_slice(outgoing_add(c, &o, content)->text));
+        answer_message(c, outgoing_add(c, &o, content));
     outgoing_end(&o);
     json_decref(content);
     return ok;

@@ -22,6 +22,7 @@ struct outgoing {
     const json_t *other_keyboard;  /* any other reply_markup, or NULL */
     json_t *reply;                 /* the message replied to; owned, or NULL */
     json_t *quote;                 /* TextQuote; owned, or NULL */
+    const struct user *receiver;   /* who alone sees it; NULL: everybody */
 };
 
 /* false: said why. */

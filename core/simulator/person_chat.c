@@ -284,12 +284,13 @@ static void push_callback(const struct bot *bot, const struct query *query,
                           const struct user *user, json_t *message,
                           const char *data)
 {
-    json_t *json =
-        json_pack("{s:s, s:O, s:O, s:s, s:s}", "id", query->id, "from",
-                  user->json, "message", message, "chat_instance",
-                  "-5217345621904712345", "data", data);
+    json_t *json;
     struct buf out = BUF_INIT;
 
+    message_as_bots_see(message);
+    json = json_pack("{s:s, s:O, s:O, s:s, s:s}", "id", query->id, "from",
+                     user->json, "message", message, "chat_instance",
+                     "-5217345621904712345", "data", data);
     json_add(&out, json);
     updates_push(bot->updates, "callback_query", buf_slice(&out));
     json_decref(json);
@@ -311,7 +312,8 @@ static void press(struct sim_request *r)
         return;
     json = message_json(message);
     bot = bot_of(r->sim, message, json);
-    if (!chat_has(chat, user->id)) {
+    if (!chat_has(chat, user->id) ||
+        (message->receiver && message->receiver != user->id)) {
         sim_fail(r, 400, "who presses must be in the chat");
     } else if (!data || !bot || !has_button(json, data)) {
         sim_fail(r, 400, "no button of this message has that \"data\"");

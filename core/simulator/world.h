@@ -52,6 +52,7 @@ struct topic {
 
 struct message {
     int64_t id, seq, from, thread;
+    int64_t receiver;      /* an ephemeral message: who alone sees it; else 0 */
     struct text *text;     /* Message as bots see it; NULL: deleted */
     struct text *keyboard; /* a reply_markup that only people see, or NULL */
     json_t *reactions;     /* {"user id": [ReactionType]}, or NULL */

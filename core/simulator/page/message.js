@@ -96,7 +96,7 @@ export function summary(m) {
 }
 
 const ordinary = new Set(["message_id", "from", "sender_chat", "chat", "date", "seq", "edit_date",
-  "reply_markup", "message_thread_id", "is_topic_message", "reply_to_message", "via_bot", "reactions"]);
+  "reply_markup", "receiver_user", "message_thread_id", "is_topic_message", "reply_to_message", "via_bot", "reactions"]);
 
 function unknownText(m) {
   const kind = Object.keys(m).find((k) => !ordinary.has(k) && typeof m[k] === "object");
@@ -200,6 +200,7 @@ export function messageElement(m, actions) {
   const bubble = el("div", { class: "bubble" },
     el("div", { class: `who ${colour(senderId(m))}` }, el("bdi", {}, who),
       m.from?.is_bot ? el("span", { class: "tag" }, "bot") : null),
+    m.receiver_user ? el("div", { class: "dim" }, "Only you see this") : null,
     ...origin(m), quote(m, actions), ...content(m, actions),
     el("div", { class: "meta" },
       m.edit_date ? "edited " : null,

@@ -114,8 +114,10 @@ export function room(key) {
 }
 
 export const threadOf = (m) => (m.is_topic_message ? m.message_thread_id : 0);
+// An ephemeral message is for one person alone.
+const isForUs = (m) => !m.receiver_user || m.receiver_user.id === view.as;
 export const isShown = (m, key) =>
-  key === currentKey() && (!currentChat()?.is_forum || threadOf(m) === view.thread);
+  key === currentKey() && isForUs(m) && (!currentChat()?.is_forum || threadOf(m) === view.thread);
 
 export function unread(key, thread) {
   const counts = room(key).unread;
@@ -132,7 +134,7 @@ export function putMessage(key, m, live) {
   if (r.loaded) r.messages.set(m.message_id, m);
   if (!r.last || m.message_id >= r.last.message_id) r.last = m;
   const mine = m.from?.id === view.as;
-  if (live && fresh && !mine && !isShown(m, key)) {
+  if (live && fresh && !mine && isForUs(m) && !isShown(m, key)) {
     r.unread.set(threadOf(m), unread(key, threadOf(m)) + 1);
   }
   if (live) emit("message", { key, message: m, fresh });
