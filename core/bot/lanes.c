@@ -290,15 +290,14 @@ static struct lane *lane_get(struct lanes *lanes, int64_t id)
     return lane;
 }
 
-/* What comes while it is held is not over before it is released; and what runs may
- * be about to ask. */
-static bool is_busy(const struct lanes *lanes, int64_t id)
+/* What comes while it is held is not over before it is released. */
+static bool is_held(const struct lanes *lanes, int64_t id)
 {
     struct lane *lane = NULL;
 
-    if (lanes->holds || lanes->asks)
+    if (lanes->holds)
         HASH_FIND(hh, lanes->by_id, &id, sizeof(id), lane);
-    return lane && (lane->holds || lanes->asks);
+    return lane && lane->holds;
 }
 
 /* Is it over before it began? */
@@ -307,8 +306,8 @@ static bool is_for_nobody(const struct lanes *lanes, struct incoming *in,
 {
     if (in->origin || is_wanted(lanes, &in->u))
         return false;
-    in->unwanted = lanes->asks != NULL;
-    return !is_busy(lanes, lane) && !asks_may_take(lanes->asks, &in->u);
+    in->unwanted = true; /* but by somebody who asks, perhaps */
+    return !is_held(lanes, lane) && !asks_may_take(lanes->asks, &in->u);
 }
 
 void lanes_push(struct lanes *lanes, struct incoming *in)

@@ -465,6 +465,7 @@ void task_answer(struct task *t, struct incoming *in)
     t->started_us = metric_clock_us();
     t->started_ms = loop_now_ms();
     t->stopped_ms = t->free_ms = 0;
+    t->watch.total_us = 0; /* and its computing time */
     t->in = TAILQ_FIRST(&t->updates);
     t->current = in;
     sweep_later(t->vm);

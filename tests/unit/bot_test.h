@@ -305,7 +305,12 @@ static inline void bot_on_stray(const struct update *u, bool foreign, void *arg)
 static inline int bot_setup(void **state)
 {
     struct httpd_options o = { .address = "127.0.0.1", .body_max = 1 << 20 };
-    struct vm_limits limits = { 64 << 20, 1000, 600000 };
+    struct vm_limits limits = { .memory_max = 64 << 20,
+                                .cpu_ms = 1000,
+                                .task_ms = 600000,
+                                .cpu_total_ms = 60000,
+                                .pattern_steps = 5000000,
+                                .log_lines_per_s = 1000000 };
     static const struct sender_options no_limits = { 1000000, 1000000, 1000000,
                                                      1000000, 1000000 };
     struct err err = ERR_INIT;
