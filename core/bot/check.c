@@ -27,12 +27,14 @@ bool check_folder(const char *dir, const struct settings *settings,
     struct generation *gen = generation_new(vm->L, dir, 1);
     bool ok = generation_load(gen, err);
 
-    if (ok)
+    if (ok) {
+        generation_add_problems(gen, report);
         buf_addf(report,
                  "%s loads: %d files, %d handlers, %d settings, %d "
                  "config upgrades.",
                  dir, gen->files, gen->handlers.n, count_settings(gen->schema),
                  gen->config_version);
+    }
     generation_unref(gen);
     vm_free(vm);
     return ok;

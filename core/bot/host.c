@@ -386,6 +386,7 @@ void host_free(struct host *host)
         return;
     host_metrics_free(host);
     watch_free(host->watch);
+    op_free(host->collecting);
     op_free(host->step);
     op_free(host->stop_timer);
     while ((e = TAILQ_FIRST(&host->errands)))

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bot/host_commands.h"
 #include "bot/host_int.h"
@@ -50,7 +51,7 @@ bool host_load(struct host *host, struct err *err)
 
 static void add_folders(struct host *host)
 {
-    static const char *const folders[] = { "scripts", "defaults",
+    static const char *const folders[] = { "scripts", "defaults", "locales",
                                            "migrations" };
     struct buf path = BUF_INIT;
 
@@ -62,37 +63,107 @@ static void add_folders(struct host *host)
     buf_release(&path);
 }
 
-static void reload(void *arg)
-{
-    struct host *host = arg;
-    struct err err = ERR_INIT;
-    struct generation *gen;
+/* --- memory ---------------------------------------------------------------------- */
 
-    if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
+#define COLLECT_MS 2     /* between two steps */
+#define COLLECT_CYCLES 2 /* what the first finalizes, the second frees */
+
+static void collect_later(struct host *host);
+
+/* What the generation before has left goes in small steps: all at once would hold
+ * up every chat for as long as all that scripts have takes to be looked at. */
+static void collect(struct op *op)
+{
+    struct host *host = op->arg;
+
+    op_free(op);
+    host->collecting = NULL;
+    if (lua_gc(host->vm->L, LUA_GCSTEP, 0))
+        host->cycles_left--;
+    collect_later(host);
+}
+
+static void collect_later(struct host *host)
+{
+    if (host->cycles_left <= 0 || host->collecting)
         return;
-    add_folders(host);
-    gen = load(host, &err);
-    if (watch_is_busy(host->watch)) { /* it may be half of what was saved */
-        generation_unref(gen);
-        return;
-    }
-    host_metrics_reloaded(gen != NULL);
-    if (!gen) {
-        log_error("reload",
-                  "%s\nnot reloaded: the scripts loaded before stay in use",
-                  err.text);
-        return;
-    }
+    host->collecting = timer_in_background(timer_start(host->loop, COLLECT_MS));
+    host->collecting->done = collect;
+    host->collecting->arg = host;
+}
+
+/* --- reloading --------------------------------------------------------------------- */
+
+static void say_reloaded(const struct host *host, const char *changes, bool sql,
+                         int64_t ns)
+{
+    const struct generation *gen = host->gen;
+
+    log_info(
+        "reload", "reloaded in %.1f ms: %s, %d files, %d handlers%s",
+        (double)ns / 1e6, changes, gen->files, gen->handlers.n,
+        sql ? "; the SQL of migrations/schema runs at the next start, or by "
+              "moonpost migrate"
+            : "");
+}
+
+/* It did not load, and is as it was before: nothing to load, but to be said. */
+static void say_as_before(struct host *host)
+{
+    if (host->refused)
+        log_info("reload", "the files are as they were loaded before");
+    host->refused = false;
+}
+
+static void begin_to_use(struct host *host, struct generation *gen)
+{
     use_generation(host, gen);
-    lua_gc(host->vm->L, LUA_GCCOLLECT);
-    log_info("reload", "reloaded: %d files, %d handlers", host->gen->files,
-             host->gen->handlers.n);
+    host->cycles_left = COLLECT_CYCLES;
+    collect_later(host);
     if (host->upgrades)
         upgrades_kick(host->upgrades);
     if (host->state == HOST_STARTING) /* its end tells Telegram */
         return;
     host_sync_commands(host, false);
     host_sync_allowed(host);
+}
+
+static void load_again(struct host *host, const char *changes, bool sql)
+{
+    struct err err = ERR_INIT;
+    int64_t start = clock_steady_ns();
+    struct generation *gen = load(host, &err);
+
+    if (watch_is_busy(host->watch)) { /* it may be half of what was saved */
+        generation_unref(gen);
+        return;
+    }
+    host_metrics_reloaded(gen != NULL);
+    host->refused = !gen;
+    if (!gen) {
+        log_error("reload",
+                  "%s\nnot reloaded: the scripts loaded before stay in use",
+                  err.text);
+        return;
+    }
+    begin_to_use(host, gen);
+    say_reloaded(host, changes, sql, clock_steady_ns() - start);
+}
+
+static void reload(void *arg)
+{
+    struct host *host = arg;
+    struct buf changes = BUF_INIT;
+    bool sql = false;
+
+    if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
+        return;
+    add_folders(host);
+    if (folder_changes(&host->gen->sources, host->dir, &changes, &sql))
+        load_again(host, changes.data, sql);
+    else
+        say_as_before(host);
+    buf_release(&changes);
 }
 
 void host_watch(struct host *host)

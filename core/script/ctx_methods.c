@@ -111,6 +111,8 @@ const luaL_Reg ctx_methods[] = {
     { "restrict", NULL },
     { "rights", NULL },
     { "send", NULL },
+    { "t", NULL },
+    { "t_html", NULL },
     { "target", NULL },
     { "title", NULL },
     { "typing", NULL },

@@ -22,6 +22,7 @@ static int make_tables(lua_State *L)
 
     gen->modules_ref = new_table_ref(L);
     gen->functions_ref = new_table_ref(L);
+    gen->locales_ref = new_table_ref(L);
     gen->upgrades_ref = new_table_ref(L);
     vm_push_globals(L);
     gen->globals_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -41,6 +42,7 @@ struct generation *generation_new(lua_State *L, const char *dir, int number)
     gen->globals_ref = gen->modules_ref = LUA_NOREF;
     gen->host_globals_ref = LUA_NOREF;
     gen->functions_ref = gen->upgrades_ref = LUA_NOREF;
+    gen->locales_ref = LUA_NOREF;
     gen->move_ref = LUA_NOREF;
     lua_pushcfunction(L, make_tables);
     lua_pushlightuserdata(L, gen);
@@ -72,6 +74,7 @@ void generation_unref(struct generation *gen)
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->host_globals_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->modules_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->functions_ref);
+    luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->locales_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->upgrades_ref);
     luaL_unref(gen->L, LUA_REGISTRYINDEX, gen->move_ref);
     unref_derives(gen);
@@ -80,6 +83,7 @@ void generation_unref(struct generation *gen)
     job_defs_release(&gen->jobs);
     breaker_free(gen->breaker);
     schema_free(gen->schema);
+    folder_release(&gen->sources);
     free(gen->dir);
     free(gen);
 }

@@ -12,6 +12,7 @@
 #include <lua.h>
 
 #include "config/schema.h"
+#include "script/folder.h"
 #include "script/handlers.h"
 #include "script/job_defs.h"
 
@@ -26,6 +27,7 @@ struct generation {
     int host_globals_ref; /* of the host's modules in Lua, or LUA_NOREF */
     int modules_ref;      /* what require() has loaded */
     int functions_ref;    /* handlers' functions, by handler number */
+    int locales_ref;      /* what the files in locales/ returned, by language */
     bool loading;
     bool settings_only; /* set before loading: scripts/ stays unread */
     struct handlers handlers;
@@ -38,6 +40,7 @@ struct generation {
     struct breaker *breaker; /* handlers that fail, or NULL: breaker.h */
     struct shared *shared; /* what its configs share, or NULL: shared.h */
     int files;             /* loaded in all */
+    struct folder_files sources; /* they, and SQL */
     char file[200];        /* the one being loaded */
 };
 
@@ -49,9 +52,13 @@ void generation_unref(struct generation *gen); /* NULL is allowed */
 struct generation *generation_of(lua_State *L);
 
 /*
- * Load scripts/, defaults/ and migrations/config/ of gen->dir. ERR_SCRIPT names
- * file and line.
+ * Load defaults/, migrations/config/, locales/ and scripts/ of gen->dir. ERR_SCRIPT
+ * names file and line, and shows the line.
  */
 bool generation_load(struct generation *gen, struct err *err) MUST_CHECK;
+
+/* A line for each thing that is not as it should be, though everything loads: texts
+ * that a language lacks. */
+void generation_add_problems(struct generation *gen, struct buf *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * load.c - loading a bot's folder into a generation: defaults/, then
- * migrations/config/, then scripts/, each in the order of the files' names.
+ * migrations/config/, locales/ and scripts/, each in the order of the files' names.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +12,8 @@
 
 #include "base/buf.h"
 
+#include "script/chunks.h"
+#include "script/excerpt.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/load_int.h"
@@ -24,13 +26,9 @@
 
 /* --- finding files -------------------------------------------------------------- */
 
-/* Not what editors leave beside a file: ".#x.lua", "x.lua~", "#x.lua#". */
 static int is_script(const struct dirent *entry)
 {
-    size_t n = strlen(entry->d_name);
-
-    return n > 4 && strcmp(entry->d_name + n - 4, ".lua") == 0 &&
-           entry->d_name[0] != '.' && entry->d_name[0] != '#';
+    return folder_takes(entry->d_name, ".lua");
 }
 
 /* Push a table of the names of the .lua files in a folder, sorted. */
@@ -58,48 +56,26 @@ static void push_files(lua_State *L, const struct generation *gen,
         luaL_error(L, "%s: more than %d files", folder, FILES_MAX);
 }
 
-/* As luaL_loadfilex() does: without a byte order mark and a first line with #,
- * but for its end, so that line numbers stay. */
-static struct slice skip_head(struct slice text)
-{
-    const char *end = text.p + text.n;
-
-    if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0)
-        text.p += 3;
-    if (text.p < end && *text.p == '#') {
-        text.p = memchr(text.p, '\n', (size_t)(end - text.p));
-        if (!text.p)
-            text.p = end;
-    }
-    text.n = (size_t)(end - text.p);
-    return text;
-}
-
 void load_run_file(lua_State *L, struct generation *gen, const char *name)
 {
     const char *path = lua_pushfstring(L, "%s/%s", gen->dir, name);
-    const char *chunk = lua_pushfstring(L, "@%s", name);
     struct buf *text = json_push_buf(L);
-    struct slice source;
     struct err err = ERR_INIT;
 
     snprintf(gen->file, sizeof(gen->file), "%s", name);
     if (!buf_add_file(text, path, &err))
         luaL_error(L, "%s", err.text);
-    source = skip_head(buf_slice(text));
-    if (source.n && *source.p == *LUA_SIGNATURE)
-        luaL_error(L, "%s: compiled Lua is not loaded, only its text", name);
-    if (luaL_loadbufferx(L, source.p, source.n, chunk, "t") != LUA_OK)
-        lua_error(L);
+    folder_note(&gen->sources, name, buf_slice(text));
+    chunks_push(L, name, text);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->globals_ref);
     lua_setupvalue(L, -2, 1);
     gen->files++;
     lua_call(L, 0, 1);
-    lua_insert(L, -4); /* result, path, chunk, text */
-    lua_pop(L, 3);
+    lua_insert(L, -3); /* result, path, text */
+    lua_pop(L, 2);
 }
 
-/* --- the three folders ---------------------------------------------------------------- */
+/* --- the folders ---------------------------------------------------------------- */
 
 static void load_defaults_file(lua_State *L, struct generation *gen,
                                const char *file)
@@ -206,6 +182,39 @@ static void load_upgrades(lua_State *L, struct generation *gen)
     lua_settop(L, files - 1);
 }
 
+/* Each file's table, by the language; lua/i18n.lua reads them, and says what is
+ * wrong in them. */
+static void load_locales(lua_State *L, struct generation *gen)
+{
+    int files;
+
+    push_files(L, gen, "locales", false);
+    files = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->locales_ref);
+    for (lua_Integer i = 1; lua_rawgeti(L, files, i) == LUA_TSTRING; i++) {
+        size_t n;
+        const char *name = lua_tolstring(L, -1, &n);
+
+        lua_pushlstring(L, name, n - 4); /* without .lua */
+        load_run_file(L, gen, lua_pushfstring(L, "locales/%s", name));
+        lua_remove(L, -2);
+        if (lua_isnil(L, -1)) { /* to be told of as such */
+            lua_pop(L, 1);
+            lua_pushboolean(L, false);
+        }
+        lua_rawset(L, files + 1);
+        lua_settop(L, files + 1);
+    }
+    lua_settop(L, files + 1);
+    lua_pushnil(L);
+    if (lua_next(L, files + 1)) {
+        require_push(L, gen);
+        lua_pushliteral(L, "i18n");
+        lua_call(L, 1, 0);
+    }
+    lua_settop(L, files - 1);
+}
+
 static void load_scripts(lua_State *L, struct generation *gen)
 {
     int files;
@@ -232,10 +241,55 @@ static int load_all(lua_State *L)
     lua_pop(L, 1);
     load_defaults(L, gen);
     load_upgrades(L, gen);
-    if (!gen->settings_only)
+    if (!gen->settings_only) {
+        load_locales(L, gen);
         load_scripts(L, gen);
+    }
     return 0;
 }
+
+/* --- what is not as it should be --------------------------------------------------------- */
+
+/* A literal key in a script: ctx:t("key"), i18n.t(code, "key") are looked for. */
+static int add_problems(lua_State *L)
+{
+    struct generation *gen = lua_touserdata(L, 1);
+    struct buf *out = lua_touserdata(L, 2);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen->modules_ref);
+    if (lua_getfield(L, -1, "i18n") != LUA_TTABLE)
+        return 0;
+    lua_getfield(L, -1, "problems");
+    lua_newtable(L);
+    for (size_t i = 0; i < gen->sources.n; i++) {
+        struct slice text = chunks_text(L, gen->sources.list[i].path);
+
+        lua_pushlstring(L, text.p ? text.p : "", text.n);
+        lua_setfield(L, -2, gen->sources.list[i].path);
+    }
+    lua_call(L, 1, 1);
+    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
+        buf_addf(out, "%s\n", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+void generation_add_problems(struct generation *gen, struct buf *out)
+{
+    lua_State *L = gen->L;
+
+    lua_pushcfunction(L, add_problems);
+    lua_pushlightuserdata(L, gen);
+    lua_pushlightuserdata(L, out);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        vm_add_error(L, -1, out);
+        buf_addc(out, '\n');
+        lua_pop(L, 1);
+    }
+}
+
+/* --- loading ------------------------------------------------------------------------------ */
 
 /* An error that is no text says where it was raised: nothing else will. */
 static int on_load_error(lua_State *L)
@@ -257,12 +311,50 @@ static int on_load_error(lua_State *L)
     return 1;
 }
 
+static int begin_chunks(lua_State *L)
+{
+    chunks_begin(L);
+    return 0;
+}
+
+static int end_chunks(lua_State *L)
+{
+    chunks_end(L);
+    return 0;
+}
+
+/* Out of memory here is told of by what comes after. */
+static void call_safely(lua_State *L, lua_CFunction f)
+{
+    lua_pushcfunction(L, f);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+}
+
+/* The message, cut so that the line it is about comes with it. */
+static void set_error(lua_State *L, struct buf *text, struct err *err)
+{
+    struct buf excerpt = BUF_INIT;
+    char path[200];
+    int line;
+
+    if (excerpt_place(text->data, path, sizeof(path), &line))
+        excerpt_add(&excerpt, chunks_text(L, path), line, text->data);
+    if (excerpt.len + text->len < sizeof(err->text))
+        buf_add_slice(text, buf_slice(&excerpt));
+    err_set(err, ERR_SCRIPT, "%s", text->data);
+    buf_release(&excerpt);
+}
+
 bool generation_load(struct generation *gen, struct err *err)
 {
     lua_State *L = gen->L;
     struct buf text = BUF_INIT;
     bool overran = false;
     int status;
+
+    call_safely(L, begin_chunks);
+    folder_note_sql(&gen->sources, gen->dir);
 
     gen->loading = true;
     lua_pushcfunction(L, on_load_error);
@@ -277,8 +369,10 @@ bool generation_load(struct generation *gen, struct err *err)
             buf_addf(&text, "%s: ", gen->file);
         vm_add_error(L, -1, &text);
         lua_pop(L, 1);
-        err_set(err, ERR_SCRIPT, "%s", text.data);
+        set_error(L, &text, err);
         buf_release(&text);
+    } else {
+        call_safely(L, end_chunks);
     }
     lua_pop(L, 1);
     return status == LUA_OK;

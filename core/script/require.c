@@ -12,6 +12,7 @@
 
 #include "base/embedded.h"
 #include "script/ask.h"
+#include "script/chunks.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
 #include "script/load_int.h"
@@ -55,6 +56,7 @@ static const struct host_module {
     { "crypto", mod_crypto_push },
     { "db", mod_db_push },
     { "http", mod_http_push },
+    { "i18n", mod_i18n_push },
     { "parallel", mod_parallel_push },
     { "fmt", mod_ctx_push },
     { "utf16", mod_utf16_push },
@@ -82,10 +84,12 @@ static void push_host_globals(lua_State *L, struct generation *gen)
 static void run_host_file(lua_State *L, struct generation *gen,
                           const char *name, struct slice text)
 {
-    const char *chunk = lua_pushfstring(L, "=moonpost/%s", name);
+    const char *chunk = lua_pushfstring(L, CHUNKS_OF_HOST "%s", name);
+    struct buf *copy = json_push_buf(L);
 
-    if (luaL_loadbufferx(L, text.p, text.n, chunk, "t") != LUA_OK)
-        lua_error(L);
+    buf_add_slice(copy, text);
+    chunks_push(L, chunk, copy);
+    lua_remove(L, -2);
     push_host_globals(L, gen);
     lua_setupvalue(L, -2, 1);
     lua_replace(L, -2); /* made, function */

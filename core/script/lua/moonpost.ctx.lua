@@ -161,6 +161,18 @@ function M:leave()
   return api.leaveChat{ chat_id = send.place(self, "leave").chat_id }
 end
 
+-- --- texts in many languages --------------------------------------------------------
+
+-- ctx:t("welcome", { name = … }): a text of locales/, in this chat's language.
+function M:t(key, values)
+  return require("i18n").ctx_t(self, key, values)
+end
+
+-- The same as HTML: what is put in is escaped.
+function M:t_html(key, values)
+  return require("i18n").ctx_t_html(self, key, values)
+end
+
 -- --- entities ---------------------------------------------------------------------
 
 -- ctx:entities(["url", …]): of the text or caption, each with its text.

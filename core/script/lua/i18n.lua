@@ -1,0 +1,627 @@
+-- require "i18n": the texts of locales/*.lua, by language, with plurals.
+--
+-- A text is read once, when the folder is loaded, into a list of parts: strings, and
+-- tables for what stands in braces. core has the files' tables (mod_i18n.c).
+local core = ...
+local fmt = require "fmt"
+local log = require "log"
+local time = require "time"
+
+local i18n = {}
+
+-- --- plural rules -----------------------------------------------------------------
+-- CLDR's cardinal rules (unicode.org/reports/tr35/tr35-numbers.html). Each gets the
+-- number n without its sign, its whole part i, and the digits after the point as a
+-- number f, of which there are v, none of them a zero at the end.
+
+local function of_ten(n, from, to, but_from, but_to)
+  local ten, hundred = n % 10, n % 100
+  return ten >= from and ten <= to and not (hundred >= but_from and hundred <= but_to)
+end
+
+local function within(n, from, to)
+  return n >= from and n <= to and n % 1 == 0
+end
+
+local function millions(i, v)
+  return v == 0 and i ~= 0 and i % 1000000 == 0
+end
+
+local function one_only(n) return n == 1 and "one" or "other" end
+local function none() return "other" end
+local function nought_or_one(n) return (n == 0 or n == 1) and "one" or "other" end
+local function up_to_one(n, i) return (i == 0 or n == 1) and "one" or "other" end
+local function below_two(_, i) return i <= 1 and "one" or "other" end
+local function with_zero(n) return n == 0 and "zero" or one_only(n) end
+local function dual(n) return n == 1 and "one" or n == 2 and "two" or "other" end
+
+local function romance(n, i, v)
+  return n == 1 and "one" or millions(i, v) and "many" or "other"
+end
+
+local function french(_, i, v)
+  return i <= 1 and "one" or millions(i, v) and "many" or "other"
+end
+
+local function east_slavic(_, i, v)
+  if v > 0 then return "other" end
+  return of_ten(i, 1, 1, 11, 11) and "one" or of_ten(i, 2, 4, 12, 14) and "few" or "many"
+end
+
+local function south_slavic(_, i, v, f)
+  local x = v == 0 and i or f
+  return of_ten(x, 1, 1, 11, 11) and "one" or of_ten(x, 2, 4, 12, 14) and "few" or "other"
+end
+
+local function macedonian(_, i, v, f)
+  return of_ten(v == 0 and i or f, 1, 1, 11, 11) and "one" or "other"
+end
+
+local function czech(n, i, v)
+  return v > 0 and "many" or n == 1 and "one" or i >= 2 and i <= 4 and "few" or "other"
+end
+
+local function sorbian(_, i, v, f)
+  local x = (v == 0 and i or f) % 100
+  return x == 1 and "one" or x == 2 and "two" or (x == 3 or x == 4) and "few" or "other"
+end
+
+local function filipino(_, i, v, f)
+  local x = (v == 0 and i or f) % 10
+  return x ~= 4 and x ~= 6 and x ~= 9 and "one" or v == 0 and i <= 3 and i >= 1 and "one" or "other"
+end
+
+local function latvian(n, i, v, f)
+  if v == 0 and (n % 10 == 0 or within(n % 100, 11, 19)) or v == 2 and within(f % 100, 11, 19) then return "zero" end
+  if v == 0 then return of_ten(i, 1, 1, 11, 11) and "one" or "other" end
+  return f % 10 == 1 and (v ~= 2 or f % 100 ~= 11) and "one" or "other"
+end
+
+local function romanian(n, _, v)
+  if n == 1 then return "one" end
+  return (v > 0 or n == 0 or within(n % 100, 1, 19)) and "few" or "other"
+end
+
+local rules = {
+  { none, "bm bo dz hnj id ig ii ja jbo jv jw kde kea km ko lkt lo ms my nqo osa sah ses sg su th to tpi vi wo yo yue zh" },
+  { nought_or_one, "ak bho csw guw ln mg nso pa ti wa" },
+  { up_to_one, "am as bn doi fa gu hi kn kok pcm zu" },
+  { below_two, "ff hy kab" },
+  { with_zero, "blo cv ksh" },
+  { dual, "iu naq sat se sma smi smj smn sms" },
+  { romance, "ca es it lld pt-PT scn vec" },
+  { french, "fr pt" },
+  { east_slavic, "be ru uk" },
+  { south_slavic, "bs hr sh sr" },
+  { macedonian, "is mk" },
+  { czech, "cs sk" },
+  { sorbian, "dsb hsb" },
+  { filipino, "ceb fil tl" },
+  { latvian, "lv prg" },
+  { romanian, "mo ro" },
+  { function(n)
+    local x = n % 100
+    return n == 0 and "zero" or n <= 2 and dual(n) or within(x, 3, 10) and "few" or within(x, 11, 99) and "many" or "other"
+  end, "ar" },
+  { function(n, i, v)
+    if v > 0 then return "other" end
+    local ten, tens = n % 10, n % 100 // 10
+    local plain = tens ~= 1 and tens ~= 7 and tens ~= 9
+    if plain and ten == 1 then return "one" end
+    if plain and ten == 2 then return "two" end
+    if plain and (ten == 3 or ten == 4 or ten == 9) then return "few" end
+    return millions(i, v) and "many" or "other"
+  end, "br" },
+  { function(n)
+    return n == 0 and "zero" or n <= 2 and dual(n) or n == 3 and "few" or n == 6 and "many" or "other"
+  end, "cy" },
+  { function(n, i, v) return (n == 1 or v > 0 and i <= 1) and "one" or "other" end, "da" },
+  { function(n)
+    return n <= 2 and dual(n) or within(n, 3, 6) and "few" or within(n, 7, 10) and "many" or "other"
+  end, "ga" },
+  { function(n)
+    if n == 1 or n == 11 then return "one" elseif n == 2 or n == 12 then return "two" end
+    return within(n, 3, 19) and "few" or "other"
+  end, "gd" },
+  { function(_, i, v)
+    if v > 0 then return "many" end
+    return i % 10 == 1 and "one" or i % 10 == 2 and "two" or i % 20 == 0 and "few" or "other"
+  end, "gv" },
+  { function(n, i, v)
+    return (n == 1 or i == 0 and v > 0) and "one" or n == 2 and "two" or "other"
+  end, "he iw" },
+  { function(n, _, v)
+    if v > 0 then return "other" end
+    local odd = n % 20 -- 2, 22, 42, 62, 82
+    if n == 0 then return "zero" elseif n == 1 then return "one" end
+    if odd == 2 or n % 1000 == 0 and (within(n % 100000, 1000, 20000) or n % 100000 == 40000
+      or n % 100000 == 60000 or n % 100000 == 80000) or n % 1000000 == 100000 then return "two" end
+    return odd == 3 and "few" or odd == 1 and "many" or "other"
+  end, "kw" },
+  { function(n, i) return n == 0 and "zero" or i <= 1 and "one" or "other" end, "lag" },
+  { function(_, i, v)
+    if v > 0 then return "many" end
+    return of_ten(i, 1, 1, 11, 19) and "one" or of_ten(i, 2, 9, 11, 19) and "few" or "other"
+  end, "lt" },
+  { function(n)
+    local x = n % 100
+    return n == 1 and "one" or n == 2 and "two" or (n == 0 or within(x, 3, 10)) and "few"
+      or within(x, 11, 19) and "many" or "other"
+  end, "mt" },
+  { function(n, i, v)
+    if v > 0 then return "other" end
+    return n == 1 and "one" or of_ten(i, 2, 4, 12, 14) and "few" or "many"
+  end, "pl" },
+  { function(n, i, v)
+    if v > 0 then return "many" end
+    return of_ten(i, 1, 1, 11, 11) and "one" or n == 2 and "two" or of_ten(i, 2, 9, 11, 19) and "few" or "other"
+  end, "sgs" },
+  { function(n, i) return up_to_one(n, i) == "one" and "one" or within(n, 2, 10) and "few" or "other" end, "shi" },
+  { function(n, i, _, f) return (n == 0 or n == 1 or i == 0 and f == 1) and "one" or "other" end, "si" },
+  { function(_, i, v)
+    if v > 0 then return "few" end
+    local x = i % 100
+    return x == 1 and "one" or x == 2 and "two" or (x == 3 or x == 4) and "few" or "other"
+  end, "sl" },
+  { function(n) return (n == 0 or n == 1 or within(n, 11, 99)) and "one" or "other" end, "tzm" },
+}
+
+local rule_of = {}
+for _, rule in ipairs(rules) do
+  for code in rule[2]:gmatch("%S+") do rule_of[code] = rule[1] end
+end
+
+local function category(code, n)
+  local rule = rule_of[code] or rule_of[code:match("^[^-]+")] or one_only
+  n = math.abs(n)
+  if n ~= n or n == math.huge then return "other" end
+  local i = math.tointeger(n)
+  if i then return rule(i, i, 0, 0) end
+  local digits = ("%.3f"):format(n):match("%.(%d-)0*$")
+  local whole = math.floor(n)
+  if digits == "" then return rule(whole, whole, 0, 0) end
+  return rule(n, whole, #digits, math.tointeger(digits))
+end
+
+-- --- reading texts ----------------------------------------------------------------
+
+local KINDS = { number = true, date = true, time = true, datetime = true }
+
+local languages = {} -- code → { code =, file =, messages = { path → message }, formats = }
+local codes = {}     -- sorted
+local by_lower = {}  -- "pt-br" → "pt-BR"
+
+local function refuse(language, path, text)
+  local line = core.line(language.file, path)
+  error(("%s%s: %s: %s"):format(language.file, line > 0 and ":" .. line or "", path, text), 0)
+end
+
+-- "Hello, {name}!" → { "Hello, ", { name = "name" }, "!" }
+local function read_text(language, path, text)
+  local parts, at = {}, 1
+  while true do
+    local from = text:find("[{}]", at)
+    if not from then break end
+    if from > at then parts[#parts + 1] = text:sub(at, from - 1) end
+    local brace = text:sub(from, from)
+    if text:sub(from + 1, from + 1) == brace then
+      parts[#parts + 1] = brace
+      at = from + 2
+    else
+      local _, to, sign, name, kind = text:find("^{(@?)([%w_.]+):?(%l*)}", from)
+      if not to or brace == "}" then
+        refuse(language, path, ("a single %s in the text: {name} is a value, %s the sign"):format(brace, brace:rep(2)))
+      elseif kind ~= "" and not KINDS[kind] then
+        refuse(language, path, ("{%s:%s}: number, date, time and datetime are there"):format(name, kind))
+      end
+      parts[#parts + 1] = { name = name, kind = kind ~= "" and kind or nil, message = sign == "@" }
+      at = to + 1
+    end
+  end
+  if at <= #text then parts[#parts + 1] = text:sub(at) end
+  return { parts = parts }
+end
+
+local read_message
+
+-- { by = "n", one = "…", other = "…" }
+local function read_choice(language, path, value)
+  local by = value.by == nil and "n" or value.by
+  if type(by) ~= "string" then refuse(language, path, "by: the name of a value is wanted") end
+  local choice = { by = by, forms = {} }
+  for key, form in pairs(value) do
+    if key ~= "by" then
+      choice.forms[key] = read_message(language, path .. "." .. tostring(key), form, true)
+    end
+  end
+  return choice
+end
+
+function read_message(language, path, value, within_choice)
+  if type(value) == "string" then return read_text(language, path, value) end
+  if type(value) == "table" and value.other ~= nil then return read_choice(language, path, value) end
+  refuse(language, path, within_choice and "a text is wanted" or "a text, or a table of them, is wanted, not a " .. type(value))
+end
+
+local function read_group(language, path, group)
+  for key, value in pairs(group) do
+    if type(key) ~= "string" or not key:find("^[%w_-]+$") then
+      refuse(language, path .. tostring(key), "the name of a text is made of letters, digits, _ and -")
+    end
+    local full = path .. key
+    if type(value) == "table" and value.other == nil then
+      read_group(language, full .. ".", value)
+    else
+      language.messages[full] = read_message(language, full, value)
+    end
+  end
+end
+
+local function read_language(code, file, texts)
+  local language = { code = code, file = file, messages = {}, formats = {} }
+  if type(texts) ~= "table" then
+    error(("%s: must return a table of texts, returned a %s"):format(file, type(texts)), 0)
+  end
+  if not code:find("^%a%a%a?[%w-]*$") then
+    error(("%s: the name must be a language's code: en.lua, pt-BR.lua"):format(file), 0)
+  end
+  if by_lower[code:lower()] then error(file .. ": this language is there twice", 0) end
+  local rest = {}
+  for key, value in pairs(texts) do
+    if key == "formats" then language.formats = value else rest[key] = value end
+  end
+  if type(language.formats) ~= "table" then refuse(language, "formats", "a table is wanted") end
+  read_group(language, "", rest)
+  languages[code] = language
+  by_lower[code:lower()] = code
+  codes[#codes + 1] = code
+end
+
+local file_codes = {}
+for code in pairs(core.locales) do file_codes[#file_codes + 1] = code end
+table.sort(file_codes)
+for _, code in ipairs(file_codes) do read_language(code, "locales/" .. code .. ".lua", core.locales[code]) end
+
+-- --- which language ------------------------------------------------------------------
+
+local options = { default = languages.en and "en" or codes[1] or "en", user = true }
+
+-- The language that fits best: "pt-BR" → pt-BR, else pt; nil if there is none.
+function i18n.match(code)
+  if type(code) ~= "string" then return nil end
+  code = code:lower():gsub("_", "-")
+  while true do
+    if by_lower[code] then return by_lower[code] end
+    code = code:match("^(.*)%-[^-]*$")
+    if not code then return nil end
+  end
+end
+
+local known_options = { default = "string", setting = "string", user = "any", timezone = "string" }
+
+-- i18n.setup{ default = "en", setting = "language.code", user = true, timezone = "UTC" }
+function i18n.setup(given)
+  if type(given) ~= "table" then core.misuse("i18n.setup: a table is wanted") end
+  for name, value in pairs(given) do
+    local kind = known_options[name]
+    if not kind then core.misuse(("i18n.setup: there is no option %s"):format(tostring(name))) end
+    if kind ~= "any" and type(value) ~= kind then core.misuse(("i18n.setup: %s must be a %s"):format(name, kind)) end
+  end
+  if given.default and not languages[given.default] then
+    core.misuse(("i18n.setup: there is no locales/%s.lua"):format(given.default))
+  end
+  local user = given.user
+  if user ~= nil and user ~= "always" and type(user) ~= "boolean" then
+    core.misuse('i18n.setup: user: true, false or "always"')
+  end
+  if given.timezone then time.format(0, "", given.timezone) end -- an error if there is none
+  for name, value in pairs(given) do options[name] = value end
+end
+
+local function setting_of(ctx)
+  local value = ctx.config
+  for name in options.setting:gmatch("[^.]+") do
+    if value == nil then return nil end
+    value = value[name]
+  end
+  return value
+end
+
+-- What this update is answered in: what the handler has put into ctx.language; what
+-- the chat has set; the person's own, in private; the default.           [may wait]
+function i18n.language(ctx)
+  local code = i18n.match(ctx.language)
+  if code then return code end
+  local has_setting = options.setting and (ctx.chat_id or ctx.from)
+  local set = has_setting and ctx:is_set(options.setting)
+  if set then
+    code = i18n.match(setting_of(ctx))
+    if code then return code end
+  end
+  local private = not ctx.chat or ctx.chat.type == "private"
+  if options.user == "always" or options.user and private then
+    code = ctx.from and i18n.match(ctx.from.language_code)
+    if code then return code end
+  end
+  return has_setting and i18n.match(setting_of(ctx)) or options.default
+end
+
+-- --- writing texts ---------------------------------------------------------------------
+
+local warned, nwarned = {}, 0
+
+local function warn_once(text, key, code)
+  local id = text .. "\0" .. key .. "\0" .. code
+  if warned[id] or nwarned >= 1000 then return end
+  warned[id], nwarned = true, nwarned + 1
+  log.warn(text, { key = key, language = code })
+end
+
+local function find(code, path)
+  while code do
+    local language = languages[by_lower[code:lower()]]
+    local message = language and language.messages[path]
+    if message then return message, language end
+    code = code:match("^(.*)%-[^-]*$")
+  end
+  local language = languages[options.default]
+  local message = language and language.messages[path]
+  if message then return message, language end
+end
+
+-- Separators: what follows CLDR for the languages that differ from English's 1,234.5
+local decimal_comma = {}
+for code in ([[af az be bg bs ca cs da de el es et eu fi fo fr gl hr hu hy id is it ka kk ky lt lv mk nb nl nn no
+  pl pt ro ru sk sl sq sr sv tr tt uk uz vi]]):gmatch("%S+") do decimal_comma[code] = true end
+local spaced = {}
+for code in ([[af be bg cs et fi fr hu hy ka kk ky lt lv nb nn no pl ru sk sq sv tt uk uz]]):gmatch("%S+") do spaced[code] = true end
+
+local function write_number(language, n)
+  local base = language.code:match("^[^-]+")
+  local point = language.formats.decimal or decimal_comma[base] and "," or "."
+  local group = language.formats.group or (spaced[base] and "\u{A0}" or decimal_comma[base] and "." or ",")
+  local whole, rest = (math.tointeger(n) and ("%d"):format(n) or ("%.14g"):format(n)):match("^(-?%d+)(.*)$")
+  if not whole or rest:find("e") then return tostring(n) end
+  whole = whole:reverse():gsub("(%d%d%d)", "%1\0"):reverse():gsub("^(-?)%z", "%1"):gsub("%z", (group:gsub("%%", "%%%%")))
+  return whole .. rest:gsub("%.", (point:gsub("%%", "%%%%")))
+end
+
+local default_formats = { date = "%Y-%m-%d", time = "%H:%M", datetime = "%Y-%m-%d %H:%M" }
+
+local function write_kind(language, kind, value)
+  if type(value) ~= "number" then return value end
+  if kind == "number" then return write_number(language, value) end
+  return time.format(value, language.formats[kind] or default_formats[kind], options.timezone)
+end
+
+local DEPTH_MAX = 10
+
+local write
+
+local function write_part(state, part, language, path, depth)
+  if part.message then
+    local message, of = find(state.code, part.name)
+    if message and depth < DEPTH_MAX then return write(state, message, of, part.name, depth + 1) end
+    warn_once("no text for this key", part.name, state.code)
+    return state.escape(part.name)
+  end
+  local value = state.vars[part.name]
+  if value == nil then
+    warn_once(("a text was given no value for {%s}"):format(part.name), path, state.code)
+    return state.escape("{" .. part.name .. "}")
+  end
+  if part.kind then value = write_kind(language, part.kind, value) end
+  return state.escape(value)
+end
+
+local function choose(state, message, language)
+  local value = state.vars[message.by]
+  local forms = message.forms
+  if type(value) == "number" then
+    local exact = math.tointeger(value)
+    return exact and forms[exact] or forms[category(language.code, value)] or forms.other
+  end
+  return value ~= nil and forms[tostring(value)] or forms.other
+end
+
+function write(state, message, language, path, depth)
+  while message.forms do
+    if state.vars[message.by] == nil then
+      warn_once(("a text was given no value for {%s}"):format(message.by), path, state.code)
+    end
+    message = choose(state, message, language)
+  end
+  local out = {}
+  for i, part in ipairs(message.parts) do
+    out[i] = type(part) == "string" and part or write_part(state, part, language, path, depth)
+  end
+  return table.concat(out)
+end
+
+local function plain(value)
+  local kind = type(value)
+  if kind == "number" then return tostring(math.tointeger(value) or value) end
+  if kind == "table" and type(rawget(value, "text")) == "string" then return value.text end
+  return tostring(value)
+end
+
+local function html(value)
+  if type(value) == "number" then value = math.tointeger(value) or value end
+  return fmt.html("{}", value).text
+end
+
+local function text_of(what, code, path, vars, escape)
+  if type(path) ~= "string" then core.misuse(what .. ": the key must be a string, is a " .. type(path)) end
+  if vars ~= nil and type(vars) ~= "table" then core.misuse(what .. ": the values must be a table, are a " .. type(vars)) end
+  local message, language = find(code, path)
+  if not message then
+    warn_once("no text for this key", path, code)
+    return escape(path)
+  end
+  return write({ code = code, vars = vars or {}, escape = escape }, message, language, path, 1)
+end
+
+local function check_code(what, code)
+  if type(code) ~= "string" then core.misuse(what .. ": the language must be a string, is a " .. type(code)) end
+  return i18n.match(code) or options.default
+end
+
+-- A text in a language, with the values put in as they are.
+function i18n.t(code, key, vars)
+  return (text_of("i18n.t", check_code("i18n.t", code), key, vars, plain))
+end
+
+-- The same for a text that has HTML in it: values are escaped, but those of fmt.
+function i18n.html(code, key, vars)
+  return fmt.raw(text_of("i18n.html", check_code("i18n.html", code), key, vars, html), "HTML")
+end
+
+-- ctx:t(key, vars), ctx:t_html(key, vars)
+function i18n.ctx_t(ctx, key, vars)
+  return (text_of("ctx:t", i18n.language(ctx), key, vars, plain))
+end
+
+function i18n.ctx_t_html(ctx, key, vars)
+  return fmt.raw(text_of("ctx:t_html", i18n.language(ctx), key, vars, html), "HTML")
+end
+
+-- { en = "Settings", de = "Einstellungen" }: for lists of commands.
+function i18n.all(key, vars)
+  local all = {}
+  for _, code in ipairs(codes) do
+    if languages[code].messages[key] then
+      all[code] = text_of("i18n.all", code, key, vars, plain)
+    end
+  end
+  return all
+end
+
+function i18n.has(code, key)
+  return find(check_code("i18n.has", code), key) ~= nil
+end
+
+-- The codes of the files in locales/, sorted.
+function i18n.languages()
+  return table.move(codes, 1, #codes, 1, {})
+end
+
+-- "one", "few", …: the form that a number takes in a language.
+function i18n.plural(code, n)
+  if type(code) ~= "string" or type(n) ~= "number" then core.misuse("i18n.plural: a language and a number are wanted") end
+  return category(code:gsub("_", "-"), n)
+end
+
+function i18n.number(code, n)
+  if type(n) ~= "number" then core.misuse("i18n.number: a number is wanted") end
+  return write_number(languages[check_code("i18n.number", code)] or { code = code, formats = {} }, n)
+end
+
+-- --- what moonpost check says ------------------------------------------------------------
+
+local function add_values(message, values)
+  if message.forms then
+    values[message.by] = true
+    for _, form in pairs(message.forms) do add_values(form, values) end
+    return values
+  end
+  for _, part in ipairs(message.parts) do
+    if type(part) == "table" then values[(part.message and "@" or "") .. part.name] = true end
+  end
+  return values
+end
+
+local function sorted(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+local function place(language, path)
+  local line = core.line(language.file, path)
+  return language.file .. (line > 0 and ":" .. line or "") .. ": " .. path .. ": "
+end
+
+local function compare(language, default, problems)
+  local parent = languages[i18n.match(language.code:match("^(.*)%-[^-]*$") or "")]
+  for _, path in ipairs(sorted(default.messages)) do
+    local message = language.messages[path]
+    if message then
+      local wanted, got = add_values(default.messages[path], {}), add_values(message, {})
+      for _, name in ipairs(sorted(wanted)) do
+        if not got[name] then problems[#problems + 1] = place(language, path) .. "does not use {" .. name .. "}" end
+      end
+      for _, name in ipairs(sorted(got)) do
+        if not wanted[name] then
+          problems[#problems + 1] = place(language, path) .. ("has {%s}, %s has not"):format(name, default.file)
+        end
+      end
+    elseif not (parent and parent.messages[path]) then
+      problems[#problems + 1] = ("%s: %s is missing"):format(language.file, path)
+    end
+  end
+  for _, path in ipairs(sorted(language.messages)) do
+    if not default.messages[path] then
+      problems[#problems + 1] = place(language, path) .. default.file .. " has no such text"
+    end
+  end
+end
+
+-- Plural forms that a language has and a text has not: "other" is shown then.
+local samples = {}
+for n = 0, 200 do samples[n + 1] = n end
+samples[#samples + 1] = 1000000
+
+local function add_missing_forms(language, problems)
+  local wanted = {}
+  for _, n in ipairs(samples) do wanted[category(language.code, n)] = true end
+  for _, path in ipairs(sorted(language.messages)) do
+    local forms = language.messages[path].forms
+    if forms and (forms.one or forms.few or forms.many) then
+      for _, form in ipairs{ "one", "two", "few", "many" } do
+        if wanted[form] and not forms[form] and not (form == "many" and wanted.few == nil) then
+          problems[#problems + 1] = place(language, path) .. ("has no form %q, which %s has"):format(form, language.code)
+        end
+      end
+    end
+  end
+end
+
+-- ctx:t("key") of a key that no language has.
+local function add_unknown(path, source, problems)
+  local number = 0
+  for line in (source .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    local code = line:gsub("%-%-.*$", "")
+    for key in code:gmatch([=[:t[_html]*[%s(]+["']([%w_.-]+)["']]=]) do
+      if not i18n.knows(key) then
+        problems[#problems + 1] = ('%s:%d: no file in locales/ has "%s"'):format(path, number, key)
+      end
+    end
+  end
+end
+
+-- A list of lines: what is missing or superfluous in each language. sources: the
+-- texts of the files that were loaded, by their paths.
+function i18n.problems(sources)
+  local problems, default = {}, languages[options.default]
+  if not default then return problems end
+  for _, path in ipairs(sorted(sources)) do
+    if path:find("^scripts/") then add_unknown(path, sources[path], problems) end
+  end
+  for _, code in ipairs(codes) do
+    if code ~= options.default then compare(languages[code], default, problems) end
+    add_missing_forms(languages[code], problems)
+  end
+  return problems
+end
+
+-- Is the key there at all?
+function i18n.knows(key)
+  for _, code in ipairs(codes) do
+    if languages[code].messages[key] then return true end
+  end
+  return false
+end
+
+return i18n
