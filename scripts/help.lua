@@ -5,7 +5,7 @@ local texts = require "texts"
 local function help(ctx)
   local lines = { texts.of(ctx).help, "" }
   for _, c in ipairs(bot.commands()) do
-    if c.description then
+    if c.description and not c.hidden then
       lines[#lines + 1] = ("/%s: %s"):format(c.command, c.description)
     end
   end

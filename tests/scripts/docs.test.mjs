@@ -43,6 +43,11 @@ test("the guide's examples: hears, a button that counts, an inline query", async
   await bot.program.line(/a photo of \d+ × \d+/);
 });
 
+test("the guide's examples: a command for administrators, another for everybody else", async () => {
+  assert.equal(await bot.say(alice, "/clean", { chat: group }), "You may not delete messages here.");
+  assert.equal(await bot.say(carol, "/clean", { chat: group }), "Answer to a message with /clean.");
+});
+
 test("the guide's examples: errors of the Bot API are caught, others are logged and said", async () => {
   assert.equal(await bot.say(alice, "/tell"), "Usage: /tell ID text");
   assert.equal(await bot.say(alice, `/tell ${bob} hi there`), "Told.");
@@ -88,6 +93,7 @@ test("the guide's examples: a store of the chat and of the person, a table of it
 test("the reference names everything there is", () => {
   const tables = {
     "core/script/mod_bot.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
+    "core/script/register.c": [/register_functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
     "core/script/ctx_methods.c": [/ctx_methods\[\] = \{(.*?)\n\};/s, (name) => `ctx:${name}(`],
     "core/script/mod_db.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `db.${name}`],
     "core/script/mod_store.c": [/store_methods\[\] = \{(.*?)\n\};/s, (name) => `store:${name}(`],
