@@ -275,4 +275,91 @@ function bot.find_broadcast(id) end
 ---@return bot.Broadcast[]
 function bot.broadcasts(n) end
 
+---@class bot.Every
+---@field name? string Its name; else its file and schedule. Two that are alike need one.
+---@field at? string With `"1d"`: at this time of day, `"09:00"`.
+---@field timezone? string Of a cron line or `at`: `"Europe/Berlin"`; else UTC.
+---@field missed? "once"|"skip"|"all" What was due while no bot ran: runs once, late (unless it is said otherwise); not at all; each time.
+---@field jitter? string|number Up to so much later, by chance.
+---@field tries? integer How often it is tried in all when it fails: 1 unless it is said.
+---@field backoff? string|number Before the second try; doubles each time. 10 seconds unless it is said.
+
+---@class bot.JobOptions
+---@field tries? integer How often it is tried in all when it fails: 1 unless it is said.
+---@field backoff? string|number Before the second try; doubles each time. 10 seconds unless it is said.
+
+---@class bot.After
+---@field chat? integer|false The chat whose job it is; else that of the update. `false`: none.
+---@field key? string One job of this name and key waits in a chat.
+---@field replace? boolean One with this key that waits gets the new time and data.
+
+---@class bot.At: bot.After
+---@field timezone? string Of a time that is a text; else UTC.
+
+---@class bot.JobFilter
+---@field chat? integer|false|"all" Of this chat; else that of the update. `false`: of none.
+---@field key? string
+
+---@class bot.JobList: bot.JobFilter
+---@field name? string
+---@field state? "waiting"|"running"|"failed"
+---@field limit? integer 100 unless it is said, at most 1000.
+
+---@class bot.Job
+---@field id integer
+---@field name string
+---@field state "waiting"|"running"|"failed"
+---@field chat_id? integer
+---@field key? string
+---@field data any
+---@field due? number Seconds since 1970.
+---@field made number The same.
+---@field every? string The schedule of one of bot.every.
+---@field timezone? string
+---@field tries integer How often it has failed.
+---@field error? string The last one.
+
+---Run something again and again: by a span of time ("1h30m") or a line of cron ("0 9 * * 1-5"). While the scripts are loaded.
+---@param schedule string
+---@param options bot.Every
+---@param f fun(ctx: ctx)
+---@overload fun(schedule: string, f: fun(ctx: ctx))
+function bot.every(schedule, options, f) end
+
+---Say what a job of this name does. While the scripts are loaded.
+---@param name string
+---@param options bot.JobOptions
+---@param f fun(ctx: ctx, data: any)
+---@overload fun(name: string, f: fun(ctx: ctx, data: any))
+function bot.job(name, options, f) end
+
+---Make a job that runs after this time. Waits until it stands in the database.
+---@param span string|number "10m", or seconds.
+---@param name string Of a bot.job.
+---@param data? any What JSON can hold, up to 64 KiB.
+---@param options? bot.After
+---@return integer id
+---@return boolean new Not when one with this key waited already.
+function bot.after(span, name, data, options) end
+
+---Make a job that runs at this time. Waits until it stands in the database.
+---@param time number|string Seconds since 1970, or "2026-12-24 18:00".
+---@param name string Of a bot.job.
+---@param data? any What JSON can hold, up to 64 KiB.
+---@param options? bot.At
+---@return integer id
+---@return boolean new Not when one with this key waited already.
+function bot.at(time, name, data, options) end
+
+---Delete jobs that have not run. Waits.
+---@param which integer|string An id, or a name.
+---@param options? bot.JobFilter With a name.
+---@return integer n How many there were.
+function bot.cancel_job(which, options) end
+
+---The jobs that wait, run or have failed, the next one first. Waits.
+---@param filter? bot.JobList
+---@return bot.Job[]
+function bot.jobs(filter) end
+
 return bot
