@@ -13,6 +13,7 @@
 
 #define OTHERS_MS 2000 /* while other processes run jobs: one may die */
 #define RETRY_MS 1000
+#define LOCKED_MS 50 /* what is due is just being taken by another */
 #define COUNT_MS 60000
 
 static struct metric waiting_jobs = {
@@ -48,27 +49,48 @@ static double read_running(void *arg)
 
 /* --- when ------------------------------------------------------------------------- */
 
-static void on_timer(struct op *op)
+static void stop_timers(struct jobs *jobs)
 {
-    struct jobs *jobs = op->arg;
-
-    op_free(op);
-    jobs->timer = NULL;
-    jobs_look(jobs);
+    op_free(jobs->timer);
+    op_free(jobs->again);
+    jobs->timer = jobs->again = NULL;
 }
 
-/* Sleep till the next one is due; a look for what others made is no stop for a test
- * that moves time on. */
-static void arm(struct jobs *jobs, bool due)
+static void on_timer(struct op *op)
 {
-    int64_t ms = jobs->wanted_at - loop_now_ms();
+    jobs_look(op->arg); /* which frees the timers */
+}
 
+static struct op *look_in(struct jobs *jobs, int64_t ms)
+{
+    struct op *timer = timer_start(jobs->loop, ms > 0 ? ms : 0);
+
+    timer->done = on_timer;
+    timer->arg = jobs;
+    return timer;
+}
+
+static bool may_look(const struct jobs *jobs)
+{
+    return jobs->started && !jobs->stopped && !jobs->look;
+}
+
+/* Sleep till the next one is due. */
+static void arm(struct jobs *jobs)
+{
     op_free(jobs->timer);
-    jobs->timer = timer_start(jobs->loop, ms > 0 ? ms : 0);
-    if (!due)
-        timer_in_background(jobs->timer);
-    jobs->timer->done = on_timer;
-    jobs->timer->arg = jobs;
+    jobs->timer = NULL;
+    if (may_look(jobs) && jobs->wanted_at != INT64_MAX)
+        jobs->timer = look_in(jobs, jobs->wanted_at - loop_now_ms());
+}
+
+/* Or look before that. A test that moves time on does not stop there. */
+static void arm_again(struct jobs *jobs, int64_t ms)
+{
+    op_free(jobs->again);
+    jobs->again = NULL;
+    if (may_look(jobs))
+        jobs->again = timer_in_background(look_in(jobs, ms));
 }
 
 void jobs_due_in(struct jobs *jobs, int64_t ms)
@@ -78,8 +100,7 @@ void jobs_due_in(struct jobs *jobs, int64_t ms)
     if (at >= jobs->wanted_at)
         return;
     jobs->wanted_at = at;
-    if (jobs->started && !jobs->stopped && !jobs->look)
-        arm(jobs, true);
+    arm(jobs);
 }
 
 /* --- counting, for metrics ------------------------------------------------------------ */
@@ -145,27 +166,29 @@ static void tell_unknown(struct jobs *jobs, struct slice name)
 /* The last row of moonpost_jobs_take(): when to look again. */
 static void read_last(struct jobs *jobs, const struct pg_op *op, int row)
 {
-    int64_t now = loop_now_ms(), wait = JOBS_LOOK_MS;
-    bool due = false;
+    bool others = slice_eq(pg_value(op, row, 13), "t");
+    int64_t now = loop_now_ms(), wait = pg_int(op, row, 12);
 
     tell_unknown(jobs,
                  pg_is_null(op, row, 14) ? SLICE_NONE : pg_value(op, row, 14));
-    if (slice_eq(pg_value(op, row, 13), "t"))
-        wait = OTHERS_MS;
-    if (!pg_is_null(op, row, 12) && pg_int(op, row, 12) < wait) {
-        wait = pg_int(op, row, 12);
-        due = true;
-    }
-    jobs->starved = wait <= 0 && row == jobs->look_most &&
+    jobs->starved = !pg_is_null(op, row, 12) && wait <= 0 &&
                     jobs->active >= jobs->options.running_max;
-    if (jobs->starved)
-        wait = JOBS_LOOK_MS;
-    if (now + wait < jobs->wanted_at)
+    if (wait <= 0 && row == 0)
+        wait = LOCKED_MS;
+    if (!pg_is_null(op, row, 12) && !jobs->starved &&
+        now + wait < jobs->wanted_at)
         jobs->wanted_at = now + wait;
-    else
-        due = true; /* it was asked for meanwhile */
-    if (jobs->started && !jobs->stopped)
-        arm(jobs, due);
+    arm(jobs);
+    arm_again(jobs, others ? OTHERS_MS : JOBS_LOOK_MS);
+}
+
+static void release_new(struct jobs *jobs)
+{
+    struct job_run *run;
+
+    TAILQ_FOREACH (run, &jobs->runs, link)
+        if (run->state == RUN_ACTIVE && run->in && !run->in->started)
+            job_run_release(run);
 }
 
 static void on_taken(struct op *op)
@@ -179,9 +202,7 @@ static void on_taken(struct op *op)
         if (!jobs->told_trouble && pg_is_up(jobs->pg))
             log_warn("job", "%s; trying again", op->err.text);
         jobs->told_trouble = true;
-        jobs->wanted_at = loop_now_ms() + RETRY_MS;
-        if (jobs->started && !jobs->stopped)
-            arm(jobs, false);
+        arm_again(jobs, RETRY_MS);
     }
     for (int row = 0; row < rows - 1; row++)
         job_run_take(jobs, query, row);
@@ -190,14 +211,8 @@ static void on_taken(struct op *op)
         read_last(jobs, query, rows - 1);
     }
     op_free(op);
-    if (jobs->stopped || !jobs->started) { /* it was on its way then */
-        struct job_run *run;
-
-        TAILQ_FOREACH (run, &jobs->runs, link)
-            if (run->state == RUN_ACTIVE && run->in && !run->in->started &&
-                jobs->stopped)
-                job_run_release(run);
-    }
+    if (jobs->stopped) /* meanwhile */
+        release_new(jobs);
     jobs_settle(jobs);
 }
 
@@ -216,7 +231,6 @@ static void send_take(struct jobs *jobs, int most)
     }
     end_array(&names);
     end_array(&have);
-    jobs->look_most = most;
     jobs->look =
         pg_query(jobs->pg, &jobs_take_statement,
                  (struct slice[]){ pg_int_param(bot, jobs->options.bot_id),
@@ -236,10 +250,9 @@ void jobs_look(struct jobs *jobs)
 {
     int most = jobs->options.running_max - jobs->active;
 
-    if (!jobs->started || jobs->stopped || jobs->look || !jobs->gen)
+    if (!may_look(jobs) || !jobs->gen)
         return;
-    op_free(jobs->timer);
-    jobs->timer = NULL;
+    stop_timers(jobs);
     jobs->wanted_at = INT64_MAX; /* all that is known by now, this look sees */
     send_take(jobs, most > 0 ? most : 0);
     count(jobs);
@@ -372,20 +385,14 @@ void jobs_start(struct jobs *jobs)
 void jobs_pause(struct jobs *jobs)
 {
     jobs->started = false;
-    op_free(jobs->timer);
-    jobs->timer = NULL;
+    stop_timers(jobs);
 }
 
 void jobs_stop(struct jobs *jobs)
 {
-    struct job_run *run;
-
     jobs->stopped = true;
-    op_free(jobs->timer);
-    jobs->timer = NULL;
-    TAILQ_FOREACH (run, &jobs->runs, link)
-        if (run->state == RUN_ACTIVE && run->in && !run->in->started)
-            job_run_release(run);
+    stop_timers(jobs);
+    release_new(jobs);
 }
 
 static void free_op(struct pg_op *op)
@@ -413,7 +420,7 @@ void jobs_free(struct jobs *jobs)
     free_op(jobs->count);
     free_op(jobs->over);
     free_op(jobs->release);
-    op_free(jobs->timer);
+    stop_timers(jobs);
     op_free(jobs->pause);
     loop_end_of_turn_cancel(jobs->hook);
     generation_unref(jobs->gen);

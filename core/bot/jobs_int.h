@@ -57,10 +57,11 @@ struct jobs {
     TAILQ_HEAD(, job_run) runs;
     int active; /* of these */
     struct pg_op *look, *declare, *count;
-    int look_most;
     struct pg_op *over, *release; /* of many at once */
-    struct op *timer, *pause;
-    int64_t wanted_at; /* the next look, by loop_now_ms() */
+    struct op *timer;             /* till the next one is due */
+    struct op *again; /* till the next look for what others have made */
+    struct op *pause;
+    int64_t wanted_at; /* when the next one is due, by loop_now_ms() */
     int64_t counted_ms;
     int64_t waiting, failed;
     bool started, stopped, declared, starved;

@@ -2,7 +2,7 @@
 // processes.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Host, query, Server, startBot, world } from "./lib/host.mjs";
+import { folder, Host, query, Server, startBot, world } from "./lib/host.mjs";
 import { atEnd, freePort, sleep, slow, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
@@ -362,6 +362,43 @@ end)`);
       assert.match(await tool(...args).fails(status), words);
     }
     await eventually("one is left, the daily one and the failed one", async () => (await jobs(host.db)).length === 3);
+  });
+
+  test("moonpost test: what is due runs when a spec moves the clock", async (t) => {
+    const home = folder(t, {
+      "scripts/a.lua": `local bot, counter = require "bot", require "counter"
+local flood = counter.new("flood", { window = "10s" })
+bot.job("remind", function(ctx, data) ctx:reply("reminder " .. data) end)
+bot.command("remind", "x", function(ctx) bot.after(ctx.args[1], "remind", ctx.args[2]) ctx:reply("made") end)
+bot.command("flood", "x", function(ctx) ctx:reply("flood " .. flood:add(ctx)) end)
+bot.every("1d", { name = "daily", at = "09:00", timezone = "Europe/Berlin" }, function(ctx) ctx.api.sendMessage{ chat_id = 77001, text = "morning" } end)
+`,
+      "spec/a_spec.lua": `describe("time", function()
+  local alice
+  before_each(function() alice = person{ name = "Alice", id = 77001 } alice:send("/start") end)
+  it("reminds", function()
+    assert.equal("made", alice:send("/remind 1h tea")[1].text)
+    clock:advance("59m")
+    assert.equal("made", alice:last().text)
+    clock:advance("2m")
+    assert.equal("reminder tea", alice:last().text)
+  end)
+  it("forgets floods", function()
+    alice:send("/flood")
+    assert.equal("flood 2", alice:send("/flood")[1].text)
+    clock:advance("12s")
+    assert.equal("flood 1", alice:send("/flood")[1].text)
+  end)
+  it("is every day", function()
+    clock:advance("3d")
+    local n = 0
+    for _, m in ipairs(alice:messages()) do if m.text == "morning" then n = n + 1 end end
+    assert.equal(3, n)
+  end)
+end)`,
+    });
+    const db = await place.newDatabase(t);
+    assert.match(await new Host(["test", home.dir], { env: { DATABASE_URL: db.url } }).succeeds(), /3 passed, 0 failed/);
   });
 
   test("one that nobody handles waits, and is told once", async (t) => {
