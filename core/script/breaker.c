@@ -110,17 +110,27 @@ static void tell(const struct task *t, const struct circuit *c)
     buf_release(&fields);
 }
 
-bool breaker_lets(const struct task *t, int number)
+/* What it comes to is of interest, also if it calls next(). */
+static bool let(struct task *t, int number)
+{
+    if (t->nsuspects < (int)ARRAY_LEN(t->suspects))
+        t->suspects[t->nsuspects++] = number;
+    return true;
+}
+
+bool breaker_lets(struct task *t, int number)
 {
     struct circuit *c = find(t, number);
     int64_t now;
 
-    if (!c || !c->open)
+    if (!c)
         return true;
+    if (!c->open)
+        return let(t, number);
     now = loop_now_ms();
     if (now >= c->until_ms) { /* one try; what it comes to is told later */
         c->until_ms = now + t->vm->limits.breaker_pause_ms;
-        return true;
+        return let(t, number);
     }
     metric_add(metric_plain(&paused_updates), 1);
     return false;
@@ -142,6 +152,20 @@ static void failed_again(const struct task *t, struct circuit *c)
     tell(t, c);
 }
 
+static void went_well(const struct task *t, int number)
+{
+    struct circuit *c = find(t, number);
+    bool was_open;
+
+    if (!c)
+        return;
+    was_open = c->open;
+    set_open(c, false);
+    if (was_open)
+        tell(t, c);
+    forget(t->gen->breaker, c);
+}
+
 void breaker_ended(const struct task *t, bool failed)
 {
     int number = t->handler_number - 1;
@@ -149,17 +173,13 @@ void breaker_ended(const struct task *t, bool failed)
 
     if (number < 0 || !t->vm->limits.breaker_failures)
         return;
-    c = find(t, number);
     if (failed) {
+        c = find(t, number);
         failed_again(t, c ? c : add(t, number));
-    } else if (c) {
-        bool was_open = c->open;
-
-        set_open(c, false);
-        if (was_open)
-            tell(t, c);
-        forget(t->gen->breaker, c);
+        return;
     }
+    for (int i = 0; i < t->nsuspects; i++)
+        went_well(t, t->suspects[i]);
 }
 
 void breaker_free(struct breaker *b)

@@ -21,8 +21,8 @@ struct breaker;
 
 /* May the handler with this number run for the task's update? Counts it as paused if
  * not. */
-bool breaker_lets(const struct task *t, int number);
-/* The task's handler has run. Failing for want of a database is no failure. */
+bool breaker_lets(struct task *t, int number);
+/* The task's handlers have run; the one that was entered last failed, or none did. Failing for want of a database is no failure. */
 void breaker_ended(const struct task *t, bool failed);
 
 void breaker_free(struct breaker *b); /* NULL is allowed */

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "script/watchdog.h"
+
 /* Lua's own. They report their errors by the name they are called by, so each is
  * run in place of the one that has looked at its arguments. */
 static struct {
@@ -89,6 +91,44 @@ static int l_rep(lua_State *L)
     return 1;
 }
 
+/* The message handler of xpcall(); upvalue: the script's. What the watchdog raises
+ * does not go through it: Lua calls no hooks in it then, so that it could loop for
+ * ever. */
+static int handle_message(lua_State *L)
+{
+    if (watchdog_is_ending())
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int xpcall_done(lua_State *L, int status, lua_KContext before)
+{
+    if (status == LUA_OK || status == LUA_YIELD)
+        return lua_gettop(L) - (int)before;
+    lua_pushboolean(L, false);
+    lua_pushvalue(L, -2);
+    return 2;
+}
+
+/* xpcall(f, handler, …) */
+static int l_xpcall(lua_State *L)
+{
+    int n = lua_gettop(L), status;
+
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handle_message, 1);
+    lua_replace(L, 2);
+    lua_pushboolean(L, true);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 2); /* f, handler, true, f, … */
+    status = lua_pcallk(L, n - 2, LUA_MULTRET, 2, 2, xpcall_done);
+    return xpcall_done(L, status, 2);
+}
+
 /* Stack top: a library's table. */
 static lua_CFunction replace(lua_State *L, const char *name, lua_CFunction by)
 {
@@ -111,5 +151,8 @@ void safe_lib_open(lua_State *L)
     lua_pop(L, 1);
     lua_getglobal(L, "string");
     replace(L, "rep", l_rep);
+    lua_pop(L, 1);
+    lua_pushglobaltable(L);
+    replace(L, "xpcall", l_xpcall);
     lua_pop(L, 1);
 }

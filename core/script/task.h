@@ -122,6 +122,8 @@ struct task {
     struct view *views;  /* of chats' configs; views_end() ends them */
     const char *handler; /* what runs, for messages; borrowed from gen */
     int handler_number;  /* and its place, from 1; 0: none */
+    int suspects[4];     /* that ran, and have failed before: breaker.c */
+    int nsuspects;
     struct metric_series *seconds; /* of what runs, or NULL */
     int64_t started_us;            /* of metric_clock_us() */
     int64_t started_ms;

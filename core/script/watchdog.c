@@ -206,6 +206,11 @@ void watchdog_leave_task(void)
     leave();
 }
 
+bool watchdog_is_ending(void)
+{
+    return g.watch ? g.watch->end != WATCHDOG_NONE : g.overran && *g.overran;
+}
+
 lua_State *watchdog_running(void)
 {
     return g.running;

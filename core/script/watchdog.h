@@ -62,6 +62,9 @@ void watchdog_leave_task(void);
  * been collected for it); it got it after all, from what was collected. */
 void watchdog_refuse(bool again);
 void watchdog_grant(void);
+/* Has it raised already, and does so at each instruction? */
+bool watchdog_is_ending(void);
+
 /* Whose scripts run now, or NULL: then the host's reserve of memory is open. */
 lua_State *watchdog_running(void);
 
