@@ -23,7 +23,7 @@
 #include "script/generation.h"
 #include "script/task.h"
 
-#define ROUNDS 21
+#define ROUNDS 11
 
 #define FRAME(more)                                                            \
     "{\"update_id\":1,\"message\":{\"message_id\":5,\"from\":{\"id\":7,"       \
@@ -198,7 +198,7 @@ static void tear_down(struct side *sides)
 int main(int argc, char **argv)
 {
     struct side sides[2] = { { .text = BUF_INIT }, { .text = BUF_INIT } };
-    int n = argc > 2 ? atoi(argv[2]) : 20000;
+    int n = argc > 2 ? atoi(argv[2]) : 50000;
 
     if (argc < 2 || n < 1)
         fail("usage: bench_dispatch DIR [N [UPDATE find|run]]");
