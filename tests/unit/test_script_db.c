@@ -1,4 +1,5 @@
 /* test_script_db.c - require "db": values, errors, limits, transactions. */
+#include "pg_proxy.h"
 #include "script_test.h"
 
 #include "bot/script_db.h"
@@ -609,6 +610,56 @@ static void test_db__connection_lost(void **state)
     assert_has(t.log.data, "a connection of db in scripts:");
 }
 
+/* The answer to COMMIT is lost: it says so. What was lost before it, was not
+ * committed. */
+static void test_db__commit_in_doubt(void **state)
+{
+    struct pg_proxy proxy;
+    char url[200];
+
+    (void)state;
+    pg_proxy_start(&proxy, t.db.loop, pg_server_url());
+    snprintf(url, sizeof(url),
+             "host=127.0.0.1 port=%d user='%s' dbname='%s' sslmode=disable",
+             proxy.port, PQuser(t.peek), PQdb(t.peek));
+    script_db_free(db);
+    db = script_db_new(t.db.loop, &(struct script_db_options){
+                                      .url = url,
+                                      .schema = SCHEMA,
+                                      .connections = 1,
+                                      .timeout_ms = 5000,
+                                      .rows_max = 100,
+                                      .bytes_max = 10000,
+                                  });
+    t.services.db = script_db_desk(db);
+    proxy.mark = "COMMIT";
+    proxy.how = CUT_ANSWER;
+    proxy.cuts = 1;
+    body(
+        "local e = raises(db.transaction, function(tx)\n"
+        "tx.exec('INSERT INTO notes VALUES ($1)', tonumber(ctx.args[1])) "
+        "end)\n"
+        "says(e, 'db.transaction: the transaction may have been committed: ')\n"
+        "eq(e.maybe_done, true) eq(e.kind, 'database') eq(e.sqlstate, nil)\n");
+    say_ok("/a 1");
+    expect_notes("1:-1");
+    proxy.how = CUT_BEFORE;
+    proxy.cuts = 1;
+    say_ok("/a 2");
+    expect_notes("1:-1");
+    proxy.mark = "COMEBACK";
+    proxy.cuts = 1;
+    proxy.how = CUT_ANSWER;
+    run("local e = raises(db.exec, 'INSERT INTO notes VALUES (3) /* COMEBACK "
+        "*/')\n"
+        "says(e, '(it may have been carried out)') eq(e.maybe_done, true)");
+    expect_notes("1:-1 3:-1");
+    assert_int_equal(proxy.made, 3);
+    script_db_free(db);
+    db = NULL;
+    pg_proxy_stop(&proxy);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -626,17 +677,29 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DB_TEST(test_db__rows),         DB_TEST(test_db__results),
-        DB_TEST(test_db__arrays),       DB_TEST(test_db__parameters),
-        DB_TEST(test_db__no_injection), DB_TEST(test_db__checks),
-        DB_TEST(test_db__errors),       DB_TEST(test_db__no_outage),
-        DB_TEST(test_db__limits),       DB_TEST(test_db__statement_timeout),
-        DB_TEST(test_db__many_texts),   DB_TEST(test_db__transaction),
-        DB_TEST(test_db__savepoints),   DB_TEST(test_db__retries),
-        DB_TEST(test_db__killed),       DB_TEST(test_db__killed_any_time),
-        DB_TEST(test_db__idle),         DB_TEST(test_db__line),
-        DB_TEST(test_db__side_by_side), DB_TEST(test_db__none_free),
-        DB_TEST(test_db__line_max),     DB_TEST(test_db__connection_lost),
+        DB_TEST(test_db__rows),
+        DB_TEST(test_db__results),
+        DB_TEST(test_db__arrays),
+        DB_TEST(test_db__parameters),
+        DB_TEST(test_db__no_injection),
+        DB_TEST(test_db__checks),
+        DB_TEST(test_db__errors),
+        DB_TEST(test_db__no_outage),
+        DB_TEST(test_db__limits),
+        DB_TEST(test_db__statement_timeout),
+        DB_TEST(test_db__many_texts),
+        DB_TEST(test_db__transaction),
+        DB_TEST(test_db__savepoints),
+        DB_TEST(test_db__retries),
+        DB_TEST(test_db__killed),
+        DB_TEST(test_db__killed_any_time),
+        DB_TEST(test_db__idle),
+        DB_TEST(test_db__line),
+        DB_TEST(test_db__side_by_side),
+        DB_TEST(test_db__none_free),
+        DB_TEST(test_db__line_max),
+        DB_TEST(test_db__connection_lost),
+        DB_TEST(test_db__commit_in_doubt),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
