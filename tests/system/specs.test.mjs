@@ -1,5 +1,6 @@
 // moonpost test: a bot's specs against the simulator and a schema of their own.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { assertDiscreet, database, folder, Host, query, run, says, slow, urlOf } from "./lib/host.mjs";
@@ -229,4 +230,34 @@ test("test: everything that people can do and see, and specs that don't know of 
   assert.equal(code, 0, said);
   assert.match(said, /^\d\d passed, 0 failed, 0 pending/m);
   assert.deepEqual(await leftIn(db), []);
+});
+
+// What an editor is told, in core/script/meta/spec.lua, is what there is.
+test("test: every function of specs is described for editors, and in the guide", () => {
+  const read = (file) => readFileSync(path.join(root, file), "utf8");
+  const names = (text, pattern) => [...text.matchAll(pattern)].map((m) => m[1].replace(".", ":")).sort();
+  const sources = ["people", "tools", "message"].map((f) => read(`core/testing/lua/${f}.lua`)).join("\n");
+  const kinds = "(?:Person|Chat|Message|Replies|bot|telegram|clock|db)";
+  const chats = ["messages", "last", "find", "buttons", "transcript", "typing"];
+  const written = names(sources, new RegExp(`^function (${kinds}[:.]\\w+)`, "gm"))
+    .concat(names(sources, new RegExp(`^(Person\\.\\w+) = ruler`, "gm"))).sort();
+  const meta = read("core/script/meta/spec.lua");
+  const described = names(meta, new RegExp(`^function (${kinds}[:.]\\w+)\\(`, "gm"));
+  assert.deepEqual(described, written);
+  for (const name of chats) assert.ok(written.includes(`Chat:${name}`), name);
+  const guide = read("docs/scripting.md");
+  const section = guide.slice(guide.indexOf("\n## Tests"));
+  for (const name of described) {
+    const short = name.split(":")[1];
+    assert.match(section, new RegExp(`\\b${short}\\b`), `docs/scripting.md, Tests, does not name ${name}`);
+  }
+});
+
+test("test: the guide's spec passes on the guide's script", async (t) => {
+  const guide = readFileSync(path.join(root, "docs/scripting.md"), "utf8");
+  const file = (name) => guide.match(new RegExp("^```lua\\n-- " + name + "\\n(.*?)^```$", "ms"))[1];
+  const names = ["scripts/limit.lua", "defaults/antiflood.lua", "spec/limit_spec.lua"];
+  const { code, said } = await specs(t, Object.fromEntries(names.map((name) => [name, file(name)])));
+  assert.equal(code, 0, said);
+  assert.match(said, /^2 passed, 0 failed/m);
 });
