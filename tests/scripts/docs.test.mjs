@@ -90,6 +90,13 @@ test("the guide's examples: a store of the chat and of the person, a table of it
   assert.deepEqual(await bot.query("SELECT warnings FROM pardons"), [{ warnings: 1 }]);
 });
 
+test("the guide's examples: a reminder, and a flood that is counted", async () => {
+  assert.equal(await bot.say(bob, "/remind 1s tea"), "I will.");
+  await bot.sim.text(bob, "Don't forget: tea");
+  for (let i = 0; i < 6; i++) await bot.sim.send(bob, `quick ${i}`, { chat: group });
+  await bot.sim.text(group, "Slowly! Warning 1.");
+});
+
 test("the reference names everything there is", () => {
   const tables = {
     "core/script/mod_bot.c": [/functions\[\] = \{(.*?)\n\};/s, (name) => `bot.${name}`],
