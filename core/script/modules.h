@@ -21,6 +21,7 @@ void mod_http_push(lua_State *L, struct generation *gen);
 void mod_parallel_push(lua_State *L, struct generation *gen);
 void mod_db_push(lua_State *L, struct generation *gen);
 void mod_i18n_push(lua_State *L, struct generation *gen);
+void mod_menu_push(lua_State *L, struct generation *gen);
 void mod_log_push(lua_State *L, struct generation *gen);
 void mod_time_push(lua_State *L, struct generation *gen);
 void mod_utf16_push(lua_State *L, struct generation *gen);

@@ -52,6 +52,8 @@ static const struct host_module {
     { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
     { "time", mod_time_push },
     { "moonpost.ask", mod_ask_push },
+    { "keyboard", NULL },
+    { "menu", mod_menu_push },
     { "counter", mod_counter_push },
     { "crypto", mod_crypto_push },
     { "db", mod_db_push },

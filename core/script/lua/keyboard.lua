@@ -201,12 +201,12 @@ for name, field_of in pairs(inline_buttons) do
   if without_argument[name] then
     inline[name] = function(k, text, options)
       local field, value = field_of()
-      return add(k, make(text, field, value, options, 2), 2)
+      return (add(k, make(text, field, value, options, 2), 2))
     end
   else
     inline[name] = function(k, text, argument, options)
       local field, value = field_of(argument, 2, text)
-      return add(k, make(text, field, value, options, 2), 2)
+      return (add(k, make(text, field, value, options, 2), 2))
     end
   end
 end
@@ -252,7 +252,7 @@ function keyboard.inline(list, options)
   local k = new(INLINE, inline_mt, {})
   options = check_table("options", options, 2)
   list = check_table("the list of buttons", list, 2)
-  return fill(k, list, { button = inline_of, is_row = is_row }, options.columns or list.columns, 2)
+  return (fill(k, list, { button = inline_of, is_row = is_row }, options.columns or list.columns, 2))
 end
 
 -- --- reply ----------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ for name, field_of in pairs(reply_buttons) do
     return make(text, field, value, nil, level + 1)
   end
   reply[name] = function(k, text, argument, options)
-    return add(k, button(text, 2, argument, options), 2)
+    return (add(k, button(text, 2, argument, options), 2))
   end
   if name ~= "text" then
     keyboard[name] = function(text, argument, options)
@@ -338,7 +338,7 @@ function keyboard.reply(list)
   local options = read_options(list, reply_options, 2)
   if options.resize_keyboard == nil then options.resize_keyboard = true end
   local k = new(REPLY, reply_mt, options)
-  return fill(k, list, { button = reply_of, is_row = is_reply_row }, list.columns, 2)
+  return (fill(k, list, { button = reply_of, is_row = is_reply_row }, list.columns, 2))
 end
 
 -- Takes the keyboard away.

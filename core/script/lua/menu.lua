@@ -1,0 +1,636 @@
+-- require "menu": menus of buttons that are declared once. Nothing of a menu that was
+-- sent is kept: a button carries which it is, of which menu, page and person, in at most
+-- 64 bytes, and a signature, since anybody can send any data as a press.
+--
+--   m~NAME~PAGE~BUTTON OP~OWNER~ITEM SHAPE SIGNATURE
+--
+-- BUTTON is its place among those declared, SHAPE (3 characters) says what was declared
+-- when it was sent: if that has changed, the place may be another button's, and nothing
+-- is done but drawing the menu anew.
+local core = ...
+local bot = require "bot"
+
+local menus = {} -- by name
+
+local M = {}
+local Menu = {}
+Menu.__index = Menu
+Menu.__metatable = false
+Menu.__name = "menu"
+
+local NAME_MAX, DATA_MAX, ROW_MAX, BUTTONS_MAX = 16, 64, 8, 100
+local SHAPE, SIGNATURE = 3, 8
+
+local says = {
+  admins = "Only administrators can do this.",
+  owner = "This menu is somebody else's.",
+  outdated = "This menu has changed. Please choose again.",
+  invalid = "This button is not valid.",
+  gone = "This menu does not exist any more.",
+}
+
+-- --- what is declared ------------------------------------------------------------------------
+
+local function fail(text, level)
+  error("menu: " .. text, level + 1)
+end
+
+local function check(what, value, types, level)
+  for _, wanted in ipairs(types) do
+    if type(value) == wanted then return value end
+  end
+  fail(("%s must be a %s, got a %s"):format(what, table.concat(types, " or a "), type(value)), level + 1)
+end
+
+local option_types = {
+  text = { "string", "function", "table" }, admin = { "boolean" }, owner = { "boolean" }, allow = { "function" },
+  parse_mode = { "string" }, options = { "table" }, says = { "table" },
+}
+
+-- menu.new(name, { text =, admin =, owner =, allow =, parse_mode =, options =, says = })
+function M.new(name, options)
+  if type(name) ~= "string" or not name:find("^[%w_.-]+$") or #name > NAME_MAX then
+    fail("a menu's name must be 1 to 16 letters, digits, _ . or -", 2)
+  end
+  if menus[name] then fail(("there is a menu %q already"):format(name), 2) end
+  check("options", options, { "table" }, 2)
+  for key, value in pairs(options) do
+    if not option_types[key] then fail(("there is no option %q"):format(tostring(key)), 2) end
+    check(key, value, option_types[key], 2)
+  end
+  if options.text == nil then fail("a menu must have a text", 2) end
+  local m = setmetatable({ name = name, options = options, buttons = {}, says = {} }, Menu)
+  for key, text in pairs(says) do m.says[key] = options.says and options.says[key] or text end
+  menus[name] = m
+  return m
+end
+
+local function add(m, button, level)
+  check("a menu", m, { "table" }, level + 1)
+  if #m.buttons >= 36 * 36 then fail("a menu can have 1296 parts", level + 1) end
+  m.shape = nil
+  m.buttons[#m.buttons + 1] = button
+  button.place = #m.buttons
+  return m
+end
+
+local function read_options(options, allowed, level)
+  if options == nil then return {} end
+  check("a button's options", options, { "table" }, level + 1)
+  for key in pairs(options) do
+    if not allowed[key] then fail(("a button has no option %q here"):format(tostring(key)), level + 1) end
+  end
+  return options
+end
+
+local common = { when = true, id = true, style = true }
+
+-- A button that does something: press(ctx, menu). What it gives:
+--   nothing: the menu is drawn anew, if anything changed; a text: the same, and a toast;
+--   false: the menu stays as it is; a menu: that one is opened.
+function Menu:button(label, press, options)
+  check("a button's label", label, { "string", "function" }, 2)
+  check("a button's function", press, { "function" }, 2)
+  options = read_options(options, common, 2)
+  return (add(self, { kind = "button", label = label, press = press, options = options }, 2))
+end
+
+local function find_setting(path)
+  for _, setting in ipairs(bot.settings()) do
+    if setting.path == path then return setting end
+  end
+end
+
+local function setting_button(m, kind, path, types, options, level)
+  check("a setting's path", path, { "string" }, level + 1)
+  local setting = find_setting(path)
+  if not setting then fail(("there is no setting %q"):format(path), level + 1) end
+  local fits = false
+  for _, wanted in ipairs(types) do fits = fits or setting.type == wanted end
+  if not fits then
+    fail(("%s is a %s: :%s() is for a %s"):format(path, setting.type, kind, table.concat(types, " or ")), level + 1)
+  end
+  local label = options.label or setting.label or path
+  return (add(m, { kind = kind, path = path, setting = setting, options = options, label = label }, level + 1))
+end
+
+local settings_options = { when = true, label = true, on = true, off = true, step = true, columns = true, labels = true }
+
+function Menu:toggle(path, options)
+  return (setting_button(self, "toggle", path, { "boolean" }, read_options(options, settings_options, 2), 2))
+end
+
+function Menu:choice(path, options)
+  return (setting_button(self, "choice", path, { "choice" }, read_options(options, settings_options, 2), 2))
+end
+
+function Menu:number(path, options)
+  return (setting_button(self, "number", path, { "integer", "number" }, read_options(options, settings_options, 2), 2))
+end
+
+-- A setting whose value the person writes, when the button was pressed.
+function Menu:input(path, options)
+  local types = { "string", "integer", "number", "list", "chat", "user" }
+  return (setting_button(self, "input", path, types, read_options(options, settings_options, 2), 2))
+end
+
+function Menu:submenu(label, other, options)
+  check("a button's label", label, { "string", "function" }, 2)
+  if type(other) ~= "table" or getmetatable(other) ~= false then fail("a submenu must be a menu", 2) end
+  other.parent = other.parent or self
+  return (add(self, { kind = "submenu", label = label, to = other, options = read_options(options, common, 2) }, 2))
+end
+
+-- To the menu that has this one as a submenu, or the one that is named.
+function Menu:back(label, to, options)
+  check("a button's label", label or "", { "string", "function" }, 2)
+  return (add(self, { kind = "back", label = label or "‹ Back", to = to, options = read_options(options, common, 2) }, 2))
+end
+
+function Menu:close(label, options)
+  check("a button's label", label or "", { "string", "function" }, 2)
+  return (add(self, { kind = "close", label = label or "✕ Close", options = read_options(options, common, 2) }, 2))
+end
+
+function Menu:url(label, url, options)
+  check("a button's label", label, { "string", "function" }, 2)
+  check("a button's URL", url, { "string", "function" }, 2)
+  return (add(self, { kind = "url", label = label, url = url, options = read_options(options, common, 2) }, 2))
+end
+
+-- What comes next begins a row.
+function Menu:row()
+  return (add(self, { kind = "row", options = {} }, 2))
+end
+
+local page_types = {
+  list = { "function", "table" }, per = { "number" }, item = { "function" }, press = { "function" }, columns = { "number" },
+  empty = { "string" },
+}
+
+-- A list, page by page: { list =, per =, item =, press =, columns =, empty = }.
+function Menu:page(options)
+  check("a page", options, { "table" }, 2)
+  for key, value in pairs(options) do
+    if not page_types[key] then fail(("a page has no option %q"):format(tostring(key)), 2) end
+    check(key, value, page_types[key], 2)
+  end
+  local per, columns = options.per or 8, options.columns or 1
+  if options.list == nil or options.press == nil then fail("a page must have list and press", 2) end
+  if per % 1 ~= 0 or per < 1 or per > 90 then fail("per must be a whole number from 1 to 90", 2) end
+  if columns % 1 ~= 0 or columns < 1 or columns > ROW_MAX then fail("columns must be a whole number from 1 to 8", 2) end
+  if self.paged then fail("a menu can have one list", 2) end
+  self.paged = true
+  return (add(self, { kind = "page", page = options, per = math.tointeger(per), columns = columns, options = {} }, 2))
+end
+
+-- --- what a button carries ------------------------------------------------------------------------
+
+local digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+local function to_36(n)
+  local text = ""
+  repeat
+    local d = n % 36
+    text = digits:sub(d + 1, d + 1) .. text
+    n = n // 36
+  until n == 0
+  return text
+end
+
+local function shape_of(m)
+  if not m.shape then
+    local parts = {}
+    for i, b in ipairs(m.buttons) do
+      -- what a button says may depend on the chat; what it is may not
+      local what = b.setting and b.setting.choices and b.path .. "\0" .. table.concat(b.setting.choices, "\0")
+      what = what or b.options.id or b.path or b.to and b.to.name or type(b.label) == "string" and b.label or ""
+      parts[i] = b.kind .. "\0" .. what
+    end
+    m.shape = core.sign("shape\0" .. m.name .. "\0" .. table.concat(parts, "\1")):sub(1, SHAPE)
+  end
+  return m.shape
+end
+
+local function signature(chat, text)
+  return core.sign(("press\0%d\0%s"):format(chat or 0, text))
+end
+
+-- view: { chat =, owner =, page =, open = }
+local function data_of(m, view, button, op, item)
+  local page = view.open and "." .. to_36(view.open) or to_36(view.page)
+  local text = ("m~%s~%s~%s%s~%s~%s%s"):format(m.name, page, to_36(button.place), op or "", to_36(view.owner), item or "",
+    shape_of(m))
+  local data = text .. signature(view.chat, text)
+  if #data > DATA_MAX then
+    error(("menu %s: an item's id can have %d bytes here, %q has %d"):format(m.name, #(item or "") - 1 - (#data - DATA_MAX),
+      item:sub(2), #item - 1), 0)
+  end
+  return data
+end
+
+-- The parts of a press, or nil: it is none of ours.
+local function read_data(data, chat)
+  local text = data:sub(1, -SIGNATURE - 1)
+  local name, page, place, op, owner, rest = text:match("^m~([%w_.-]+)~(%.?[%da-z]+)~([%da-z]+)([-+*/=<>]?)~([%da-z]+)~(.*)$")
+  if not name or #rest < SHAPE then return nil end
+  if not core.equal(signature(chat, text), data:sub(-SIGNATURE)) then return nil end
+  local open = page:match("^%.(.+)$")
+  return {
+    menu = menus[name], place = tonumber(place, 36), op = op, owner = math.tointeger(tonumber(owner, 36)),
+    page = open and 1 or tonumber(page, 36), open = open and tonumber(open, 36), item = rest:sub(1, -SHAPE - 1),
+    shape = rest:sub(-SHAPE),
+  }
+end
+
+-- An item's id as it is carried: "i5" the number, "s5" the text.
+local function id_of(m, id)
+  if math.type(id) == "integer" then return "i" .. id end
+  if type(id) == "string" then return "s" .. id end
+  error(("menu %s: an item's id must be a text or a whole number, got a %s"):format(m.name, type(id)), 0)
+end
+
+local function read_id(text)
+  if text:sub(1, 1) == "i" then return math.tointeger(tonumber(text:sub(2))) end
+  return text:sub(2)
+end
+
+-- --- drawing --------------------------------------------------------------------------------------------
+
+local function value_of(value, ...)
+  if type(value) == "function" then return value(...) end
+  return value
+end
+
+local function cut(text, max)
+  if (utf8.len(text) or 0) <= max then return text end
+  return text:sub(1, utf8.offset(text, max) - 1) .. "…"
+end
+
+local function place_of(ctx, path)
+  local section = ctx.config
+  for name in path:gmatch("([^.]+)%.") do section = section[name] end
+  return section, path:match("[^.]+$")
+end
+
+local function get(ctx, path)
+  local section, key = place_of(ctx, path)
+  return section[key]
+end
+
+local function is_shown(ctx, button)
+  return button.options.when == nil or value_of(button.options.when, ctx) and true or false
+end
+
+local function draw_row(rows)
+  if #rows == 0 or #rows[#rows] > 0 then rows[#rows + 1] = {} end
+end
+
+local function put(rows, button)
+  if #rows == 0 or #rows[#rows] >= ROW_MAX then rows[#rows + 1] = {} end
+  table.insert(rows[#rows], button)
+end
+
+local function label_of(ctx, button)
+  local label = value_of(button.label, ctx)
+  if type(label) ~= "string" or label == "" then error("menu: a label must be a text that is not empty", 0) end
+  return label
+end
+
+local draw_kind = {}
+
+local function draw_plain(ctx, m, view, button, rows)
+  put(rows, { text = label_of(ctx, button), callback_data = data_of(m, view, button), style = button.options.style })
+end
+for _, kind in ipairs{ "button", "submenu", "back", "close" } do draw_kind[kind] = draw_plain end
+
+function draw_kind.row(_, _, _, _, rows) draw_row(rows) end
+
+function draw_kind.url(ctx, _, _, button, rows)
+  put(rows, { text = label_of(ctx, button), url = value_of(button.url, ctx) })
+end
+
+function draw_kind.toggle(ctx, m, view, button, rows)
+  local on = get(ctx, button.path)
+  local mark = on and (button.options.on or "✅") or button.options.off or "❌"
+  put(rows, { text = mark .. " " .. label_of(ctx, button), callback_data = data_of(m, view, button, on and "-" or "+") })
+end
+
+local function choice_label(button, value)
+  return button.options.labels and button.options.labels[value] or tostring(value)
+end
+
+function draw_kind.choice(ctx, m, view, button, rows)
+  local text = label_of(ctx, button) .. ": " .. choice_label(button, get(ctx, button.path))
+  put(rows, { text = text, callback_data = data_of(m, view, button, ">") })
+end
+
+local function shown(value)
+  if value == nil then return "–" end
+  if math.type(value) == "float" and value % 1 == 0 then return ("%d"):format(value) end
+  if type(value) == "table" then
+    local parts = {}
+    for i, v in ipairs(value) do parts[i] = tostring(v) end
+    return #parts == 0 and "–" or table.concat(parts, ", ")
+  end
+  return tostring(value)
+end
+
+function draw_kind.number(ctx, m, view, button, rows)
+  local unit = button.setting.unit and " " .. button.setting.unit or ""
+  draw_row(rows)
+  put(rows, { text = "−", callback_data = data_of(m, view, button, "-") })
+  put(rows, { text = label_of(ctx, button) .. ": " .. shown(get(ctx, button.path)) .. unit,
+    callback_data = data_of(m, view, button, "/") })
+  put(rows, { text = "+", callback_data = data_of(m, view, button, "+") })
+  draw_row(rows)
+end
+
+function draw_kind.input(ctx, m, view, button, rows)
+  local text = label_of(ctx, button) .. ": " .. cut(shown(get(ctx, button.path)), 30)
+  put(rows, { text = text, callback_data = data_of(m, view, button, "/") })
+end
+
+-- The items of a page, and how many pages there are. A list function may give all items,
+-- or, with how many there are in all, only those it was asked for.
+local function read_page(ctx, button, page)
+  local per, list = button.per, button.page.list
+  if type(list) == "table" then
+    local pages = math.max(1, (#list + per - 1) // per)
+    page = math.min(page, pages)
+    return table.move(list, (page - 1) * per + 1, math.min(page * per, #list), 1, {}), pages, page
+  end
+  local items, total = list(ctx, (page - 1) * per, per)
+  if type(items) ~= "table" then error("menu: the list of a page must be a table, got a " .. type(items), 0) end
+  local pages = math.max(1, ((total or #items) + per - 1) // per)
+  if page > pages then -- there were more
+    page = pages
+    if total then items = list(ctx, (page - 1) * per, per) end
+  end
+  if total then return items, pages, page end
+  return table.move(items, (page - 1) * per + 1, math.min(page * per, #items), 1, {}), pages, page
+end
+
+function draw_kind.page(ctx, m, view, button, rows)
+  local items, pages, page = read_page(ctx, button, view.page)
+  view.page = page
+  for i, item in ipairs(items) do
+    local label, id = item, item
+    if button.page.item then label, id = button.page.item(ctx, item) end
+    if id == nil then id = label end
+    if type(label) == "number" then label = tostring(label) end
+    if type(label) ~= "string" or label == "" then error("menu: an item's label must be a text", 0) end
+    if (i - 1) % button.columns == 0 then draw_row(rows) end
+    put(rows, { text = label, callback_data = data_of(m, view, button, "*", id_of(m, id)) })
+  end
+  draw_row(rows)
+  if pages > 1 then
+    local function to(text, target)
+      if target < 1 then target = pages elseif target > pages then target = 1 end
+      put(rows, { text = text, callback_data = data_of(m, { chat = view.chat, owner = view.owner, page = target }, button, "<") })
+    end
+    to("‹", page - 1)
+    put(rows, { text = page .. "/" .. pages, callback_data = data_of(m, view, button, "<") })
+    to("›", page + 1)
+    draw_row(rows)
+  elseif #items == 0 and button.page.empty then
+    put(rows, { text = button.page.empty, callback_data = data_of(m, view, button, "<") })
+    draw_row(rows)
+  end
+end
+
+-- The choices of a setting, in place of the menu's buttons.
+local function draw_choices(ctx, m, view, button)
+  local rows, present = {}, get(ctx, button.path)
+  for i, choice in ipairs(button.setting.choices) do
+    if (i - 1) % (button.options.columns or 2) == 0 then draw_row(rows) end
+    local mark = choice == present and "• " or ""
+    put(rows, { text = mark .. choice_label(button, choice), callback_data = data_of(m, view, button, "=", "s" .. i) })
+  end
+  draw_row(rows)
+  put(rows, { text = "‹ Back", callback_data = data_of(m, { chat = view.chat, owner = view.owner, page = 1 }, button, "<") })
+  return rows
+end
+
+local function draw(ctx, m, view)
+  local rows, n = {}, 0
+  local opened = view.open and m.buttons[view.open]
+  if opened and opened.kind == "choice" then
+    rows = draw_choices(ctx, m, view, opened)
+  else
+    view.open = nil
+    for _, button in ipairs(m.buttons) do
+      if is_shown(ctx, button) then draw_kind[button.kind](ctx, m, view, button, rows) end
+    end
+  end
+  if #rows > 0 and #rows[#rows] == 0 then rows[#rows] = nil end
+  for _, row in ipairs(rows) do n = n + #row end
+  if n > BUTTONS_MAX then error(("menu %s: %d buttons; a message can have 100"):format(m.name, n), 0) end
+  return { inline_keyboard = rows }
+end
+
+-- What sendMessage and editMessageText take.
+local function render(ctx, m, view)
+  local text = value_of(m.options.text, ctx)
+  local params = { reply_markup = draw(ctx, m, view) }
+  for name, value in pairs(m.options.options or {}) do params[name] = value end
+  if type(text) == "table" then -- of fmt, or { text =, entities = }
+    params.text, params.parse_mode, params.entities = text.text, text.parse_mode, text.entities
+  else
+    params.text = text
+  end
+  params.parse_mode = params.parse_mode or m.options.parse_mode
+  if type(params.text) ~= "string" or params.text == "" then
+    error(("menu %s: its text must not be empty"):format(m.name), 0)
+  end
+  return params
+end
+
+local function new_view(ctx, m)
+  local owner = m.options.owner and ctx.from and ctx.from.id or 0
+  return { chat = ctx.chat_id, owner = owner, page = 1 }
+end
+
+-- --- changing the message ------------------------------------------------------------------------------------
+
+local function equal(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for key, value in pairs(a) do
+    if not equal(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+-- Does the message say so already? With markup only Telegram can tell.
+local function is_same(message, params)
+  return message and message.text == params.text and not params.parse_mode and not params.entities
+    and not message.entities and equal(message.reply_markup and message.reply_markup.inline_keyboard,
+      params.reply_markup.inline_keyboard)
+end
+
+local function show(ctx, m, view)
+  local params = render(ctx, m, view)
+  local query = ctx.callback_query
+  local message = query and query.message
+  if is_same(message, params) then return end
+  if query and query.inline_message_id then
+    params.inline_message_id = query.inline_message_id
+  else
+    params.chat_id, params.message_id = message.chat.id, message.message_id
+  end
+  local ok, err = pcall(ctx.api.editMessageText, params)
+  if not ok and not (type(err) == "table" and err.error_code == 400 and err.description:find("not modified", 1, true)) then
+    error(err, 0)
+  end
+end
+
+-- The reply_markup, for messages of the author's own.
+function Menu:markup(ctx)
+  return draw(ctx, self, new_view(ctx, self))
+end
+
+-- Send it where the update came from. Gives the Message.                     [waits]
+function Menu:reply(ctx, options)
+  local params = render(ctx, self, new_view(ctx, self))
+  for name, value in pairs(options or {}) do params[name] = value end
+  return ctx:reply(params)
+end
+
+-- In place of the message whose button was pressed.                          [waits]
+function Menu:open(ctx)
+  if ctx.kind ~= "callback_query" then fail("open() is for presses of buttons; use reply() here", 2) end
+  show(ctx, self, new_view(ctx, self))
+end
+
+-- --- presses ---------------------------------------------------------------------------------------------------
+
+-- May this person? Else why not.
+local function refusal(ctx, m, press)
+  if press.owner ~= 0 and press.owner ~= ctx.from.id then return m.says.owner end
+  if m.options.admin and not (ctx.chat_id and ctx:is_admin()) then return m.says.admins end
+  if m.options.allow then
+    local ok, why = m.options.allow(ctx)
+    if not ok then return why or m.says.admins end
+  end
+end
+
+local press_kind = {}
+
+function press_kind.button(ctx, m, _, button)
+  local result = button.press(ctx, m)
+  if type(result) == "table" and result.buttons then return nil, result end
+  return result
+end
+
+function press_kind.submenu(_, _, _, button) return nil, button.to end
+
+function press_kind.back(_, m, _, button)
+  local to = button.to or m.parent
+  if type(to) == "string" then to = menus[to] end
+  return nil, to or m
+end
+
+function press_kind.close(ctx)
+  ctx:delete()
+  return false
+end
+
+local function assign(ctx, path, value)
+  local section, key = place_of(ctx, path)
+  local ok, err = pcall(function() section[key] = value end)
+  if not ok then return tostring(err):gsub("^.-: ", ""):gsub("^config%.", ""), true end
+end
+
+-- What was seen is what is changed: two who press at once don't undo each other.
+function press_kind.toggle(ctx, _, press, button)
+  return assign(ctx, button.path, press.op == "+")
+end
+
+function press_kind.choice(ctx, _, press, button)
+  if press.op == ">" then
+    press.open = button.place
+    return nil
+  elseif press.op == "=" then
+    press.open = nil
+    local choice = button.setting.choices[tonumber(press.item:sub(2))]
+    if choice then return assign(ctx, button.path, choice) end
+  end
+  press.open = nil
+end
+
+local function ask_value(ctx, button)
+  ctx:answer()
+  local setting = button.setting
+  local value = ctx:ask(("%s: %s"):format(label_of(ctx, button), setting.allowed), {
+    timeout = "5m",
+    check = function(text) return bot.parse_setting(button.path, text) end,
+  })
+  if value ~= nil then return assign(ctx, button.path, value) end
+end
+
+function press_kind.number(ctx, _, press, button)
+  if press.op == "/" then return ask_value(ctx, button) end
+  local step = button.options.step or 1
+  local present = get(ctx, button.path) or 0
+  return assign(ctx, button.path, press.op == "+" and present + step or present - step)
+end
+
+function press_kind.input(ctx, _, _, button) return ask_value(ctx, button) end
+
+function press_kind.page(ctx, m, press, button)
+  if press.op == "*" then
+    local result = button.page.press(ctx, read_id(press.item), m)
+    if type(result) == "table" and result.buttons then return nil, result end
+    return result
+  end
+end
+
+-- ctx:answer() is known to have been called by the author.
+local function watch_answer(ctx)
+  local answer, state = ctx.answer, {}
+  ctx.answer = function(...)
+    state.answered = true
+    return answer(...)
+  end
+  return state
+end
+
+local function carry_out(ctx, m, press)
+  local button = m.buttons[press.place]
+  local view = { chat = ctx.chat_id, owner = press.owner, page = press.page, open = press.open }
+  if press.shape ~= shape_of(m) or not button or not press_kind[button.kind] or not is_shown(ctx, button) then
+    view.page, view.open = 1, nil
+    show(ctx, m, view)
+    return ctx:answer(m.says.outdated)
+  end
+  local state = watch_answer(ctx)
+  local result, alert_or_menu = press_kind[button.kind](ctx, m, press, button)
+  if type(alert_or_menu) == "table" then
+    m, view.page, press.open = alert_or_menu, 1, nil
+    local why = refusal(ctx, m, { owner = press.owner })
+    if why then return ctx:answer(why, { show_alert = true }) end
+  end
+  view.open = press.open
+  if result ~= false and alert_or_menu ~= true then show(ctx, m, view) end
+  if state.answered then return end
+  if type(result) == "string" then
+    ctx:answer(cut(result, 190), alert_or_menu == true and { show_alert = true } or nil)
+  else
+    ctx:answer()
+  end
+end
+
+bot.callback("^m~", function(ctx)
+  local press = read_data(ctx.data, ctx.chat_id)
+  if not press then return ctx:answer(says.invalid, { show_alert = true }) end
+  local m = press.menu
+  if not m then return ctx:answer(says.gone, { show_alert = true }) end
+  local why = refusal(ctx, m, press)
+  if why then return ctx:answer(why, { show_alert = true }) end
+  carry_out(ctx, m, press)
+end)
+
+return M
