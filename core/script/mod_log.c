@@ -62,6 +62,16 @@ static int read_names(lua_State *L, int index, const char **names)
     return n;
 }
 
+static bool is_plain_table(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TTABLE)
+        return false;
+    if (luaL_getmetafield(L, index, "__tostring") == LUA_TNIL)
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 /* Stack top: the value. */
 static void add_field(lua_State *L, struct buf *fields, const char *name)
 {
@@ -69,8 +79,7 @@ static void add_field(lua_State *L, struct buf *fields, const char *name)
     struct slice text;
     struct err err = ERR_INIT;
 
-    if (lua_type(L, -1) == LUA_TTABLE &&
-        !luaL_getmetafield(L, -1, "__tostring")) {
+    if (is_plain_table(L, -1)) {
         json = json_push_buf(L);
         if (!json_add_lua(L, lua_gettop(L) - 1, NULL, json, &err))
             log_field(fields, name,
@@ -79,8 +88,6 @@ static void add_field(lua_State *L, struct buf *fields, const char *name)
             log_field(fields, name, buf_slice(json));
         return;
     }
-    if (lua_type(L, -1) == LUA_TFUNCTION) /* what __tostring was */
-        lua_pop(L, 1);
     text.p = luaL_tolstring(L, -1, &text.n);
     log_field(fields, name, text);
 }
@@ -88,12 +95,7 @@ static void add_field(lua_State *L, struct buf *fields, const char *name)
 /* Is the last argument fields, and not a value for the format? */
 static bool has_fields(lua_State *L, int n)
 {
-    if (n < 2 || lua_type(L, n) != LUA_TTABLE)
-        return false;
-    if (luaL_getmetafield(L, n, "__tostring") == LUA_TNIL)
-        return true;
-    lua_pop(L, 1);
-    return false;
+    return n >= 2 && is_plain_table(L, n);
 }
 
 static void add_fields(lua_State *L, int index, struct buf *fields)
