@@ -91,7 +91,7 @@ local function run_spec(spec)
   result.story = world.story()
   world.close()
   if snap then snap:revert() end
-  result.ms = native.real_ms() - began
+  result.ms = native.real_ms() - began - world.opening_ms()
   result.failed = #result.errors > 0 or #result.script_errors > 0 or result.missing_error ~= nil
   if result.failed then result.pending = nil end
   return result

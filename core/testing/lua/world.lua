@@ -14,6 +14,7 @@ local calls     -- of the Bot API, in this spec
 local errors    -- that the bot reported
 local expected  -- { { pattern =, met = } }
 local log       -- what the bot logged
+local opening_ms = 0 -- of the spec's time: for the database, which is not its own
 
 -- --- the simulator --------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ end
 -- --- its life -----------------------------------------------------------------------------
 
 function M.open()
-  open, begun = true, false
+  open, begun, opening_ms = true, false, 0
   story, calls, errors, expected, log, names = {}, {}, {}, {}, {}, {}
 end
 
@@ -174,7 +175,10 @@ end
 
 -- A bot that does not start is the end of the whole run, not of one spec.
 local function begin()
-  local ok, err = pcall(native.begin)
+  local before = native.real_ms()
+  local ok, err = pcall(native.open)
+  opening_ms = native.real_ms() - before
+  if ok then ok, err = pcall(native.begin) end
   if not ok then error({ is_fatal = true, message = err }, 0) end
   begun = true
   names[M.BOT] = "the bot"
@@ -264,6 +268,7 @@ function M.unexpected()
 end
 
 function M.story() return story end
+function M.opening_ms() return opening_ms end
 
 function M.set_globals(G)
   require "moonpost.people"(G)
