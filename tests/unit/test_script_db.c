@@ -8,6 +8,8 @@
 
 static struct script_db *db;
 
+static void wait_idle(void);
+
 static void open_db(int connections, int timeout_ms)
 {
     db = script_db_new(t.db.loop, &(struct script_db_options){
@@ -368,7 +370,7 @@ static void test_db__transaction(void **state)
         "tries')\n"
         "says(raises(db.transaction, print, { retry = 21 }), '0 to 20')\n");
     expect_notes("1:1");
-    assert_int_equal(script_db_stats(db).busy, 0);
+    wait_idle();
 }
 
 static void test_db__savepoints(void **state)

@@ -362,4 +362,9 @@ function bot.cancel_job(which, options) end
 ---@return bot.Job[]
 function bot.jobs(filter) end
 
+---Small values by key of any chat or person: what is `ctx.store` there.
+---@param id integer
+---@return store.Store
+function bot.store(id) end
+
 return bot

@@ -2,22 +2,22 @@
 
 ---SQL of your own, on connections of its own: `require "db"`. Parameters are `$1`,
 ---`$2`, …; never put what people typed into the SQL itself.
----@class moonpost.db
+---@class db
 ---@field null lightuserdata NULL, where nil can't be: in `db.array{ … }`; the same as `cjson.null`
 local db = {}
 
 ---A value that can be a parameter: nil, booleans, numbers, strings, `db.null`,
 ---`db.array{ … }`, `db.bytes(…)`; any other table is sent as JSON.
----@alias moonpost.db.value nil|boolean|number|string|table|lightuserdata
+---@alias db.Value nil|boolean|number|string|table|lightuserdata
 
----@alias moonpost.db.row table<string, any>
+---@alias db.Row table<string, any>
 
 ---The rows of an answer; `n` is how many rows were read or changed.
----@class moonpost.db.rows: moonpost.db.row[]
+---@class db.Rows: db.Row[]
 ---@field n integer
 
 ---What db raises when PostgreSQL says no, or can't be asked.
----@class moonpost.db.error
+---@class db.Error
 ---@field kind "database"
 ---@field message string
 ---@field where string
@@ -31,29 +31,29 @@ local db = {}
 
 ---All rows. Waits.
 ---@param sql string one statement
----@param ... moonpost.db.value
----@return moonpost.db.rows
+---@param ... db.Value
+---@return db.Rows
 function db.query(sql, ...) end
 
 ---The first row, or nil. Waits.
 ---@param sql string
----@param ... moonpost.db.value
----@return moonpost.db.row?
+---@param ... db.Value
+---@return db.Row?
 function db.one(sql, ...) end
 
 ---The first column of the first row, or nil. Waits.
 ---@param sql string
----@param ... moonpost.db.value
+---@param ... db.Value
 ---@return any
 function db.value(sql, ...) end
 
 ---How many rows it changed. Waits.
 ---@param sql string
----@param ... moonpost.db.value
+---@param ... db.Value
 ---@return integer
 function db.exec(sql, ...) end
 
----@class moonpost.db.transaction_options
+---@class db.TransactionOptions
 ---@field isolation? "read committed"|"repeatable read"|"serializable"
 ---@field read_only? boolean
 ---@field retry? integer how often it is begun anew after a serialization failure or a deadlock: 3; 0 to 20
@@ -61,8 +61,8 @@ function db.exec(sql, ...) end
 ---Runs the function in a transaction, and gives what it returns once that is
 ---committed. An error in it rolls back, and is raised. Inside of another one it is a
 ---savepoint. What the function does besides may happen more than once: see `retry`. Waits.
----@param f fun(tx: moonpost.db.tx): ...
----@param options? moonpost.db.transaction_options
+---@param f fun(tx: db.Transaction): ...
+---@param options? db.TransactionOptions
 ---@return ...
 function db.transaction(f, options) end
 
@@ -77,35 +77,35 @@ function db.array(list) end
 function db.bytes(bytes) end
 
 ---An open transaction: its functions are those of `db`.
----@class moonpost.db.tx
+---@class db.Transaction
 local tx = {}
 
 ---All rows. Waits.
 ---@param sql string
----@param ... moonpost.db.value
----@return moonpost.db.rows
+---@param ... db.Value
+---@return db.Rows
 function tx.query(sql, ...) end
 
 ---The first row, or nil. Waits.
 ---@param sql string
----@param ... moonpost.db.value
----@return moonpost.db.row?
+---@param ... db.Value
+---@return db.Row?
 function tx.one(sql, ...) end
 
 ---The first column of the first row, or nil. Waits.
 ---@param sql string
----@param ... moonpost.db.value
+---@param ... db.Value
 ---@return any
 function tx.value(sql, ...) end
 
 ---How many rows it changed. Waits.
 ---@param sql string
----@param ... moonpost.db.value
+---@param ... db.Value
 ---@return integer
 function tx.exec(sql, ...) end
 
 ---A savepoint: an error in the function undoes what it did, and is raised. Waits.
----@param f fun(tx: moonpost.db.tx): ...
+---@param f fun(tx: db.Transaction): ...
 ---@return ...
 function tx.transaction(f) end
 

@@ -3,16 +3,16 @@
 ---Small values by key: `ctx.store` (the chat's), `ctx.user_store` (the person's),
 ---`bot.store(id)`. A field is read from the database, and assigning writes it at once;
 ---nil deletes. What was read is a copy: assign the whole value to change it.
----@class moonpost.Store
+---@class store.Store
 ---@field [string] any
 ---@field [integer] any
 local store = {}
 
----@class moonpost.Store.options
+---@class store.Options
 ---@field ttl? string|number "10m", or seconds: then it is gone
 ---@field only_new? boolean write it only if it is not there
 
----@class moonpost.Store.incr_options
+---@class store.IncrOptions
 ---@field ttl? string|number "10m", or seconds after the first of them: then it begins anew
 
 ---The value under a key, or the default. Waits.
@@ -25,7 +25,7 @@ function store:get(key, default) end
 ---it is there. Waits.
 ---@param key string|integer
 ---@param value any
----@param options? moonpost.Store.options
+---@param options? store.Options
 ---@return boolean
 function store:set(key, value, options) end
 
@@ -33,7 +33,7 @@ function store:set(key, value, options) end
 ---at once both count. Waits.
 ---@param key string|integer
 ---@param n? number
----@param options? moonpost.Store.incr_options
+---@param options? store.IncrOptions
 ---@return number
 function store:incr(key, n, options) end
 
