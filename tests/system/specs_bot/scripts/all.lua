@@ -66,7 +66,7 @@ bot.callback("n", function(ctx) ctx:answer("Pity") end)
 bot.command("boom", function() error("oh dear") end)
 
 local ticks = 0
-bot.every("10m", function()
+bot.every("6h", function()
   ticks = ticks + 1 log.warn("tick %d at %d", ticks, time.now() // 60)
 end)
 bot.job("remind", function(ctx, data)
