@@ -144,3 +144,15 @@ test("docs/ARCHITECTURE.md names files and functions that exist", () => {
     assert.ok(sources.some((f) => f === file || f.endsWith(`/${file}`)), `core/ has no ${file}`);
   }
 });
+
+test("docs/examples/README.md counts the lines of its examples", () => {
+  const rows = [...read("docs/examples/README.md").matchAll(/^\| \[(\w+)\]\((\S+)\) \|.*?\| (\d+) \|/gm)];
+  const folders = readdirSync(path.join(root, "docs/examples"), { withFileTypes: true }).filter((f) => f.isDirectory()).map((f) => f.name);
+  assert.deepEqual(rows.map((r) => r[1]).sort(), folders.sort());
+  for (const [, name, , lines] of rows) {
+    const files = readdirSync(path.join(root, "docs/examples", name), { recursive: true }).filter((f) => /^(scripts|defaults)\/.*\.lua$/.test(f));
+    const code = files.flatMap((f) => read(path.join("docs/examples", name, f)).split("\n")).filter((l) => !/^\s*(--.*)?$/.test(l));
+    assert.equal(code.length, Number(lines), name);
+    assert.ok(readdirSync(path.join(root, "docs/examples", name, "spec")).length > 0, `${name} has no spec`);
+  }
+});

@@ -1,0 +1,30 @@
+describe("dishes", function()
+  local alice, bob
+  before_each(function()
+    alice = person{ name = "Alice" }
+    bob = person{ name = "Bob" }
+  end)
+
+  it("are rated by each for themselves", function()
+    alice:send("/start")
+    assert.same({ "Pasta", "Pizza", "Sushi", "Entrecôte" }, alice:buttons())
+    alice:press("Pizza")
+    assert.equal("Pizza\n\nYour rating:", alice:last().text)
+    assert.same({ "Meh.", "✕ Delete", "‹ Back" }, alice:buttons())
+    alice:press("Meh.")
+    assert.same({ "Yummy!", "✕ Delete", "‹ Back" }, alice:buttons())
+    alice:press("‹ Back")
+    assert.equal("Pick a dish to rate it!", alice:last().text)
+    assert.match("dishes:\n\nPizza$", alice:send("/fav"):texts()[1])
+    assert.match("any favorites yet", bob:send("/fav"):texts()[1])
+  end)
+
+  it("are deleted for everybody", function()
+    alice:send("/start")
+    alice:press("Sushi")
+    alice:press("✕ Delete")
+    assert.same({ "Pasta", "Pizza", "Entrecôte" }, alice:buttons())
+    bob:send("/start")
+    assert.same({ "Pasta", "Pizza", "Entrecôte" }, bob:buttons())
+  end)
+end)

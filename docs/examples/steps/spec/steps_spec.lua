@@ -1,0 +1,13 @@
+describe("steps", function()
+  it("are one after another", function()
+    local alice = person{ name = "Alice" }
+    alice:send("/start")
+    assert.match("your name", alice:last().text)
+    alice:send("Alice")
+    alice:send("old")
+    assert.match("should be a number", alice:last().text)
+    alice:send("34")
+    alice:press("Female")
+    assert.equal("Nice to meet you Alice\nAge: 34\nGender: Female", alice:last().text)
+  end)
+end)
