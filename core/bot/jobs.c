@@ -216,6 +216,8 @@ static void on_taken(struct op *op)
     jobs_settle(jobs);
 }
 
+static void declare(struct jobs *jobs);
+
 static void send_take(struct jobs *jobs, int most)
 {
     char bot[24], me[24], ttl[24], ahead[24], many[24];
@@ -253,6 +255,10 @@ void jobs_look(struct jobs *jobs)
     if (!may_look(jobs) || !jobs->gen)
         return;
     stop_timers(jobs);
+    if (!jobs->declared) {
+        declare(jobs); /* its end looks */
+        return;
+    }
     jobs->wanted_at = INT64_MAX; /* all that is known by now, this look sees */
     send_take(jobs, most > 0 ? most : 0);
     count(jobs);
@@ -280,8 +286,6 @@ void jobs_settle(struct jobs *jobs)
 
 /* --- what is declared --------------------------------------------------------------------- */
 
-static void declare(struct jobs *jobs);
-
 static void on_declared(struct op *op)
 {
     struct jobs *jobs = op->arg;
@@ -301,7 +305,7 @@ static void on_declared(struct op *op)
     if (jobs->declared)
         jobs_look(jobs);
     else
-        declare(jobs); /* the connection's own backoff is between */
+        arm_again(jobs, RETRY_MS);
 }
 
 static void declare(struct jobs *jobs)

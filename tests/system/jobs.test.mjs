@@ -7,7 +7,7 @@ import { atEnd, freePort, sleep, slow, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const place = world();
-const fast = { PACE_CHAT_PER_S: "1000000", PACE_GROUP_PER_MIN: "1000000", PACE_BOT_PER_S: "1000000" };
+const fast = { SCRIPT_LINES_PER_S: "1000000", PACE_CHAT_PER_S: "1000000", PACE_GROUP_PER_MIN: "1000000", PACE_BOT_PER_S: "1000000" };
 const head = `local bot, log, time = require "bot", require "log", require "time"\n`;
 
 async function start(t, script, { env = {}, ...options } = {}) {
@@ -213,6 +213,23 @@ bot.command("hi", "x", function(ctx) log.info("hi") end)`);
     await host.sim.send(alice, "/hi");
     await host.line(/bot: hi/);
     assert.match(host.said, /handler ends[^]*job begins[^]*job ends[^]*bot: hi/);
+  });
+
+  test("at most JOBS_MAX at once; the largest data there may be", async (t) => {
+    const host = await start(t, `
+local now, most = 0, 0
+bot.job("j", function(ctx, data)
+  now = now + 1
+  most = math.max(most, now)
+  time.sleep(0.2)
+  now = now - 1
+  log.info("ended " .. #data .. " most " .. most)
+end)
+bot.command("go", "x", function(ctx) for i = 1, 9 do bot.after(0, "j", ("x"):rep(65534), { chat = false }) end end)`, { env: { JOBS_MAX: "3" } });
+    await host.sim.send(alice, "/go");
+    await times(host, /ended 65534 most 3/g, 7);
+    await eventually("no rows", async () => (await jobs(host.db)).length === 0);
+    assert.equal([...host.said.matchAll(/ended 65534 most [123]\b/g)].length, 9);
   });
 
   test("SIGTERM: what has not ended is the next process's, and no try was used", async (t) => {

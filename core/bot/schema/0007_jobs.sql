@@ -128,6 +128,7 @@ CREATE FUNCTION moonpost_jobs_take(my_bot BIGINT, me BIGINT, ttl_ms INT, ahead_m
   LANGUAGE plpgsql AS $$
 DECLARE
   now_at TIMESTAMPTZ := moonpost_now(ahead_ms);
+  n BIGINT;
 BEGIN
   UPDATE jobs AS j SET owner = NULL, taken_at = NULL, key = moonpost_job_key(j),
       crashes = j.crashes + CASE WHEN j.owner = me THEN 0 ELSE 1 END
@@ -146,12 +147,15 @@ BEGIN
       CASE WHEN t.zone IS NOT NULL THEN moonpost_minute(now_at, t.zone) END,
       NULL::bigint, NULL::boolean, NULL::text
     FROM taken AS t ORDER BY t.run_at, t.id;
-  SELECT moonpost_ms(n.run_at) - moonpost_ms(now_at) + 1 INTO wait_ms FROM (
+  GET DIAGNOSTICS n = ROW_COUNT;
+  SELECT moonpost_ms(f.run_at) - moonpost_ms(now_at) + 1 INTO wait_ms FROM (
     SELECT j.run_at FROM jobs AS j WHERE j.bot_id = my_bot AND j.state = 'waiting' AND j.owner IS NULL
-      AND j.name = ANY(names) ORDER BY j.run_at LIMIT 1) AS n;
+      AND j.name = ANY(names) ORDER BY j.run_at LIMIT 1) AS f;
   others := EXISTS (SELECT FROM jobs AS j WHERE j.bot_id = my_bot AND j.owner IS NOT NULL AND j.owner <> me);
-  unknown := (SELECT j.name FROM jobs AS j WHERE j.bot_id = my_bot AND j.state = 'waiting' AND j.owner IS NULL
-    AND j.run_at <= now_at AND j.name <> ALL(names) LIMIT 1);
+  IF n < most THEN -- else there is enough to do
+    unknown := (SELECT j.name FROM jobs AS j WHERE j.bot_id = my_bot AND j.state = 'waiting' AND j.owner IS NULL
+      AND j.run_at <= now_at AND j.name <> ALL(names) LIMIT 1);
+  END IF;
   job_id := NULL;
   RETURN NEXT;
 END $$;
