@@ -8,6 +8,7 @@ local log = require "log"
 local time = require "time"
 
 local i18n = {}
+local internal = {} -- for ctx and `moonpost check`: no part of what scripts are told of
 
 -- --- plural rules -----------------------------------------------------------------
 -- CLDR's cardinal rules (unicode.org/reports/tr35/tr35-numbers.html). Each gets the
@@ -477,11 +478,11 @@ function i18n.html(code, key, vars)
 end
 
 -- ctx:t(key, vars), ctx:t_html(key, vars)
-function i18n.ctx_t(ctx, key, vars)
+function internal.ctx_t(ctx, key, vars)
   return (text_of("ctx:t", i18n.language(ctx), key, vars, plain))
 end
 
-function i18n.ctx_t_html(ctx, key, vars)
+function internal.ctx_t_html(ctx, key, vars)
   return fmt.raw(text_of("ctx:t_html", i18n.language(ctx), key, vars, html), "HTML")
 end
 
@@ -594,7 +595,7 @@ local function add_unknown(path, source, problems)
     number = number + 1
     local code = line:gsub("%-%-.*$", "")
     for key in code:gmatch([=[:t[_html]*[%s(]+["']([%w_.-]+)["']]=]) do
-      if not i18n.knows(key) then
+      if not internal.knows(key) then
         problems[#problems + 1] = ('%s:%d: no file in locales/ has "%s"'):format(path, number, key)
       end
     end
@@ -603,7 +604,7 @@ end
 
 -- A list of lines: what is missing or superfluous in each language. sources: the
 -- texts of the files that were loaded, by their paths.
-function i18n.problems(sources)
+function internal.problems(sources)
   local problems, default = {}, languages[options.default]
   if not default then return problems end
   for _, path in ipairs(sorted(sources)) do
@@ -617,11 +618,11 @@ function i18n.problems(sources)
 end
 
 -- Is the key there at all?
-function i18n.knows(key)
+function internal.knows(key)
   for _, code in ipairs(codes) do
     if languages[code].messages[key] then return true end
   end
   return false
 end
 
-return i18n
+return setmetatable(i18n, { __index = internal, __metatable = false })
