@@ -325,6 +325,7 @@ static void test_db__many_texts(void **state)
         "for i = 1, 3 do db.query('SELECT * FROM notes') end\n"
         "db.exec('ALTER TABLE notes ADD COLUMN more INT')\n"
         "db.query('SELECT * FROM notes')\n"
+        "db.query('SELECT * FROM notes') db.query('SELECT * FROM notes')\n"
         "db.exec('ALTER TABLE notes DROP COLUMN more')\n"
         "db.transaction(function(tx) tx.query('SELECT * FROM notes') end)\n");
 }
@@ -508,6 +509,26 @@ static void test_db__killed_any_time(void **state)
     wait_idle();
     expect_notes("");
     buf_reset(&t.log);
+}
+
+/* While its BEGIN is on its way. */
+static void test_db__killed_at_begin(void **state)
+{
+    (void)state;
+    body("db.transaction(function(tx) tx.exec('INSERT INTO notes VALUES (1)') "
+         "end)");
+    for (int i = 0; i < 3; i++) {
+        script_db_free(db);
+        open_db(1, 5000);
+        push(message_of("/a")); /* there is no connection yet */
+        while (!script_db_stats(db).busy)
+            run_for(0);
+        tasks_kill_all(t.vm);
+        while (script_db_stats(db).busy)
+            run_for(5);
+        wait_idle();
+    }
+    expect_notes("");
 }
 
 static void test_db__idle(void **state)
@@ -695,6 +716,7 @@ int main(void)
         DB_TEST(test_db__retries),
         DB_TEST(test_db__killed),
         DB_TEST(test_db__killed_any_time),
+        DB_TEST(test_db__killed_at_begin),
         DB_TEST(test_db__idle),
         DB_TEST(test_db__line),
         DB_TEST(test_db__side_by_side),
