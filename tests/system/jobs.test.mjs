@@ -174,6 +174,7 @@ bot.every("0 * * * *", { name = "cron ${missed}", missed = "${missed}" }, functi
 
   test("one that fails: tries, backoff, set aside; with bot.catch too", async (t) => {
     for (const caught of ["", "bot.catch(function(e) log.info('caught') end)"]) {
+      const port = await freePort();
       const host = await start(t, `${caught}
 bot.job("flaky", { tries = 3, backoff = "200ms" }, function(ctx, data)
   log.info("try " .. ctx.job.tries)
@@ -181,7 +182,7 @@ bot.job("flaky", { tries = 3, backoff = "200ms" }, function(ctx, data)
   log.info("went well")
 end)
 bot.every("1s", { name = "sad" }, function() log.info("sad") error("always") end)
-bot.command("go", "x", function(ctx) bot.after(0, "flaky", tonumber(ctx.args[1])) end)`);
+bot.command("go", "x", function(ctx) bot.after(0, "flaky", tonumber(ctx.args[1])) end)`, { env: { METRICS_PORT: String(port) } });
       await host.sim.send(alice, "/go 2");
       for (const n of [0, 1, 2]) await host.line(new RegExp(`try ${n}`));
       await host.line(/went well/);
@@ -198,6 +199,10 @@ bot.command("go", "x", function(ctx) bot.after(0, "flaky", tonumber(ctx.args[1])
       await times(host, /bot: sad/g, 3); // it goes on
       const [every] = await host.db.query("SELECT error IS NOT NULL AS has FROM jobs WHERE name = 'sad'");
       assert.equal(every.has, true);
+      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      for (const wanted of [/^moonpost_job_runs_total\{result="done"\} 1$/m, /^moonpost_job_runs_total\{result="retry"\} 4$/m,
+        /^moonpost_job_runs_total\{result="failed"\} [4-9]$/m, /^moonpost_job_late_seconds_count [1-9]/m, /^moonpost_jobs_running [01]$/m, /^moonpost_jobs_waiting \d+$/m])
+        assert.match(page, wanted);
       await host.stop();
     }
   });
