@@ -42,32 +42,42 @@ static void push_cjson_safe(lua_State *L, struct generation *gen)
     lua_call(L, 1, 1);
 }
 
-/* By name, those that scripts can't have ("moonpost.…") last. push NULL: all of it is in script/lua/. */
+/* By name, the host's own last. push NULL: all of it is in script/lua/. */
 static const struct host_module {
     const char *name;
     push_fn push;
 } host_modules[] = {
-    { "inspect", NULL },
-    { "bot", mod_bot_push },           { "cjson", push_cjson },
-    { "cjson.safe", push_cjson_safe }, { "log", mod_log_push },
-    { "time", mod_time_push },
-    { "moonpost.ask", mod_ask_push },
-    { "keyboard", NULL },
-    { "menu", mod_menu_push },
+    { "bot", mod_bot_push },
+    { "cjson", push_cjson },
+    { "cjson.safe", push_cjson_safe },
     { "counter", mod_counter_push },
     { "crypto", mod_crypto_push },
     { "db", mod_db_push },
+    { "fmt", mod_ctx_push },
     { "http", mod_http_push },
     { "i18n", mod_i18n_push },
+    { "inspect", NULL },
+    { "keyboard", NULL },
+    { "log", mod_log_push },
+    { "menu", mod_menu_push },
     { "parallel", mod_parallel_push },
-    { "fmt", mod_ctx_push },
+    { "time", mod_time_push },
     { "utf16", mod_utf16_push },
+    { "moonpost.ask", mod_ask_push },
     { "moonpost.ctx", mod_ctx_push },
     { "moonpost.members", mod_ctx_push },
     { "moonpost.send", mod_ctx_push },
 };
 
+/* Parts of the host: not for scripts. */
+static bool is_own(const char *name)
+{
+    return strncmp(name, "moonpost.", 9) == 0;
+}
+
 /* --- the part that is Lua -------------------------------------------------------- */
+
+static void push_require(lua_State *L, struct generation *gen, bool for_host);
 
 /* Push the globals of the host's own Lua: what scripts do to theirs is nothing to
  * it. */
@@ -75,7 +85,7 @@ static void push_host_globals(lua_State *L, struct generation *gen)
 {
     if (gen->host_globals_ref == LUA_NOREF) {
         vm_push_globals(L);
-        require_push(L, gen);
+        push_require(L, gen, true);
         lua_setfield(L, -2, "require");
         gen->host_globals_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     }
@@ -132,9 +142,10 @@ void host_file_push(lua_State *L, struct generation *gen, const char *name)
 
 static void add_host_names(luaL_Buffer *b)
 {
-    for (size_t i = 0; i < ARRAY_LEN(host_modules); i++) {
+    for (size_t i = 0; !is_own(host_modules[i].name); i++) {
         if (i)
-            luaL_addstring(b, i + 1 < ARRAY_LEN(host_modules) ? ", " : " and ");
+            luaL_addstring(b,
+                           is_own(host_modules[i + 1].name) ? " and " : ", ");
         luaL_addstring(b, host_modules[i].name);
     }
 }
@@ -211,6 +222,11 @@ static int l_require(lua_State *L)
 
     if (strncmp(name, "lib.", 4) == 0)
         name += 4; /* the same file: loaded once */
+    if (is_own(name) && !lua_toboolean(L, lua_upvalueindex(2)))
+        return luaL_error(L,
+                          "require \"%s\": a part of the host, not for "
+                          "scripts",
+                          name);
     lua_settop(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->modules_ref); /* name, modules */
     lua_getfield(L, 2, name);
@@ -229,8 +245,15 @@ static int l_require(lua_State *L)
     return 1;
 }
 
-void require_push(lua_State *L, struct generation *gen)
+/* for_host: of the host's own Lua. */
+static void push_require(lua_State *L, struct generation *gen, bool for_host)
 {
     lua_pushlightuserdata(L, gen);
-    lua_pushcclosure(L, l_require, 1);
+    lua_pushboolean(L, for_host);
+    lua_pushcclosure(L, l_require, 2);
+}
+
+void require_push(lua_State *L, struct generation *gen)
+{
+    push_require(L, gen, false);
 }

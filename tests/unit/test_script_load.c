@@ -30,6 +30,9 @@ static const struct {
       "end",
       "scripts/a.lua: not enough memory" },
     /* require */
+    { "scripts/a.lua", "require('moonpost.ask')",
+      "scripts/a.lua:1: require \"moonpost.ask\": a part of the host, not for "
+      "scripts" },
     { "scripts/a.lua", "require('../x')",
       "scripts/a.lua:1: require \"../x\": not a module's name" },
     { "scripts/lib/b.lua", "error('within')", "scripts/lib/b.lua:1: within" },
@@ -119,7 +122,8 @@ static void test_load__an_unknown_module(void **state)
     assert_non_null(strstr(err.text, "scripts/a.lua:1: require \"nothing\": no "
                                      "such module; the host has bot, "));
     assert_non_null(
-        strstr(err.text, " and time, and there is no scripts/lib/nothing.lua"));
+        strstr(err.text,
+               " and utf16, and there is no scripts/lib/nothing.lua"));
 }
 
 static void test_load__refused(void **state)
