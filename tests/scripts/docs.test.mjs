@@ -81,6 +81,8 @@ test("the guide's examples: a store of the chat and of the person, a table of it
   assert.equal(await bot.say(alice, "/remember the milk"), "I'll remember.");
   assert.equal(await bot.say(alice, "/remember"), "the milk");
   assert.equal(await bot.say(alice, "/daily", { chat: group }), "Number 1 in this chat.");
+  assert.equal(await bot.say(bob, "/daily"), "Number 1 in this chat.");
+  assert.equal(await bot.say(bob, "/daily"), "You had yours today.");
   assert.equal(await bot.say(alice, "/daily", { chat: group }), "You had yours today.");
   const { message } = await bot.sim.send(alice, "spam", { chat: group });
   for (const n of [1, 2]) {

@@ -2,7 +2,8 @@
 
 ---Small values by key: `ctx.store` (the chat's), `ctx.user_store` (the person's),
 ---`bot.store(id)`. A field is read from the database, and assigning writes it at once;
----nil deletes. What was read is a copy: assign the whole value to change it.
+---nil deletes. What was read is a copy: assign the whole value to change it. In a private
+---chat the first two are the same.
 ---@class store.Store
 ---@field [string] any
 ---@field [integer] any
