@@ -200,6 +200,16 @@ int chunks_compiled(lua_State *L)
     return chunks_of(L)->compiled;
 }
 
+int chunks_kept(lua_State *L)
+{
+    const struct chunks *all = chunks_of(L);
+    int n = 0;
+
+    for (size_t i = 0; i < all->n; i++)
+        n += all->list[i].function != LUA_NOREF;
+    return n;
+}
+
 /* FNV-1a, then mixed. */
 uint64_t chunks_hash(struct slice text)
 {

@@ -34,6 +34,7 @@ void chunks_end(lua_State *L);
 struct slice chunks_text(lua_State *L, const char *path);
 
 int chunks_compiled(lua_State *L); /* since chunks_begin() */
+int chunks_kept(lua_State *L);     /* functions in the registry; for tests */
 
 uint64_t chunks_hash(struct slice text); /* to tell two texts apart */
 

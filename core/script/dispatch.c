@@ -114,10 +114,11 @@ static int handler_returned(lua_State *L, int status, lua_KContext k)
     return 0;
 }
 
+/* What an earlier handler's pattern has captured is not this one's. nil: what stands
+ * after the command, if it is one; made when it is read. */
 static void set_match(lua_State *L, const struct handler *h)
 {
-    /* of a command it is what stands after it: made when it is read */
-    if (!lua_isnil(L, MATCH) || h->type == HANDLER_COMMAND)
+    if (h->type == HANDLER_COMMAND || h->ntriggers)
         lua_setfield(L, CTX, "match");
 }
 

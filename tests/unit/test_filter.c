@@ -168,6 +168,11 @@ static void test_filter__matches(void **state)
         /* as grammY: a text_link has a url */
         { "::url", "message",
           "{\"entities\":[{\"type\":\"text_link\",\"url\":\"x\"}]}", true },
+        { ":media", "message", "{\"live_photo\":{}}", true },
+        { ":entities:language", "message",
+          "{\"entities\":[{\"type\":\"pre\",\"language\":\"\"}]}", false },
+        { ":entities:language", "message",
+          "{\"entities\":[{\"type\":\"pre\",\"language\":\"c\"}]}", true },
         { ":text", "message", "{\"text\":\"\"}", true },
         { ":is_topic_message", "message", "{\"is_topic_message\":true}", true },
         { ":is_topic_message", "message", "{}", false },
