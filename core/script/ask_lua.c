@@ -296,9 +296,7 @@ static int call_lua(lua_State *L, const char *name)
 {
     int n = lua_gettop(L);
 
-    require_push(L, ctx_task(L, 1)->gen);
-    lua_pushliteral(L, "moonpost.ask");
-    lua_call(L, 1, 1);
+    require_own(L, ctx_task(L, 1)->gen, "moonpost.ask");
     lua_getfield(L, -1, name);
     lua_replace(L, -2);
     lua_insert(L, 1);

@@ -16,9 +16,7 @@
 
 void ctx_push_lua_method(lua_State *L, struct generation *gen, const char *name)
 {
-    require_push(L, gen);
-    lua_pushliteral(L, "moonpost.ctx");
-    lua_call(L, 1, 1);
+    require_own(L, gen, "moonpost.ctx");
     lua_getfield(L, -1, name);
     lua_replace(L, -2);
 }

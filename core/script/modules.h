@@ -47,5 +47,8 @@ void host_file_push(lua_State *L, struct generation *gen, const char *name);
 
 /* require() for a generation: host modules, then scripts/lib/.   [-0, +1, m] */
 void require_push(lua_State *L, struct generation *gen);
+/* What a part of the host gives, that scripts can't require: "moonpost.ctx".
+ *                                                                 [-0, +1, v] */
+void require_own(lua_State *L, struct generation *gen, const char *name);
 
 #endif
