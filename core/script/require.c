@@ -257,7 +257,10 @@ void require_push(lua_State *L, struct generation *gen)
 {
     push_require(L, gen, false);
 }
+
 void require_own(lua_State *L, struct generation *gen, const char *name)
+{
     push_require(L, gen, true);
     lua_pushstring(L, name);
     lua_call(L, 1, 1);
+}
