@@ -332,6 +332,8 @@ static void open_lua(struct host *host)
         .sender = host->sender,
         .store = host->store,
         .admins = host->admins,
+        .renew = host_renew,
+        .renew_arg = host,
         .bot_username = "",
         .web = host->web,
         .dir = host->dir,

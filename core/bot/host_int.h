@@ -131,6 +131,7 @@ void host_close_store(struct host *host); /* before the vm: see view.h */
 void host_log_stats(struct host *host);
 
 /* host_reload.c */
+void host_renew(void *arg); /* services.renew; arg: the host */
 bool host_load(struct host *host, struct err *err);
 void host_watch(struct host *host);
 /* afresh: see host_commands_want() */

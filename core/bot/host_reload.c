@@ -134,7 +134,7 @@ static void load_again(struct host *host, const char *changes, bool sql)
     int64_t start = clock_steady_ns();
     struct generation *gen = load(host, &err);
 
-    if (watch_is_busy(host->watch)) { /* it may be half of what was saved */
+    if (host->watch && watch_is_busy(host->watch)) { /* it may be half of what was saved */
         generation_unref(gen);
         return;
     }
@@ -164,6 +164,14 @@ static void reload(void *arg)
     else
         say_as_before(host);
     buf_release(&changes);
+}
+
+void host_renew(void *arg)
+{
+    struct host *host = arg;
+
+    if (host->state == HOST_RUNNING)
+        load_again(host, "begun anew", false);
 }
 
 void host_watch(struct host *host)

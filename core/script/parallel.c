@@ -26,6 +26,7 @@ struct join {
     bool no_memory;     /* or that */
     int winner;         /* of a RACE: its number */
     bool *gone;         /* while children are being started: is it freed? */
+    struct op *later;   /* then they are started; or NULL */
     struct fiber *fibers[]; /* slots of them; NULL: a free one */
 };
 
@@ -145,9 +146,28 @@ static void go(struct join *j)
         op_complete(&j->op);
 }
 
+static void on_later(struct op *op)
+{
+    struct join *j = op->arg;
+
+    op_free(op);
+    j->later = NULL;
+    go(j);
+}
+
+/* Those of a child begin in the next turn: parallel() in parallel() could go on
+ * without end otherwise, and deep into C's stack. */
 void parallel_go(struct fiber *parent)
 {
-    go(parent->join);
+    struct join *j = parent->join;
+
+    if (!parent->parent) {
+        go(j);
+        return;
+    }
+    j->later = timer_start(parent->task->vm->services->loop, 0);
+    j->later->done = on_later;
+    j->later->arg = j;
 }
 
 /* --- results -------------------------------------------------------------------- */
@@ -252,6 +272,7 @@ static void join_free(struct op *op)
     struct join *j = (struct join *)op;
     lua_State *L = j->parent->task->vm->L;
 
+    op_free(j->later);
     if (j->gone)
         *j->gone = true;
     for (int i = 0; i < j->slots; i++)

@@ -143,7 +143,7 @@ static void report_overrun(struct task *t, const struct fiber *f,
     if (t->watch.end == WATCHDOG_MEMORY) /* where that was: it has gone on since */
         buf_add_slice(&why, buf_slice(&t->vm->refused_at));
     else
-        for (; f; f = f->parent)
+        for (int i = 0; f && i < 3; i++, f = f->parent) /* of parallel() */
             vm_add_traceback(f->co, 0, &why);
     if (why.len == n &&
         t->trace.len) /* it ended with an error: see watchdog.h */
@@ -189,6 +189,11 @@ static void task_end(struct task *t, enum task_result result)
         fiber_close(&t->fiber);
         luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
     }
+    if (vm->hog == t) {
+        op_free(vm->hog_op);
+        vm->hog_op = NULL;
+        vm->hog = NULL;
+    }
     if (t->asking)
         TAILQ_REMOVE(&vm->asking, t, link);
     else
@@ -202,21 +207,78 @@ static void task_end(struct task *t, enum task_result result)
     free(t);
 }
 
-/* Free what a task left behind that was refused memory: the next one must not be. */
+/* At most so often: what is loaded anew may fill up again. */
+#define RENEW_MS 60000
+
+static void on_renewal(struct op *op)
+{
+    struct vm *vm = op->arg;
+
+    op_free(op);
+    vm->renewal = NULL;
+    vm->services->renew(vm->services->renew_arg);
+}
+
+/* Free what a task left behind that was refused memory: the next one must not be. If
+ * that does not help, it is the scripts' variables. */
 static void collect_all(struct vm *vm)
 {
-    static int64_t said_ms;
     size_t max = vm->limits.memory_max;
     int64_t now = loop_now_ms();
 
     lua_gc(vm->L, LUA_GCCOLLECT);
-    if (vm->memory < max / 10 * 9 || now - said_ms < 60000)
+    if (vm->memory < max / 10 * 9 || vm->renewal ||
+        (vm->renewed_ms && now - vm->renewed_ms < RENEW_MS))
         return;
-    said_ms = now;
+    vm->renewed_ms = now;
     log_error("script",
               "the scripts keep %zu of %zu MiB (LUA_MEMORY_MB) in their "
-              "variables: nearly nothing can run until they are loaded anew",
+              "variables: they are loaded anew",
               vm->memory >> 20, max >> 20);
+    if (!vm->services->renew)
+        return;
+    vm->renewal = timer_start(vm->services->loop, 0);
+    vm->renewal->done = on_renewal;
+    vm->renewal->arg = vm;
+}
+
+static void end_overrun(struct fiber *f);
+
+static void on_hog(struct op *op)
+{
+    struct vm *vm = op->arg;
+    struct task *t = vm->hog;
+
+    op_free(op);
+    vm->hog_op = NULL;
+    vm->hog = NULL;
+    t->watch.end = WATCHDOG_MEMORY;
+    buf_reset(&vm->refused_at);
+    vm_add_traceback(t->fiber.co, 0, &vm->refused_at);
+    end_overrun(&t->fiber);
+}
+
+bool tasks_find_hog(struct vm *vm)
+{
+    int64_t most = watchdog_grown();
+    struct task *t;
+
+    if (vm->hog)
+        return true;
+    if (most < (int64_t)vm->limits.memory_max / 8)
+        most = (int64_t)vm->limits.memory_max / 8;
+    TAILQ_FOREACH (t, &vm->tasks, link) {
+        if (t != task_find(watchdog_running()) && t->watch.memory > most) {
+            most = t->watch.memory;
+            vm->hog = t;
+        }
+    }
+    if (!vm->hog)
+        return false;
+    vm->hog_op = timer_start(vm->services->loop, 0);
+    vm->hog_op->done = on_hog;
+    vm->hog_op->arg = vm;
+    return true;
 }
 
 /* --- running ---------------------------------------------------------------------- */

@@ -151,6 +151,10 @@ struct task *task_new(struct vm *vm, struct generation *gen,
 void task_run(struct task *t);
 void tasks_kill_all(struct vm *vm);
 
+/* The memory is used up: is that the work of a task that waits? Then it is ended in
+ * the next turn, and the one that runs may use the host's reserve. */
+bool tasks_find_hog(struct vm *vm);
+
 /* The task goes on, and what is behind it need not wait for its end any more. */
 void task_leave_lane(struct task *t);
 

@@ -43,7 +43,13 @@ static bool may_grow(struct vm *vm, const void *p, size_t old, size_t size)
 
     if (!watchdog_running())
         return vm->memory + (size - old) <= max + max / VM_RESERVE;
-    if (vm->memory + (size - old) > max || size > max / VM_BLOCK)
+    if (size > max / VM_BLOCK)
+        return refuse(vm, p, size);
+    if (!task_find(watchdog_running())) /* it is loading */
+        max += max / VM_LOADING;
+    else if (vm->memory + (size - old) > max && tasks_find_hog(vm))
+        max += max / VM_RESERVE;
+    if (vm->memory + (size - old) > max)
         return refuse(vm, p, size);
     if (vm->refused_size == size && vm->refused == p)
         watchdog_grant();
@@ -290,6 +296,22 @@ static bool is_no_text(lua_State *L, int index)
     return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TNIL;
 }
 
+#define ERROR_MAX 4000 /* bytes of an error that are kept */
+
+static void add_start(struct buf *out, const char *text, size_t n)
+{
+    size_t kept = n;
+
+    if (n > ERROR_MAX) {
+        kept = ERROR_MAX;
+        while (kept > 0 && (text[kept] & 0xc0) == 0x80) /* not within a letter */
+            kept--;
+    }
+    buf_add(out, text, kept);
+    if (kept < n)
+        buf_addf(out, "… (%zu bytes)", n);
+}
+
 void vm_add_error(lua_State *L, int index, struct buf *out)
 {
     const char *text;
@@ -305,7 +327,7 @@ void vm_add_error(lua_State *L, int index, struct buf *out)
     if (lua_pcall(L, 1, 1, 0) != LUA_OK)
         buf_adds(out, "(an error whose __tostring raises)");
     else if ((text = lua_tolstring(L, -1, &n)))
-        buf_add(out, text, n);
+        add_start(out, text, n);
     lua_pop(L, 1);
 }
 
@@ -411,6 +433,7 @@ void vm_free(struct vm *vm)
     tasks_kill_all(vm);
     watchdog_stop(vm);
     op_free(vm->sweep);
+    op_free(vm->renewal);
     lua_close(vm->L);
     throttle_free(vm->reports);
     throttle_free(vm->lines);

@@ -47,6 +47,9 @@ struct services {
     struct slice me; /* its User, of getMe; SLICE_NONE until then */
     const char *dir;                         /* the bot's folder */
     struct file_rules files;
+    /* The scripts' variables hold nearly all memory: load them anew; or NULL. */
+    void (*renew)(void *arg);
+    void *renew_arg;
     const struct web *web; /* what http sends with; NULL in `check` */
 };
 
@@ -65,6 +68,8 @@ struct vm_limits {
 
 /* What is left for the host when scripts have used up memory_max: a part of it. */
 #define VM_RESERVE 16
+/* And for a generation that is loaded while the old one is there. */
+#define VM_LOADING 4
 /* One string or table has at most this part of it. */
 #define VM_BLOCK 4
 
@@ -81,6 +86,10 @@ struct vm {
     struct op *sweep; /* the timer that ends tasks over their time */
     TAILQ_HEAD(fiber_list, fiber) turns; /* those that gave way, in order */
     struct op *turn;                     /* one of them goes on then */
+    struct task *hog; /* it waits, and is to be ended for its memory; or NULL */
+    struct op *hog_op;
+    struct op *renewal; /* then services->renew() is called */
+    int64_t renewed_ms; /* when that was last */
     const void *refused; /* the block that was to grow, and to what size */
     size_t refused_size; /* 0: none was refused last */
     struct throttle *reports; /* of errors */

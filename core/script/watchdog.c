@@ -22,6 +22,8 @@ static struct {
     volatile bool refused, refused_again;
     int64_t ticked_us; /* the process's CPU time at the last tick */
     struct watch *watch;
+    struct vm *vm;
+    size_t memory; /* in use at enter */
     bool *overran;
     struct vm_limits limits;
 } g;
@@ -135,6 +137,7 @@ void watchdog_start(struct vm *vm)
 {
     struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
 
+    g.vm = vm;
     g.limits = vm->limits;
     g.ticked_us = cpu_us();
     sigaction(SIGPROF, &action, NULL);
@@ -185,6 +188,7 @@ void watchdog_enter_task(lua_State *L, struct task *t)
     int64_t left = (int64_t)g.limits.cpu_total_ms * 1000 - t->watch.total_us;
 
     g.watch = &t->watch;
+    g.memory = g.vm->memory;
     g.watch->gave_way = false;
     g.used_us = t->watch.cpu_us;
     g.max_us = (int64_t)g.limits.cpu_ms * 1000;
@@ -198,12 +202,21 @@ void watchdog_leave_task(void)
     struct watch *w = g.watch;
 
     w->cpu_us = g.used_us;
+    w->memory += (int64_t)g.vm->memory - (int64_t)g.memory;
+    if (w->memory < 0) /* it has freed what others left behind */
+        w->memory = 0;
     if (!w->gave_way) {
         w->total_us += w->cpu_us;
         w->cpu_us = 0;
     }
     w->refused = g.refused;
     leave();
+}
+
+int64_t watchdog_grown(void)
+{
+    return g.watch ? g.watch->memory + (int64_t)g.vm->memory - (int64_t)g.memory
+                   : 0;
 }
 
 bool watchdog_is_ending(void)

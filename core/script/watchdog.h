@@ -37,6 +37,7 @@ enum watchdog_end {
 struct watch {
     int64_t cpu_us;   /* since it last waited; giving way is no waiting */
     int64_t total_us; /* before that */
+    int64_t memory;   /* by how much its runs made the state grow, in bytes */
     enum watchdog_end end;
     /* of the last run: */
     bool gave_way; /* its slice was over: it is to be resumed */
@@ -62,6 +63,9 @@ void watchdog_leave_task(void);
  * been collected for it); it got it after all, from what was collected. */
 void watchdog_refuse(bool again);
 void watchdog_grant(void);
+/* By how many bytes the task that runs has made the state grow; 0: it is none. */
+int64_t watchdog_grown(void);
+
 /* Has it raised already, and does so at each instruction? */
 bool watchdog_is_ending(void);
 
