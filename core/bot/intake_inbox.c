@@ -10,6 +10,7 @@
 #define LOOK_MS 900       /* between looks for what nobody has */
 #define BUSY_LOOK_MS 100  /* others are still busy with some lanes */
 #define SHARED_LOOK_MS 50 /* others may leave us something */
+#define ASKED_LOOK_MS 200 /* the same, while nothing but questions waits here */
 
 /* --- saving ------------------------------------------------------------------------ */
 
@@ -372,11 +373,16 @@ void intake_look(struct intake *in, bool others)
     intake_look_soon(in);
 }
 
-/* Others leave us what is behind something that we run. */
+/* Others leave us what is behind something that we run, and what answers our
+ * questions. */
 void intake_look_soon(struct intake *in)
 {
-    if (in->others && in->options.shares && TAILQ_FIRST(&in->order))
+    if (!in->others || !in->options.shares)
+        return;
+    if (TAILQ_FIRST(&in->order))
         load_after(in, SHARED_LOOK_MS);
+    else if (lanes_asks(in->lanes))
+        load_after(in, ASKED_LOOK_MS);
 }
 
 /* --- suspects ---------------------------------------------------------------------- */

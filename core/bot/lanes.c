@@ -353,6 +353,11 @@ void lanes_release(struct lanes *lanes, int64_t id)
     lane_settle(lane);
 }
 
+bool lanes_asks(const struct lanes *lanes)
+{
+    return asks_count(lanes->asks) > 0;
+}
+
 void lanes_stop(struct lanes *lanes)
 {
     lanes->stopped = true;

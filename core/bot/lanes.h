@@ -46,6 +46,9 @@ void lanes_release(struct lanes *lanes, int64_t lane);
 /* Does a task of this lane run? Not one that has left it. */
 bool lanes_is_running(const struct lanes *lanes, int64_t lane);
 
+/* Does any task wait to be answered? */
+bool lanes_asks(const struct lanes *lanes);
+
 /* Start nothing more: what waits stays where it is. */
 void lanes_stop(struct lanes *lanes);
 /* Tasks, those that have left their lanes included; not those that wait to be
