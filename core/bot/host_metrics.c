@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "bot/host_int.h"
+#include "bot/script_db.h"
 #include "telegram/send.h"
 
 enum { RESULTS = TASK_KILLED + 1, UNWANTED = RESULTS };
@@ -163,6 +164,16 @@ static double queries_sent(void *arg)
     return (double)pg_pending(((struct host *)arg)->pg).sent;
 }
 
+static double script_queries_waiting(void *arg)
+{
+    return script_db_stats(((struct host *)arg)->script_db).waiting;
+}
+
+static double script_connections_busy(void *arg)
+{
+    return script_db_stats(((struct host *)arg)->script_db).busy;
+}
+
 static double lua_memory(void *arg)
 {
     return (double)((struct host *)arg)->vm->memory;
@@ -310,6 +321,12 @@ static struct read {
           queries_waiting),
     GAUGE("moonpost_database_queries_sent", "Queries that are on their way.",
           queries_sent),
+    GAUGE("moonpost_script_queries_waiting",
+          "Statements of scripts that wait for a connection.",
+          script_queries_waiting),
+    GAUGE("moonpost_script_connections_busy",
+          "Connections of scripts with a statement or a transaction.",
+          script_connections_busy),
     GAUGE("moonpost_lua_memory_bytes", "Memory of the scripts.", lua_memory),
     GAUGE("moonpost_lua_memory_max_bytes", "What they may have.",
           lua_memory_max),

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 
 /* Of a query's time, for the way there and back: so that the server says no first,
  * and the connection stays. */
@@ -62,6 +63,14 @@ struct script_db {
     TAILQ_HEAD(, db_session) sessions;
 };
 
+static struct metric seconds = {
+    .name = "moonpost_script_query_seconds",
+    .help = "Statements of scripts, from asking to the answer, waiting for a "
+            "connection included.",
+    .type = METRIC_HISTOGRAM,
+    .labels = { "result" },
+};
+
 static void serve(struct script_db *db);
 
 /* --- ops ------------------------------------------------------------------------ */
@@ -106,6 +115,7 @@ static struct db_op *op_new(struct script_db *db)
 
     op_init(&op->op, &db_class, db->loop);
     op->db = db;
+    op->asked_us = metric_clock_us();
     return op;
 }
 
@@ -212,6 +222,8 @@ static void take_answer(struct db_link *link, struct db_op *op)
     const void *owner = op->owner;
 
     read_error(op, op->query);
+    metric_observe(metric_of(&seconds, op->op.err.kind ? "failed" : "ok"),
+                   metric_clock_us() - op->asked_us);
     if (owner) {
         if (!op->op.err.kind) {
             op->session = s = session_new(link, owner);

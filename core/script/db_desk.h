@@ -26,6 +26,7 @@ struct db_op {
     struct db_session *in;
     const void *owner; /* of a begin */
     struct db_line *line;
+    int64_t asked_us;
 };
 
 /* What the first error in a transaction was. "" while there is none. */
