@@ -40,7 +40,8 @@ struct db_desk {
      * answer are added here. */
     struct db_op *(*query)(void *arg, struct db_session *session,
                            const struct pg_question *question);
-    /* how: "BEGIN ISOLATION LEVEL …". owner: whose session_of() it is. */
+    /* how: "BEGIN ISOLATION LEVEL …". owner: whose session_of() it is: a
+     * coroutine. */
     struct db_op *(*begin)(void *arg, const void *owner, const char *how);
     /* The session ends, however it goes; it is still to be released. */
     struct db_op *(*commit)(void *arg, struct db_session *session);

@@ -279,9 +279,7 @@ static int begin(lua_State *L, int status, lua_KContext k)
     (void)status;
     (void)k;
     lua_settop(L, TX);
-    return task_wait(
-        L, &tr->desk->begin(tr->desk->arg, task_current(L), tr->how)->op,
-        began);
+    return task_wait(L, &tr->desk->begin(tr->desk->arg, L, tr->how)->op, began);
 }
 
 static int ran(lua_State *L, int status, lua_KContext k);
@@ -418,7 +416,7 @@ int db_transaction(lua_State *L)
     if (!lua_isnoneornil(L, 2))
         luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, OPTIONS);
-    session = desk->session_of(desk->arg, task_current(L));
+    session = desk->session_of(desk->arg, L);
     if (session && lua_rawgetp(L, LUA_REGISTRYINDEX, session) == LUA_TUSERDATA)
         return begin_savepoint(L);
     lua_settop(L, OPTIONS);

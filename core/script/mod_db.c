@@ -269,8 +269,8 @@ int db_ask(lua_State *L, struct db_session *session, const char *what,
     question.nparams = n;
     asked = lua_newuserdatauv(L, sizeof(*asked), 0);
     *asked = (struct asked){ what, give };
-    if (!session)
-        session = desk->session_of(desk->arg, task_current(L));
+    if (!session) /* a branch of parallel() has its own */
+        session = desk->session_of(desk->arg, L);
     return task_wait(L, &desk->query(desk->arg, session, &question)->op,
                      answered);
 }

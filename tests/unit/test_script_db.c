@@ -394,6 +394,30 @@ static void test_db__savepoints(void **state)
     expect_notes("1:6");
 }
 
+/* Branches have transactions of their own; one has one query at a time. */
+static void test_db__parallel(void **state)
+{
+    (void)state;
+    run("local parallel = require('parallel')\n"
+        "local pid = 'SELECT pg_backend_pid()'\n"
+        "local a, b = {}, {}\n"
+        "local function own(pids) return function() "
+        "db.transaction(function(tx) "
+        "pids[1] = tx.value(pid) tx.query('SELECT pg_sleep(0.1)') pids[2] = "
+        "db.value(pid) end) end end\n"
+        "parallel(own(a), own(b))\n"
+        "eq(a[1], a[2]) eq(b[1], b[2]) assert(a[1] ~= b[1])\n"
+        "local e = raises(db.transaction, function(tx)\n"
+        "  tx.exec('INSERT INTO notes VALUES (1)')\n"
+        "  parallel(function() tx.query('SELECT pg_sleep(0.1)') end, "
+        "function() "
+        "tx.query('SELECT 1') end)\n"
+        "end)\n"
+        "says(e, 'the transaction is busy with another query')\n");
+    wait_idle();
+    expect_notes("");
+}
+
 /* A deadlock, or a serialization failure, is tried again. */
 static void test_db__retries(void **state)
 {
@@ -714,6 +738,7 @@ int main(void)
         DB_TEST(test_db__transaction),
         DB_TEST(test_db__savepoints),
         DB_TEST(test_db__retries),
+        DB_TEST(test_db__parallel),
         DB_TEST(test_db__killed),
         DB_TEST(test_db__killed_any_time),
         DB_TEST(test_db__killed_at_begin),
