@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { root, until } from "../system/lib/program.mjs";
 import { alice, bob, carol, group } from "../system/lib/simulator.mjs";
-import { startBot } from "./lib/bot.mjs";
+import { buttons, startBot } from "./lib/bot.mjs";
 
 const read = (file) => readFileSync(path.join(root, file), "utf8");
 const guide = read("docs/scripting.md");
@@ -97,6 +97,25 @@ test("the guide's examples: a reminder, and a flood that is counted", async () =
   await bot.sim.text(bob, "Don't forget: tea");
   for (let i = 0; i < 6; i++) await bot.sim.send(bob, `quick ${i}`, { chat: group });
   await bot.sim.text(group, "Slowly! Warning 1.");
+});
+
+test("the guide's examples: a conversation, keyboards, a menu", async () => {
+  assert.equal(await bot.say(bob, "/order"), "What would you like?");
+  const size = await bot.ask(bob, "tea");
+  assert.deepEqual(buttons(size), ["small", "large"]);
+  await bot.sim.press(bob, size, size.reply_markup.inline_keyboard[0][1].callback_data);
+  await bot.sim.message(bob, (m) => m.text === "How many?");
+  assert.equal(await bot.say(bob, "2"), "2 tea, large. Thank you!");
+  assert.equal(await bot.say(bob, "/order"), "What would you like?");
+  assert.equal(await bot.say(bob, "/cancel"), "Nothing, then.");
+  assert.deepEqual(buttons(await bot.ask(bob, "/buttons")), ["Yes", "No", "Read more"]);
+  assert.equal(await bot.say(bob, "/phone"), "Your number?");
+  await bot.sim.send(carol, "/panel", { chat: group });
+  const panel = await bot.sim.message(group, (m) => m.text === "What should I do here?");
+  assert.deepEqual(buttons(panel).map((b) => b.split(":")[0]), ["✅ Greeting", "Text of the greeting", "Language", "Test", "✕ Close"]);
+  const press = async (as, n) => (await bot.sim.press(as, panel, panel.reply_markup.inline_keyboard.flat()[n].callback_data)).answer.text;
+  assert.equal(await press(carol, 3), "It works.");
+  assert.equal(await press(alice, 0), "Only administrators can do this.");
 });
 
 test("the reference names everything there is", () => {
