@@ -1,9 +1,8 @@
 -- /help: every command that has a description, so nothing has to be added here.
 local bot = require "bot"
-local texts = require "texts"
 
 local function help(ctx)
-  local lines = { texts.of(ctx).help, "" }
+  local lines = { ctx:t("help"), "" }
   for _, c in ipairs(bot.commands()) do
     if c.description and not c.hidden then
       lines[#lines + 1] = ("/%s: %s"):format(c.command, c.description)

@@ -1,17 +1,20 @@
 -- /language: what the bot speaks in this chat. A setting and buttons for it.
 local bot = require "bot"
-local texts = require "texts"
+local i18n = require "i18n"
+
+-- ctx:t() gives the texts of locales/ in the language that the chat has chosen.
+i18n.setup{ setting = "language.code", default = "en" }
 
 local function current(ctx)
-  local code = ctx.config.language.code
-  return texts.of(ctx).language:format(texts.names[code] or code)
+  local code = i18n.language(ctx)
+  return ctx:t("language", { language = i18n.t(code, "name") })
 end
 
 local function buttons(ctx)
-  local row = {}
-  for _, code in ipairs(texts.order) do
-    local mark = code == ctx.config.language.code and "✓ " or ""
-    row[#row + 1] = { text = mark .. texts.names[code], callback_data = "language:" .. code }
+  local row, chosen = {}, i18n.language(ctx)
+  for _, code in ipairs(i18n.languages()) do
+    local mark = code == chosen and "✓ " or ""
+    row[#row + 1] = { text = mark .. i18n.t(code, "name"), callback_data = "language:" .. code }
   end
   return { inline_keyboard = { row } }
 end
@@ -23,7 +26,7 @@ end)
 -- A Lua pattern; what is in parentheses becomes ctx.match[1].
 bot.callback("^language:(%l+)$", function(ctx)
   ctx:require_admin() -- in groups; for others the handler ends here
-  local before = ctx.config.language.code
+  local before = i18n.language(ctx)
   ctx.config.language.code = ctx.match[1]
   ctx:answer(current(ctx)) -- what was assigned is saved before this is sent
   if ctx.match[1] ~= before then -- Telegram refuses an edit that changes nothing

@@ -2,7 +2,6 @@
 local bot = require "bot"
 local cjson = require "cjson"
 local markup = require "markup"
-local texts = require "texts"
 
 -- "welcome.text" → the table ctx.config.welcome and the key "text"
 local function place(ctx, path)
@@ -33,24 +32,24 @@ local function element(value)
 end
 
 -- A value as people write it: lists with commas, unless they hold lists.
-local function written(value, setting, say)
-  if value == nil or value == cjson.null then return say.none end
+local function written(ctx, value, setting)
+  if value == nil or value == cjson.null then return ctx:t("setting.none") end
   if setting.type ~= "list" or not setting.of or setting.of == "list" or setting.of == "map" then
     return cjson.encode(value)
   end
   local parts = {}
   for _, v in ipairs(value) do parts[#parts + 1] = element(v) end
-  return #parts > 0 and table.concat(parts, ", ") or say.empty
+  return #parts > 0 and table.concat(parts, ", ") or ctx:t("setting.empty")
 end
 
-local function shown(value, setting, say)
-  local text = "<code>" .. markup.escape(markup.cut(written(value, setting, say), 300)) .. "</code>"
+local function shown(ctx, value, setting)
+  local text = "<code>" .. markup.escape(markup.cut(written(ctx, value, setting), 300)) .. "</code>"
   return setting.unit and text .. " " .. markup.escape(setting.unit) or text
 end
 
 local function value_of(ctx, setting)
   local section, key = place(ctx, setting.path)
-  return shown(section[key], setting, texts.of(ctx))
+  return shown(ctx, section[key], setting)
 end
 
 local function about(setting)
@@ -61,11 +60,10 @@ local function about(setting)
 end
 
 local function describe(ctx, setting)
-  local say = texts.of(ctx)
   local mark = ctx:is_set(setting.path) and "✎ " or ""
-  local default = shown(cjson.decode(setting.default_json), setting, say)
-  return ("%s%s: %s (%s: %s)\n%s"):format(mark, setting.path, value_of(ctx, setting), say.default,
-    default, markup.escape(markup.cut(about(setting), 300)))
+  local default = shown(ctx, cjson.decode(setting.default_json), setting)
+  return ("%s%s: %s (%s: %s)\n%s"):format(mark, setting.path, value_of(ctx, setting),
+    ctx:t("setting.default"), default, markup.escape(markup.cut(about(setting), 300)))
 end
 
 local function heading(setting)
@@ -85,7 +83,7 @@ local function show(ctx)
       parts[#parts + 1] = (begins and heading(setting) or "") .. describe(ctx, setting)
     end
   end
-  parts[#parts + 1] = texts.of(ctx).legend
+  parts[#parts + 1] = ctx:t("setting.legend")
   for _, page in ipairs(markup.pages(parts)) do
     ctx:reply(page, { parse_mode = "HTML" })
   end
@@ -104,9 +102,8 @@ end)
 
 bot.command("set", "Change a setting: /set welcome.enabled off", function(ctx)
   ctx:require_admin()
-  local say = texts.of(ctx)
   local path, text = ctx.match:match("^(%S+)%s+(.+)$")
-  if not path then return ctx:reply(say.set_usage) end
+  if not path then return ctx:reply(ctx:t("setting.set_usage")) end
   local setting = find(path)
   if not setting then return ctx:reply(no_setting(path)) end
   local value, problem = bot.parse_setting(path, text)
@@ -114,17 +111,18 @@ bot.command("set", "Change a setting: /set welcome.enabled off", function(ctx)
   local section, key = place(ctx, path)
   section[key] = value
   -- Saved before this is sent: it can't say so when it is not true.
-  ctx:reply(say.is_now:format(path, value_of(ctx, setting)), { parse_mode = "HTML" })
+  local values = { path = path, value = value_of(ctx, setting) }
+  ctx:reply(ctx:t("setting.is_now", values), { parse_mode = "HTML" })
 end)
 
 bot.command("reset", "Take a setting back to its default: /reset welcome.text", function(ctx)
   ctx:require_admin()
-  local say = texts.of(ctx)
   local path = ctx.args[1]
-  if not path then return ctx:reply(say.reset_usage) end
+  if not path then return ctx:reply(ctx:t("setting.reset_usage")) end
   local setting = find(path)
   if not setting then return ctx:reply(no_setting(path)) end
   local section, key = place(ctx, path)
   section[key] = nil
-  ctx:reply(say.is_reset:format(path, value_of(ctx, setting)), { parse_mode = "HTML" })
+  local values = { path = path, value = value_of(ctx, setting) }
+  ctx:reply(ctx:t("setting.is_reset", values), { parse_mode = "HTML" })
 end)

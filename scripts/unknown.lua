@@ -1,7 +1,6 @@
 -- In private, a command that no script has gets an answer. In groups it may be
 -- meant for another bot.
 local bot = require "bot"
-local texts = require "texts"
 
 local function is_known(name)
   for _, c in ipairs(bot.commands()) do
@@ -15,5 +14,5 @@ bot.on("message:entities:bot_command", function(ctx, next)
   if ctx.chat.type ~= "private" or not ctx.command or is_known(ctx.command:lower()) then
     return next()
   end
-  ctx:reply(texts.of(ctx).unknown:format(ctx.command:sub(1, 32)))
+  ctx:reply(ctx:t("unknown", { command = ctx.command:sub(1, 32) }))
 end)

@@ -1,4 +1,4 @@
-// scripts/language.lua, scripts/lib/texts.lua
+// scripts/language.lua, locales/
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { alice, bob, carol, group } from "../system/lib/simulator.mjs";
@@ -20,12 +20,18 @@ test("language: shown, chosen by a button, and spoken", async () => {
   assert.deepEqual(await bot.stored(alice), { language: { code: "de" } });
 });
 
-test("language: another chat speaks its own", async () => {
+test("language: another chat speaks its own, which is Bob's while none was chosen", async () => {
+  assert.match(await bot.say(carol, "/start"), /^Hello, Carol!/);
+  assert.match(await bot.say(bob, "/start"), /^Hallo, Bob!/);
+  const message = await bot.ask(bob, "/language");
+  assert.deepEqual(buttons(message), ["English", "✓ Deutsch"]);
+  await bot.sim.press(bob, message, "language:en");
+  assert.equal((await bot.changed(message)).text, "I speak English here.");
   assert.match(await bot.say(bob, "/start"), /^Hello, Bob!/);
 });
 
-test("language: what German lacks is said in English", async () => {
-  assert.match(await bot.say(alice, "/set"), /^Send \/set/);
+test("language: every text is there in German", async () => {
+  assert.match(await bot.say(alice, "/set"), /^Sende \/set/);
 });
 
 test("language: pressing the one that is set changes nothing and is answered", async () => {

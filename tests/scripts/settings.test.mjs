@@ -30,15 +30,15 @@ test("set: changes a value of this chat only, and /settings marks it", async () 
   const mine = await bot.say(alice, "/settings");
   assert.equal(line(mine, "welcome.enabled"), "✎ welcome.enabled: false (default: true)");
   assert.equal(line(mine, "language.code"), 'language.code: "en" (default: "en")');
-  const others = await bot.say(bob, "/settings");
+  const others = await bot.say(carol, "/settings");
   assert.equal(line(others, "welcome.enabled"), "welcome.enabled: true (default: true)");
-  assert.equal(await bot.stored(bob), undefined);
+  assert.equal(await bot.stored(carol), undefined);
 });
 
 test("set: a value that equals the default is kept as set", async () => {
-  assert.equal(await bot.say(bob, "/set welcome.enabled on"), "welcome.enabled is now true");
-  assert.equal(line(await bot.say(bob, "/settings"), "welcome.enabled"), "✎ welcome.enabled: true (default: true)");
-  assert.deepEqual(await bot.stored(bob), { welcome: { enabled: true } });
+  assert.equal(await bot.say(carol, "/set welcome.enabled on"), "welcome.enabled is now true");
+  assert.equal(line(await bot.say(carol, "/settings"), "welcome.enabled"), "✎ welcome.enabled: true (default: true)");
+  assert.deepEqual(await bot.stored(carol), { welcome: { enabled: true } });
 });
 
 test("set: text with markup, quotes, emoji and line breaks is kept as it is", async () => {
@@ -88,10 +88,10 @@ test("set, reset: without all they need they say how", async () => {
 });
 
 test("reset: back to the default, which is followed again", async () => {
-  await bot.say(bob, "/set welcome.text Hey");
-  assert.equal(await bot.say(bob, "/reset welcome.text"), 'welcome.text is back at its default: "Welcome to {chat}, {name}!"');
-  assert.equal(line(await bot.say(bob, "/settings"), "welcome.text")[0], "w");
-  assert.equal((await bot.stored(bob)).welcome?.text, undefined);
+  await bot.say(carol, "/set welcome.text Hey");
+  assert.equal(await bot.say(carol, "/reset welcome.text"), 'welcome.text is back at its default: "Welcome to {chat}, {name}!"');
+  assert.equal(line(await bot.say(carol, "/settings"), "welcome.text")[0], "w");
+  assert.equal((await bot.stored(carol)).welcome?.text, undefined);
 });
 
 test("admins only in groups: a member is refused, the owner is not", async () => {
@@ -111,11 +111,11 @@ test("admins only: an administrator that is no owner may", async () => {
 });
 
 test("settings survive a restart of the program", async () => {
-  await bot.say(bob, "/set language.code de");
+  await bot.say(carol, "/set language.code de");
   await bot.restart();
-  const text = await bot.say(bob, "/settings");
-  assert.equal(line(text, "language.code"), '✎ language.code: "de" (default: "en")');
-  assert.equal(line(text, "welcome.enabled"), "✎ welcome.enabled: true (default: true)");
+  const text = await bot.say(carol, "/settings");
+  assert.equal(line(text, "language.code"), '✎ language.code: "de" (Vorgabe: "en")');
+  assert.equal(line(text, "welcome.enabled"), "✎ welcome.enabled: true (Vorgabe: true)");
   assert.match(await bot.say(carol, "/settings", { chat: group }), /✎ welcome\.enabled: false/);
 });
 

@@ -501,9 +501,13 @@ function i18n.has(code, key)
   return find(check_code("i18n.has", code), key) ~= nil
 end
 
--- The codes of the files in locales/, sorted.
+-- The codes of the files in locales/: the default one, then the others, sorted.
 function i18n.languages()
-  return table.move(codes, 1, #codes, 1, {})
+  local list = { languages[options.default] and options.default }
+  for _, code in ipairs(codes) do
+    if code ~= options.default then list[#list + 1] = code end
+  end
+  return list
 end
 
 -- "one", "few", …: the form that a number takes in a language.

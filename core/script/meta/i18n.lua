@@ -43,7 +43,7 @@ function i18n.has(language, key) end
 ---@return string
 function i18n.language(ctx) end
 
----The codes of the files in locales/, sorted.
+---The codes of the files in locales/: the default one, then the others, sorted.
 ---@return string[]
 function i18n.languages() end
 

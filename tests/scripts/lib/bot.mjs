@@ -30,7 +30,7 @@ class Bot {
   // files: what the folder has besides, "scripts/x.lua" → its text.
   async prepare(files) {
     this.dir = await mkdtemp(path.join(tmpdir(), "moonpost-scripts-"));
-    for (const part of ["scripts", "defaults"]) {
+    for (const part of ["scripts", "defaults", "locales"]) {
       await cp(path.join(root, part), path.join(this.dir, part), { recursive: true });
     }
     for (const [file, text] of Object.entries(files)) {
