@@ -133,7 +133,7 @@ static bool take_error(struct pg *pg, struct query *q, const PGresult *res)
     q->pub.maybe_done = fatal && q->answered;
     snprintf(q->pub.sqlstate, sizeof(q->pub.sqlstate), "%s", sqlstate);
     set_error(pg, q, res);
-    if (!strcmp(sqlstate, "25006"))
+    if (!strcmp(sqlstate, "25006") && !q->session) /* one may be READ ONLY */
         pg_read_only(pg);
     if (!q->serial)
         return true;

@@ -365,12 +365,16 @@ static void test_db__transaction(void **state)
         "end, "
         "{ isolation = 'serializable', read_only = true }), "
         "'serializableon')\n"
+        "eq(raises(db.transaction, function(tx) tx.exec('DELETE FROM notes') "
+        "end, { read_only = true }).sqlstate, '25006')\n"
+        "eq(db.exec('UPDATE notes SET n = n'), 1)\n"
         "says(raises(db.transaction, print, { isolation = 'x' }), 'serializable"
         "\" is expected, got x')\n"
         "says(raises(db.transaction, print, { tries = 1 }), 'no option "
         "tries')\n"
         "says(raises(db.transaction, print, { retry = 21 }), '0 to 20')\n");
     expect_notes("1:1");
+    assert_string_equal(t.log.data, ""); /* no connection was lost */
     wait_idle();
 }
 
