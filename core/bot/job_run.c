@@ -343,7 +343,8 @@ static struct pg_op *write_next(const struct job_run *run)
 {
     char id[24], me[24], base[24], minute[24], minutes[24], interval[24],
         ahead[24], jitter[24];
-    bool all = run->missed == JOB_MISSED_ALL && !run->fresh;
+    bool early = run->start.due_ms > run->now_ms; /* run by hand */
+    bool all = run->missed == JOB_MISSED_ALL && !run->fresh && !early;
     int64_t from_minute = all ? run->due_minute : run->now_minute;
     bool cron = run->interval_ms == 0;
     struct slice params[] = {

@@ -58,7 +58,7 @@ static const struct row rows[] = {
                 "  ID         a job's number\n"
                 "\n"
                 "A running bot takes them within 10 seconds, else the next one\n"
-                "that starts. One of bot.every then goes on from now.\n",
+                "that starts. One of bot.every keeps its times.\n",
         },
         .run = jobs_run,
         .min = 1,

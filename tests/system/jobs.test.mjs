@@ -354,7 +354,8 @@ bot.command("look", "x", function(ctx) ctx:reply("there are " .. #bot.jobs()) en
     const host = await start(t, `
 bot.job("later", function(ctx, data) log.info("ran " .. data.n) end)
 bot.job("bad", function() error("on purpose") end)
-bot.every("1d", { name = "daily", at = "00:00" }, function() log.info("daily ran") end)
+bot.every("1d", { name = "daily", at = "00:00", missed = "all" }, function() log.info("daily ran") end)
+bot.every("5h", { name = "span" }, function() log.info("span ran") end)
 bot.command("go", "x", function(ctx)
   for n = 1, 3 do bot.after("90m", "later", { n = n }, { key = "k" .. n }) end
   bot.after(0, "bad")
@@ -365,25 +366,30 @@ end)`);
     await host.line(/is set aside/);
     await eventually("it is", async () => (await jobs(host.db, "state")).some((r) => r.state === "failed"));
     const said = (await tool("list").succeeds());
-    assert.match(said, /^2  later \(k1\) of chat 1001: in 1h(29|30)m$/m);
+    assert.match(said, /^3  later \(k1\) of chat 1001: in 1h(29|30)m$/m);
     assert.match(said, /^1  daily, every 0 0 \* \* \*: in /m);
-    assert.match(said, /^5  bad of chat 1001: failed; .*on purpose$/m);
+    assert.match(said, /^6  bad of chat 1001: failed; .*on purpose$/m);
     assert.equal((await tool("list", "--failed").succeeds()).split("\n").length, 2);
     assert.equal((await tool("list", "--failed", "--chat", "5").succeeds()), "Nothing was set aside.\n");
     const list = (await tool("list", "--json", "--name", "later").succeeds()).trim().split("\n").map((l) => JSON.parse(l));
-    assert.deepEqual(list.map((j) => [j.id, j.state, j.key, j.data, j.chat_id, j.every]), [1, 2, 3].map((n) => [n + 1, "waiting", `k${n}`, { n }, alice, null]));
-    assert.match((await tool("show", "5").succeeds()), /error      [^]*a\.lua:4: on purpose[^]*in /);
-    assert.match((await tool("show", "2").succeeds()), /by         user:1001 update:\d+[^]*data       \{"n":1\}/);
-    assert.match((await tool("run", "2", "1", "5").succeeds()), /2 runs\n1 runs\n5 runs\n/);
+    assert.deepEqual(list.map((j) => [j.id, j.state, j.key, j.data, j.chat_id, j.every]), [1, 2, 3].map((n) => [n + 2, "waiting", `k${n}`, { n }, alice, null]));
+    assert.match((await tool("show", "6").succeeds()), /error      [^]*a\.lua:4: on purpose[^]*in /);
+    assert.match((await tool("show", "3").succeeds()), /by         user:1001 update:\d+[^]*data       \{"n":1\}/);
+    const times_ = () => jobs(host.db, "name, due_at::text AS due").then((rows) => rows.filter((r) => /daily|span/.test(r.name)));
+    const before = await times_();
+    assert.match((await tool("run", "3", "1", "2", "6").succeeds()), /3 runs\n1 runs\n2 runs\n6 runs\n/);
     await host.line(/ran 1/, 30000 * slow);
     await host.line(/daily ran/, 30000 * slow);
-    await eventually("it failed again", async () => host.said.match(/job 5 is set aside/g)?.length === 2);
-    assert.match((await tool("drop", "3").succeeds()), /3 dropped/);
+    await host.line(/span ran/, 30000 * slow);
+    await eventually("they keep their times", async () => (await host.db.query("SELECT FROM jobs WHERE every AND owner IS NULL AND run_at > now() AND ran_at > now() - interval '1 minute'")).length === 2);
+    assert.deepEqual(await times_(), before);
+    await eventually("it failed again", async () => host.said.match(/job 6 is set aside/g)?.length === 2);
+    assert.match((await tool("drop", "4").succeeds()), /4 dropped/);
     for (const [args, status, words] of [[["drop", "1"], 1, /job 1 is not there, or is of bot\.every/], [["show", "99"], 1, /there is no job 99/],
       [["run"], 2, /it needs an ID/], [["list", "--wrong"], 2, /no option/], [["show", "x"], 2, /is not a job's number/]]) {
       assert.match(await tool(...args).fails(status), words);
     }
-    await eventually("one is left, the daily one and the failed one", async () => (await jobs(host.db)).length === 3);
+    await eventually("one is left, those of bot.every and the failed one", async () => (await jobs(host.db)).length === 4);
   });
 
   test("moonpost test: what is due runs when a spec moves the clock", async (t) => {

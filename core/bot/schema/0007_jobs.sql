@@ -161,7 +161,8 @@ BEGIN
 END $$;
 
 -- The next time of one of bot.every: after `base`, that many minutes later on the zone's
--- clock, or whole intervals later (skips: those that are over are left out). me is 0: it
+-- clock, or whole intervals later (skips: those that are over are left out, and base itself
+-- counts if it is still to come: who ran the job by hand changes nothing). me is 0: it
 -- has none yet. Gives in how many ms that is; nothing if it is another's by now.
 CREATE FUNCTION moonpost_job_next(job BIGINT, me BIGINT, base_ms BIGINT, base_minute BIGINT, minutes BIGINT,
     every_hour BOOLEAN, interval_ms BIGINT, skips BOOLEAN, ahead_ms BIGINT, jitter_ms BIGINT, last_error TEXT)
@@ -181,7 +182,7 @@ BEGIN
     due := moonpost_time_of(base, base_minute, base_minute + minutes, j.zone, every_hour);
   ELSE
     due := base + interval_ms * interval '1 millisecond' * CASE WHEN skips
-      THEN greatest(1, floor((moonpost_ms(now_at) - base_ms)::numeric / interval_ms) + 1) ELSE 1 END;
+      THEN greatest(0, floor((moonpost_ms(now_at) - base_ms)::numeric / interval_ms) + 1) ELSE 1 END;
   END IF;
   j.run_at := due + random() * jitter_ms * interval '1 millisecond';
   UPDATE jobs AS o SET due_at = due, run_at = j.run_at, owner = NULL, taken_at = NULL, tries = 0, crashes = 0,
