@@ -224,10 +224,8 @@ struct simulator_rest simulator_rest(const struct simulator *sim,
 
     TAILQ_FOREACH (c, &sim->calls, link)
         rest.calls++;
-    if (bot) {
+    if (bot)
         rest.polls = updates_polled(bot->updates);
-        rest.pending = (int)updates_pending(bot->updates);
-    }
     return rest;
 }
 

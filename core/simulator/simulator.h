@@ -29,9 +29,8 @@ void simulator_say(struct simulator *sim, const char *level, const char *area,
                    const char *text);
 /* For `moonpost test`: what is going on between it and a bot. */
 struct simulator_rest {
-    int polls;   /* getUpdates that wait for something */
-    int calls;   /* not answered yet, these included */
-    int pending; /* updates that are not confirmed */
+    int polls; /* getUpdates that wait: nothing is unconfirmed then */
+    int calls; /* not answered yet, these included */
 };
 struct simulator_rest simulator_rest(const struct simulator *sim,
                                      int64_t bot_id);
