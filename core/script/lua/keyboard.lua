@@ -205,6 +205,7 @@ for name, field_of in pairs(inline_buttons) do
     end
   else
     inline[name] = function(k, text, argument, options)
+      check_text("a button's text", text, nil, 2)
       local field, value = field_of(argument, 2, text)
       return (add(k, make(text, field, value, options, 2), 2))
     end
