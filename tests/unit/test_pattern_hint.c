@@ -34,6 +34,8 @@ static void test_pattern_hint__refuses(void **state)
         { "hello", "I say hello", "I say hell" },
         { "[Hh]ello (%w+)", "Hello you", "hallo you" },
         { "a+b", "caab", "cb" },
+        { "ab+c", "abbc", "aac" },
+        { "^ab+c", "abbc", "acbc" },
         { "%f[%w]ban%f[%W]", "the ban", "the bun" },
         { "x?yes", "yes", "yxes" },
         { "(()abc())", "abc", "ab c" },

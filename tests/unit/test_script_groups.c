@@ -172,6 +172,9 @@ static void test_group__rights(void **state)
         say_ok("/a");
     }
     expect_replies("may not\nmay\nmay\nmay not\n");
+    message_in("private", 7, ",\"text\":\"/a\""); /* nobody else is there */
+    assert_null(strstr(t.calls.data, "getChatMember"));
+    expect_replies("may\n");
 }
 
 /* --- errors at the script's line ------------------------------------------------------- */
@@ -398,12 +401,12 @@ static void test_register__payload(void **state)
 {
     (void)state;
     script("local bot = require 'bot'\n"
-           "bot.command({ 'start', 'help' }, function(ctx) "
+           "bot.command({ 'start', 'started' }, function(ctx) "
            "ctx:reply(tostring(ctx.payload)) end)\n");
     say_ok("/start ref_17");
     say_ok("/start@test_bot ref_17");
     say_ok("/start");
-    say_ok("/help x");
+    say_ok("/started x");
     expect_replies("ref_17\nref_17\nnil\nnil\n");
 }
 
