@@ -213,9 +213,11 @@ function Person:block() end
 ---Let the bot in again.
 function Person:unblock() end
 
----What only this person was shown: the parameters of those calls.
+---The ephemeral messages in a chat that this person sees, and nobody else. The chat's own
+---`messages()` has them too, with `receiver_user`.
+---@param chat spec.Chat
 ---@return spec.Message[]
-function Person:ephemerals() end
+function Person:ephemerals(chat) end
 
 ---Their private chat with the bot.
 ---@return spec.Chat

@@ -382,14 +382,11 @@ function Person:unblock()
   end)
 end
 
--- What only this person was shown: the parameters of those calls.
-function Person:ephemerals()
+-- The ephemeral messages in a chat that this person sees, and nobody else.
+function Person:ephemerals(chat)
   local list = {}
-  for _, c in ipairs(world.calls()) do
-    local p = c.params.ephemeral_message_parameters
-    if type(p) == "string" then p = world.decode(p) end
-    local to = c.params.receiver_user_id or (type(p) == "table" and p.receiver_user_id)
-    if not c.error and tonumber(to) == self.id then list[#list + 1] = message.wrap(c.params) end
+  for _, m in ipairs(messages_of(id_of(chat, "ephemerals"))) do
+    if m.receiver_user and m.receiver_user.id == self.id then list[#list + 1] = m end
   end
   return list
 end
@@ -428,6 +425,7 @@ function Chat:transcript()
   local lines = {}
   for _, m in ipairs(messages_of(self.id)) do
     local who = m.from and (m.from.id == world.BOT and "bot" or m.from.first_name) or "channel"
+    if m.receiver_user then who = ("%s, only to %s"):format(who, m.receiver_user.first_name) end
     lines[#lines + 1] = ("%s: %s%s"):format(who, message.content(m),
       world.show_buttons(m.reply_markup))
   end
