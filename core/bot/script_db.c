@@ -160,7 +160,7 @@ static void roll_back(struct db_session *s)
     end_session(s);
     if (link->op) { /* another task's, to which it was lent */
         link->op->link = NULL;
-        failed(link->op, ERR_DATABASE, "the transaction has ended");
+        failed(link->op, ERR_USAGE, "the transaction has ended");
     }
     if (link->query) { /* that nobody waits for: after it */
         op_free(&link->query->op);
@@ -482,7 +482,7 @@ static struct db_op *ask_in_session(struct db_session *s,
     const char *problem = problem_of(s);
 
     if (problem)
-        return failed(op, ERR_DATABASE, problem);
+        return failed(op, ERR_USAGE, problem);
     op_free(s->idle);
     s->idle = NULL;
     op->in = ends ? NULL : s;

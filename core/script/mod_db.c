@@ -84,13 +84,26 @@ static void set_field(lua_State *L, const struct db_op *op, const char *name,
     lua_setfield(L, -2, name);
 }
 
+/* Can the database not be used just now, whatever is asked? */
+static bool is_outage(const struct db_op *op)
+{
+    static const char *const classes[] = { "08", "53", "57P" };
+
+    if (!*op->sqlstate)
+        return op->op.err.kind != ERR_USAGE;
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        if (strncmp(op->sqlstate, classes[i], strlen(classes[i])) == 0)
+            return true;
+    return false;
+}
+
 int db_raise(lua_State *L, const struct db_op *op, const char *what,
              struct slice sql)
 {
     struct buf *message = json_push_buf(L);
 
     add_message(op, what, sql, message);
-    db_push_error(L, message->data, op->sqlstate, pg_may_pass(op->sqlstate));
+    db_push_error(L, message->data, op->sqlstate, is_outage(op));
     set_field(L, op, "detail", PG_ERROR_DETAIL);
     set_field(L, op, "hint", PG_ERROR_HINT);
     set_field(L, op, "constraint", PG_ERROR_CONSTRAINT);

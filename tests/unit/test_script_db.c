@@ -259,13 +259,31 @@ static void test_db__errors(void **state)
     expect_log("scripts/a.lua:6: db.exec: duplicate key value");
 }
 
-/* An uncaught error of a query is no outage: nobody is told that there is one. */
+/* An uncaught error of a query is no outage: nobody is told that there is one, unless
+ * there is. */
 static void test_db__no_outage(void **state)
 {
     (void)state;
     body("db.query('SELECT 1 / 0')");
     assert_int_equal(say("/a"), TASK_FAILED);
     expect_log("division by zero");
+    script_db_free(db);
+    open_db(1, 100);
+    body("db.query('SELECT pg_sleep(10)')");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    body("db.transaction(function(tx) require('time').sleep(0.3) tx.query("
+         "'SELECT 1') end)");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    script_db_free(db);
+    db = script_db_new(t.db.loop,
+                       &(struct script_db_options){
+                           .url = "host=127.0.0.1 port=1 sslmode=disable",
+                           .connections = 1,
+                           .timeout_ms = 200 });
+    t.services.db = script_db_desk(db);
+    body("db.query('SELECT 1')");
+    assert_int_equal(say("/a"), TASK_NO_DATABASE);
+    buf_reset(&t.log);
 }
 
 /* --- limits -------------------------------------------------------------------------------- */
