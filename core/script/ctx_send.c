@@ -62,26 +62,46 @@ static void add_text_and_options(lua_State *L, struct buf *body)
 
 /* --- methods -------------------------------------------------------------------- */
 
-/* A text that fits into a message whatever is in it, and options that are all
- * Telegram's own. */
-static bool is_simple(lua_State *L)
+/* Has the table at index nothing that is to be looked at? */
+static bool is_plain(lua_State *L, int index)
 {
-    static const char *const ours[] = { "ephemeral", "quote" };
-    int type = lua_type(L, 2);
+    static const char *const ours[] = { "chat_id", "ephemeral", "quote" };
+    bool plain = true;
 
-    if (type == LUA_TSTRING ? lua_rawlen(L, 2) > TEXT_MAX : type != LUA_TNUMBER)
-        return false;
-    if (lua_isnil(L, 3))
-        return true;
-    if (!lua_istable(L, 3))
-        return false;
+    if (!lua_istable(L, index))
+        return lua_isnil(L, index);
     for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
         lua_pushstring(L, ours[i]);
-        if (lua_rawget(L, 3) != LUA_TNIL)
-            return false;
+        plain = lua_rawget(L, index) == LUA_TNIL && plain;
         lua_pop(L, 1);
     }
-    return true;
+    return plain;
+}
+
+/* Does the text at index fit into a message whatever is in it? */
+static bool fits(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TSTRING ? lua_rawlen(L, index) <= TEXT_MAX
+                                             : lua_isnumber(L, index);
+}
+
+/* One call, and nothing to look at. A table is all parameters, or a text of fmt,
+ * which has a metatable. */
+static bool is_simple(lua_State *L)
+{
+    bool simple;
+
+    if (!lua_istable(L, 2))
+        return fits(L, 2) && is_plain(L, 3);
+    if (lua_getmetatable(L, 2)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_pushliteral(L, "text");
+    lua_rawget(L, 2);
+    simple = fits(L, -1) && is_plain(L, 2);
+    lua_pop(L, 1);
+    return simple;
 }
 
 /* ctx:reply(text [, options]) -> Message [, all of them]                [waits] */
@@ -91,14 +111,11 @@ int ctx_reply(lua_State *L)
     struct buf *body;
 
     lua_settop(L, 3);
-    if (!is_simple(L)) {
-        lua_settop(L, 3);
+    if (!is_simple(L))
         return ctx_go_on_in_lua(L, "reply");
-    }
     body = json_push_buf(L);
     ctx_add_chat(L, body, &t->in->u);
-    add_text(L, body, "text", 2);
-    call_add_options(L, body, 3);
+    add_text_and_options(L, body);
     buf_addc(body, '}');
     return call_json(L, "sendMessage", body);
 }

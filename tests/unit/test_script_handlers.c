@@ -180,10 +180,14 @@ static void test_handlers__allowed_updates(void **state)
     (void)state;
     script("local bot = require('bot')\nbot.command('a', function() end)\n"
            "bot.callback('x', function() end)\n"
-           "bot.on('chat_member', function() end)");
+           "bot.on('chat_member', function() end)\n"
+           "bot.reaction('x', function() end)\n"
+           "bot.group{ on = 'edit:photo' }.use(function() end)");
     handlers_add_allowed(&t.gen->handlers, &out);
-    assert_string_equal(out.data, "[\"message\",\"channel_post\","
-                                  "\"callback_query\",\"chat_member\"]");
+    assert_string_equal(out.data,
+                        "[\"message\",\"edited_message\",\"channel_post\","
+                        "\"edited_channel_post\",\"message_reaction\","
+                        "\"callback_query\",\"chat_member\"]");
     buf_release(&out);
 }
 
@@ -319,30 +323,20 @@ static void test_ctx__reply_goes_to_the_topic(void **state)
                  "sendMessage {\"chat_id\":3,\"text\":\"x\"}\n");
 }
 
-static void test_ctx__edit_answer_delete(void **state)
+static void test_ctx__answer(void **state)
 {
     (void)state;
     script("local bot = require('bot')\n"
            "bot.on('callback_query', function(ctx)\n"
-           "  ctx:edit('new', { parse_mode = 'HTML' })\n"
            "  ctx:answer('toast', { show_alert = true })\n"
-           "  ctx:delete()\n"
            "end)\n"
            "bot.on('inline_query', function(ctx)\n"
            "  ctx:answer({}, { cache_time = 1 })\n"
            "  ctx:answer{ { type = 'article', id = '1' } }\n"
            "end)");
     press("x");
-    expect_calls(
-        "editMessageText {\"chat_id\":-100123,\"message_id\":6,\"text\":"
-        "\"new\",\"parse_mode\":\"HTML\"}\n"
-        "answerCallbackQuery {\"callback_query_id\":\"77\",\"text\":"
-        "\"toast\",\"show_alert\":true}\n"
-        "deleteMessage {\"chat_id\":-100123,\"message_id\":6}\n");
-    run_update("{\"update_id\":1,\"callback_query\":{\"id\":\"7\",\"from\":{"
-               "\"id\":1},\"inline_message_id\":\"im\",\"data\":\"x\"}}");
-    assert_has(t.calls.data, "editMessageText {\"inline_message_id\":\"im\",");
-    buf_reset(&t.calls);
+    expect_calls("answerCallbackQuery {\"callback_query_id\":\"77\",\"text\":"
+                 "\"toast\",\"show_alert\":true}\n");
     run_update(
         "{\"update_id\":1,\"inline_query\":{\"id\":\"9\",\"from\":{\"id\":"
         "1},\"query\":\"q\"}}");
@@ -368,9 +362,11 @@ static void test_ctx__bad_arguments(void **state)
            "  ctx:reply(table.concat(list, '\\n'))\n"
            "end)");
     say_ok("/a");
-    expect_replies("bad argument #2 to '?' (string expected, got nil)\n"
-                   "bad argument #2 to '?' (string expected, got boolean)\n"
-                   "bad argument #3 to '?' (table expected, got string)\n"
+    expect_replies("scripts/a.lua:4: ctx:reply: a text is expected, got nil\n"
+                   "scripts/a.lua:4: ctx:reply: a text is expected, got a "
+                   "boolean\n"
+                   "scripts/a.lua:4: ctx:reply: options must be a table, got "
+                   "a string\n"
                    "options must have names: { parse_mode = \"HTML\" }\n"
                    "options: cannot serialise function at .a\n"
                    "text: bad UTF-8 at byte 1\n"
@@ -405,7 +401,7 @@ int main(void)
         SCRIPT_TEST(test_ctx__after_its_end),
         SCRIPT_TEST(test_ctx__reply),
         SCRIPT_TEST(test_ctx__reply_goes_to_the_topic),
-        SCRIPT_TEST(test_ctx__edit_answer_delete),
+        SCRIPT_TEST(test_ctx__answer),
         SCRIPT_TEST(test_ctx__bad_arguments),
     };
 
