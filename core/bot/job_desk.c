@@ -10,7 +10,11 @@
 /* What job_op has in private. */
 struct desk_op {
     struct job_op pub;
+    struct pg *pg;
     struct jobs *jobs;
+    bool again; /* of add: */
+    struct cron cron;
+    int64_t interval_ms;
 };
 
 static void desk_stop(struct op *op)
@@ -23,6 +27,7 @@ static void desk_free(struct op *op)
     struct job_op *j = (struct job_op *)op;
 
     op_free(j->query);
+    op_free(j->then);
     free(j->list);
     free(j);
 }
@@ -57,7 +62,60 @@ static struct slice id_or_null(char text[24], int64_t n, int64_t null)
     return n == null ? SLICE_NONE : pg_int_param(text, n);
 }
 
+/* --- the next time ---------------------------------------------------------------- */
+
+struct pg_op *job_next_start(struct pg *pg, const struct job_next *next)
+{
+    char id[24], owner[24], base[24], minute[24], minutes[24], interval[24],
+        ahead[24], jitter[24];
+    bool cron = next->interval_ms == 0;
+    int64_t from = next->base_minute;
+    struct slice params[] = {
+        pg_int_param(id, next->id),
+        pg_int_param(owner, next->owner),
+        pg_int_param(base, next->base_ms),
+        pg_int_param(minute, from),
+        pg_int_param(minutes, cron ? cron_next(next->cron, from) - from : 0),
+        slice_of(cron && next->cron->every_hour ? "t" : "f"),
+        pg_int_param(interval, next->interval_ms),
+        slice_of(next->skips ? "t" : "f"),
+        pg_int_param(ahead, clock_ahead_ms()),
+        pg_int_param(jitter, next->jitter_ms),
+        next->error ? slice_of(next->error) : SLICE_NONE,
+    };
+
+    return pg_query(pg, &jobs_next_statement, params, 11);
+}
+
 /* --- making ----------------------------------------------------------------------- */
+
+static void on_reckoned(struct op *op)
+{
+    struct desk_op *d = op->arg;
+    const struct pg_op *query = (struct pg_op *)op;
+
+    if (!went_well(d, op))
+        return;
+    if (pg_rows(query) && d->jobs)
+        jobs_due_in(d->jobs, pg_int(query, 0, 0));
+    op_complete_here(&d->pub.op);
+}
+
+/* It stands there, without a time. */
+static void reckon(struct desk_op *d, const struct pg_op *added)
+{
+    struct pg_op *query =
+        job_next_start(d->pg, &(struct job_next){
+                                  .id = d->pub.id,
+                                  .cron = &d->cron,
+                                  .interval_ms = d->interval_ms,
+                                  .base_ms = pg_int(added, 0, 3),
+                                  .base_minute = pg_int(added, 0, 4) });
+
+    query->op.done = on_reckoned;
+    query->op.arg = d;
+    d->pub.then = &query->op;
+}
 
 static void on_added(struct op *op)
 {
@@ -69,6 +127,10 @@ static void on_added(struct op *op)
     d->pub.id = pg_int(query, 0, 0);
     d->pub.is_new = slice_eq(pg_value(query, 0, 1), "t");
     d->pub.wait_ms = pg_int(query, 0, 2);
+    if (d->again) {
+        reckon(d, query);
+        return;
+    }
     if (d->jobs)
         jobs_due_in(d->jobs, d->pub.wait_ms);
     op_complete_here(&d->pub.op);
@@ -79,6 +141,8 @@ struct op *job_add_start(struct loop *loop, struct pg *pg, struct jobs *jobs,
 {
     char id[24], chat[24], delay[24], at[24], ahead[24];
     bool relative = order->delay_ms >= 0, text = order->at.p != NULL;
+    struct desk_op *d;
+    struct op *op;
     struct slice params[] = {
         pg_int_param(id, bot),
         slice_of(order->name),
@@ -88,14 +152,21 @@ struct op *job_add_start(struct loop *loop, struct pg *pg, struct jobs *jobs,
         relative ? pg_int_param(delay, order->delay_ms) : SLICE_NONE,
         relative || text ? SLICE_NONE : pg_int_param(at, order->at_ms),
         order->at,
-        slice_of(order->zone),
+        order->zone ? slice_of(order->zone) : SLICE_NONE,
         slice_of(order->replace ? "t" : "f"),
         pg_int_param(ahead, clock_ahead_ms()),
         slice_of(order->made_by),
+        order->schedule ? slice_of(order->schedule) : SLICE_NONE,
     };
 
-    return begin(loop, jobs, pg_query(pg, &jobs_add_statement, params, 12),
-                 on_added);
+    op = begin(loop, jobs, pg_query(pg, &jobs_add_statement, params, 13),
+               on_added);
+    d = (struct desk_op *)op;
+    d->pg = pg;
+    d->again = order->schedule != NULL;
+    d->cron = order->cron;
+    d->interval_ms = order->interval_ms;
+    return op;
 }
 
 /* --- cancelling --------------------------------------------------------------------- */

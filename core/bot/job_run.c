@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "bot/job_desk.h"
 #include "bot/jobs_int.h"
 #include "bot/jobs_statements.h"
 
@@ -57,9 +59,25 @@ void job_run_free(struct job_run *run)
         op_free(&run->op->op);
     TAILQ_REMOVE(&jobs->runs, run, link);
     free(run->error);
+    free(run->again);
     free(run->what);
     free(run->name);
     free(run);
+}
+
+static bool repeats(const struct job_run *run)
+{
+    return run->every || run->again;
+}
+
+/* Of bot.schedule, as it stands in its row. */
+static bool read_again(struct job_run *run)
+{
+    struct err ignored = ERR_INIT;
+
+    return !run->again ||
+           duration_parse(slice_of(run->again), &run->interval_ms, &ignored) ||
+           cron_parse(&run->cron, run->again, &ignored);
 }
 
 /* As the scripts have it now. False: they don't. */
@@ -76,7 +94,7 @@ static bool read_def(struct job_run *run)
     run->backoff_ms = def->backoff_ms;
     run->missed = def->missed;
     run->tries = def->tries;
-    return true;
+    return read_again(run);
 }
 
 /* Its end is written with the others of this turn. */
@@ -146,7 +164,7 @@ static void fail(struct job_run *run, const char *why)
     }
     count("failed");
     run->counts = true;
-    if (run->every) {
+    if (repeats(run)) {
         end(run, RUN_NEXT);
         return;
     }
@@ -166,7 +184,7 @@ static void on_task_done(struct incoming *in, enum task_result result)
         end(run, RUN_RELEASE);
     } else if (result == TASK_OK && run->start.returned) {
         count("done");
-        end(run, run->every ? RUN_NEXT : RUN_OVER);
+        end(run, repeats(run) ? RUN_NEXT : RUN_OVER);
     } else if (result == TASK_NO_DATABASE) {
         set_error(run, in->error ? in->error : "");
         retry(run, NO_DATABASE_MS, false);
@@ -219,9 +237,9 @@ static void crashed(struct job_run *run)
              run->died);
     set_error(run, why);
     log_error("job", "%s: job %lld: %s%s", run->what, (long long)run->start.id,
-              why, run->every ? "" : ": it is set aside");
+              why, repeats(run) ? "" : ": it is set aside");
     count("crashed");
-    end(run, run->every ? RUN_NEXT : RUN_ASIDE);
+    end(run, repeats(run) ? RUN_NEXT : RUN_ASIDE);
 }
 
 static bool is_missed(const struct job_run *run)
@@ -232,6 +250,14 @@ static bool is_missed(const struct job_run *run)
         grace = run->interval_ms / 2;
     return run->every && run->missed == JOB_MISSED_SKIP && !run->failed &&
            !run->died && run->late_ms > grace;
+}
+
+/* The schedule of one that is not of bot.every. */
+static void set_again(struct job_run *run, const struct pg_op *op, int row,
+                      int column)
+{
+    if (!run->every && !pg_is_null(op, row, column))
+        run->again = slice_dup(pg_value(op, row, column));
 }
 
 void job_run_take(struct jobs *jobs, const struct pg_op *op, int row)
@@ -248,6 +274,7 @@ void job_run_take(struct jobs *jobs, const struct pg_op *op, int row)
     run->now_ms = pg_int(op, row, 9);
     run->due_minute = pg_int(op, row, 10);
     run->now_minute = pg_int(op, row, 11);
+    set_again(run, op, row, 15);
     if (!read_def(run)) {
         end(run, RUN_RELEASE);
     } else if (run->died >= JOBS_CRASHES_MAX) {
@@ -268,7 +295,9 @@ void job_run_reckon(struct jobs *jobs, const struct pg_op *op, int row)
     struct job_run *run =
         run_new(jobs, pg_int(op, row, 0), pg_value(op, row, 1));
 
-    run->every = run->fresh = true;
+    run->every = slice_eq(pg_value(op, row, 5), "t");
+    run->fresh = true;
+    set_again(run, op, row, 6);
     run->now_ms = run->start.due_ms = pg_int(op, row, 2);
     run->now_minute = pg_int(op, row, 3);
     if (!read_def(run))
@@ -341,29 +370,23 @@ static struct slice text_or_null(const char *text)
 
 static struct pg_op *write_next(const struct job_run *run)
 {
-    char id[24], me[24], base[24], minute[24], minutes[24], interval[24],
-        ahead[24], jitter[24];
     bool early = run->start.due_ms > run->now_ms; /* run by hand */
     bool all = run->missed == JOB_MISSED_ALL && !run->fresh && !early;
-    int64_t from_minute = all ? run->due_minute : run->now_minute;
-    bool cron = run->interval_ms == 0;
-    struct slice params[] = {
-        pg_int_param(id, run->start.id),
-        pg_int_param(me, run->fresh ? 0 : run->jobs->options.instance),
-        pg_int_param(base, cron && !all ? run->now_ms : run->start.due_ms),
-        pg_int_param(minute, from_minute),
-        pg_int_param(minutes,
-                     cron ? cron_next(&run->cron, from_minute) - from_minute
-                          : 0),
-        slice_of(cron && run->cron.every_hour ? "t" : "f"),
-        pg_int_param(interval, run->interval_ms),
-        slice_of(all ? "f" : "t"),
-        pg_int_param(ahead, clock_ahead_ms()),
-        pg_int_param(jitter, run->jitter_ms),
-        text_or_null(run->error),
-    };
 
-    return pg_query(run->jobs->pg, &jobs_next_statement, params, 11);
+    return job_next_start(
+        run->jobs->pg,
+        &(struct job_next){
+            .id = run->start.id,
+            .owner = run->fresh ? 0 : run->jobs->options.instance,
+            .cron = &run->cron,
+            .interval_ms = run->interval_ms,
+            .base_ms =
+                run->interval_ms || all ? run->start.due_ms : run->now_ms,
+            .base_minute = all ? run->due_minute : run->now_minute,
+            .skips = !all,
+            .jitter_ms = run->jitter_ms,
+            .error = run->error,
+        });
 }
 
 static struct pg_op *write_failed(const struct job_run *run)

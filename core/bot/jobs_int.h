@@ -31,6 +31,7 @@ struct job_run {
     enum run_state state;
     enum run_outcome outcome;
     bool every, fresh;
+    char *again;  /* of bot.schedule: its schedule; else NULL */
     bool in_lane; /* its update exists */
     /* as it was declared */
     char *what;

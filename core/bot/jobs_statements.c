@@ -5,7 +5,7 @@
 
 const struct pg_statement jobs_declare_statement = {
     "jobs_declare",
-    "SELECT job_id, job_name, now_ms, minute, problem "
+    "SELECT job_id, job_name, now_ms, minute, problem, is_every, again "
     "FROM moonpost_jobs_declare($1::bigint, $2::bigint, $3::text[], "
     "$4::text[], $5::text[], $6::int)",
     6,
@@ -14,7 +14,7 @@ const struct pg_statement jobs_declare_statement = {
 const struct pg_statement jobs_take_statement = {
     "jobs_take",
     "SELECT job_id, job_name, is_every, chat, job_data, failed, died, due_ms, "
-    "late_ms, now_ms, due_minute, now_minute, wait_ms, others, unknown "
+    "late_ms, now_ms, due_minute, now_minute, wait_ms, others, unknown, again "
     "FROM moonpost_jobs_take($1::bigint, $2::bigint, $3::int, $4::bigint, "
     "$5::text[], $6::bigint[], $7::int)",
     7,
@@ -69,10 +69,11 @@ const struct pg_statement jobs_count_statement = {
 
 const struct pg_statement jobs_add_statement = {
     "jobs_add",
-    "SELECT job, is_new, wait_ms FROM moonpost_job_add($1::bigint, $2::text, "
+    "SELECT job, is_new, wait_ms, now_ms, minute FROM "
+    "moonpost_job_add($1::bigint, $2::text, "
     "$3::bigint, $4::text, $5::json, $6::bigint, $7::bigint, $8::text, "
-    "$9::text, $10::bool, $11::bigint, $12::text)",
-    12,
+    "$9::text, $10::bool, $11::bigint, $12::text, $13::text)",
+    13,
 };
 
 #define WANTED                                                                 \
@@ -220,7 +221,7 @@ const struct config_explained jobs_explained[] = {
     { &jobs_count_statement, BOT, { NULL } },
     { &jobs_add_statement,
       BOT ", 'explained', '1', 'explained', '{}', '1000', NULL, NULL, NULL, "
-          "'t', '0', 'explained'",
+          "'t', '0', 'explained', NULL",
       { NULL } },
     { &jobs_cancel_statement, BOT ", '0', 'explained', '1', NULL", { NULL } },
     { &jobs_list_statement,

@@ -11,7 +11,8 @@
 #include "config/explain.h"
 
 /* bot, ahead, names, schedules, zones, days that failed ones are kept → id, name, now
- * in ms, minute in the zone, problem: those without a next time */
+ * in ms, minute in the zone, problem, of bot.every?, schedule:
+ * those without a next time */
 extern const struct pg_statement jobs_declare_statement;
 /* bot, me, time to live in ms, ahead, names, ids in hand, how many → rows of
  * moonpost_jobs_take() */
@@ -30,7 +31,8 @@ extern const struct pg_statement jobs_failed_statement;
 extern const struct pg_statement jobs_count_statement;
 
 /* bot, name, chat, key, data, delay in ms or NULL, at in ms or NULL, at as text or NULL,
- * zone, replace?, ahead, made by → id, was it new?, ms until it is due */
+ * zone, replace?, ahead, made by, schedule or NULL → id, was it new?, ms until it is due,
+ * now in ms, minute in the zone */
 extern const struct pg_statement jobs_add_statement;
 /* bot, id or 0, name or "", chat: 0 none, NULL any; key or NULL → how many went */
 extern const struct pg_statement jobs_cancel_statement;

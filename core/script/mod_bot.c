@@ -101,6 +101,7 @@ static const luaL_Reg functions[] = {
     { "job", bot_job },
     { "jobs", bot_jobs },
     { "parse_setting", mod_bot_parse_setting },
+    { "schedule", bot_schedule },
     { "settings", mod_bot_settings },
     { "store", bot_store },
     { NULL, NULL },

@@ -155,23 +155,23 @@ static void read_at(lua_State *L, const char *at, struct job_def *def)
         luaL_error(L, "bot.every: %s", err.text);
 }
 
-/* A span of time, or else a line of cron, which has blanks, stars or an @. */
-static void read_schedule(lua_State *L, struct job_def *def)
+void job_read_schedule(lua_State *L, const char *what, struct cron *cron,
+                       int64_t *interval_ms)
 {
     const char *text = luaL_checkstring(L, 1);
     struct err ignored = ERR_INIT, err = ERR_INIT;
     int64_t ms;
 
-    def->schedule = (char *)text;
+    *interval_ms = 0;
     if (strpbrk(text, "*@ ") &&
         !duration_parse(slice_of(text), &ms, &ignored)) {
-        if (!cron_parse(&def->cron, text, &err))
-            luaL_error(L, "bot.every(\"%s\"): %s", text, err.text);
+        if (!cron_parse(cron, text, &err))
+            luaL_error(L, "%s(\"%s\"): %s", what, text, err.text);
         return;
     }
-    def->interval_ms = job_read_span(L, 1, "bot.every");
-    if (def->interval_ms < INTERVAL_MIN_MS)
-        luaL_error(L, "bot.every: at least a second is expected");
+    *interval_ms = job_read_span(L, 1, what);
+    if (*interval_ms < INTERVAL_MIN_MS)
+        luaL_error(L, "%s: at least a second is expected", what);
 }
 
 static void read_missed(lua_State *L, int options, struct job_def *def)
@@ -237,7 +237,8 @@ int bot_every(lua_State *L)
     struct job_def def = { .every = true };
     int options, function = find_function(L, &options), line;
 
-    read_schedule(L, &def);
+    def.schedule = (char *)luaL_checkstring(L, 1);
+    job_read_schedule(L, "bot.every", &def.cron, &def.interval_ms);
     if (options)
         read_every(L, options, &def);
     read_tries(L, options, "bot.every", &def);

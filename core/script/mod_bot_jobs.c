@@ -270,6 +270,34 @@ int bot_at(lua_State *L)
     return add(L, "bot.at", names, read_time);
 }
 
+static void read_schedule(lua_State *L, struct job_order *order)
+{
+    const char *zone = NULL;
+
+    order->schedule = luaL_checkstring(L, 1);
+    job_read_schedule(L, "bot.schedule", &order->cron, &order->interval_ms);
+    if (!lua_isnil(L, 4))
+        zone = job_text_option(L, 4, "bot.schedule", "timezone");
+    if (zone && order->interval_ms)
+        luaL_error(L, "bot.schedule: a timezone goes with a cron line");
+    if (zone && !job_zone_exists(zone))
+        luaL_error(L, "bot.schedule: timezone: there is no \"%s\"", zone);
+    if (order->interval_ms)
+        order->zone = NULL;
+    else if (zone)
+        order->zone = zone;
+}
+
+/* bot.schedule(interval or cron line, name [, data [, options]]) -> id, was it
+ * new?                                                                     [waits] */
+int bot_schedule(lua_State *L)
+{
+    static const char *const names[] = { "chat", "key", "replace", "timezone",
+                                         NULL };
+
+    return add(L, "bot.schedule", names, read_schedule);
+}
+
 /* --- looking, cancelling ---------------------------------------------------------------- */
 
 static int cancelled(lua_State *L, int status, lua_KContext k)

@@ -17,6 +17,13 @@ int bot_cancel_job(lua_State *L);
 int bot_every(lua_State *L);
 int bot_job(lua_State *L);
 int bot_jobs(lua_State *L);
+int bot_schedule(lua_State *L);
+
+/* The text at 1: a span of time, or else a line of cron, which has blanks, stars or an
+ * @. Then *interval_ms is 0.                                    [-0, +0, v] */
+struct cron;
+void job_read_schedule(lua_State *L, const char *what, struct cron *cron,
+                       int64_t *interval_ms);
 
 /* A job as its task has it: lives longer than that. */
 struct job_start {

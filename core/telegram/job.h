@@ -6,6 +6,7 @@
 #define TELEGRAM_JOB_H
 
 #include "base/buf.h"
+#include "base/cron.h"
 #include "io/op.h"
 
 #define JOB_NAME_MAX 100   /* bytes */
@@ -23,6 +24,11 @@ struct job_order {
     int64_t at_ms;     /* since 1970 */
     struct slice at;   /* "2026-12-24 18:00" in zone; or SLICE_NONE */
     const char *zone;
+    /* It runs again and again: then the four above say nothing, but zone (of a
+     * cron line; else NULL). NULL: it does not. */
+    const char *schedule;
+    struct cron cron;
+    int64_t interval_ms; /* 0: cron */
     const char *made_by; /* "user:42 update:1001" */
 };
 
@@ -52,12 +58,12 @@ struct job_info {
 
 struct job_op {
     struct op op;
-    struct job_info *list; /* of list */
-    int n;                 /* of list: rows; of cancel: how many went */
-    int64_t id;            /* of add */
-    bool is_new;           /* the same: it was not there with its key */
-    int64_t wait_ms;       /* the same */
-    struct op *query;      /* private */
+    struct job_info *list;   /* of list */
+    int n;                   /* of list: rows; of cancel: how many went */
+    int64_t id;              /* of add */
+    bool is_new;             /* the same: it was not there with its key */
+    int64_t wait_ms;         /* the same */
+    struct op *query, *then; /* private */
 };
 
 /* All ops are job_ops: ERR_DATABASE, ERR_TIMEOUT. */

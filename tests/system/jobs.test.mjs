@@ -142,6 +142,58 @@ bot.every("1d", { at = "09:30", name = "daily", timezone = "America/New_York", j
     });
   });
 
+  test("schedule: a chat's own, again and again", async (t) => {
+    const host = await start(t, `
+bot.job("quote", function(ctx, data)
+  ctx:reply("quote " .. data)
+  if data == "changes" then bot.schedule("1s", "quote", "changed", { key = "daily", replace = true }) end
+end)
+bot.job("sad", function(ctx) error("always") end)
+bot.command("daily", "x", function(ctx)
+  local _, new = bot.schedule(ctx.args[1]:gsub("_", " "), "quote", ctx.args[2], { key = "daily", replace = ctx.args[3] == "replace", timezone = ctx.args[4] })
+  ctx:reply(tostring(new) .. " " .. bot.jobs()[1].every)
+end)
+bot.command("stop", "x", function(ctx) ctx:reply("stopped " .. bot.cancel_job("quote", { key = "daily" })) end)
+bot.command("sad", "x", function(ctx) bot.schedule("1s", "sad") end)
+for i, wrong in ipairs{
+  function() bot.schedule("500ms", "quote") end,
+  function() bot.schedule("1 2 3", "quote") end,
+  function() bot.schedule("1h", "quote", 1, { timezone = "UTC" }) end,
+} do bot.command("wrong" .. i, "x", function(ctx) ctx:reply(select(2, pcall(wrong)):match("^scripts/a.lua:%d+: (.*)") or "no place") end) end`);
+    const said = (n, chat = alice) => host.sim.texts(chat, n, 30000 * slow);
+    await host.sim.send(alice, "/daily 1s a");
+    assert.equal((await said(3))[0], "true 1s");
+    await host.sim.send(alice, "/daily 1h b"); // is there already
+    await host.sim.message(alice, (m) => m.text === "false 1s");
+    await host.sim.send(alice, "/daily 30_8_*_*_* c replace Europe/Berlin");
+    await host.sim.text(alice, "false 30 8 * * *");
+    let [row] = await jobs(host.db, "schedule, zone, every, to_char(due_at AT TIME ZONE 'Europe/Berlin', 'HH24:MI:SS') AS at, due_at > now() AS future");
+    assert.deepEqual(row, { schedule: "30 8 * * *", zone: "Europe/Berlin", every: false, at: "08:30:00", future: true });
+    await host.stop();
+    await back(host, "49 hours"); // missed twice: once
+    const next = await again(t, host);
+    await next.sim.text(alice, "quote c");
+    await eventually("it has its next time", async () => (await jobs(next.db, "due_at > now() AS future"))[0].future);
+    [row] = await jobs(next.db, "to_char(due_at AT TIME ZONE 'Europe/Berlin', 'HH24:MI:SS') AS at, due_at < now() + interval '25 hours' AS soon");
+    assert.deepEqual(row, { at: "08:30:00", soon: true });
+    assert.equal((await next.sim.said(alice)).filter((text) => text === "quote c").length, 1);
+    await next.sim.send(alice, "/stop");
+    await next.sim.text(alice, "stopped 1");
+    // made anew by itself while it runs: the old one makes room
+    await next.sim.send(alice, "/daily 1s changes replace");
+    await next.sim.text(alice, "quote changed");
+    await eventually("one", async () => (await jobs(next.db, "data")).length === 1);
+    assert.deepEqual(await jobs(next.db, "data"), [{ data: "changed" }]);
+    await next.sim.send(alice, "/stop");
+    await next.sim.send(bob, "/sad");
+    await times(next, /handler failed: scripts\/a\.lua:\d+: always/g, 2); // goes on
+    assert.ok(!next.said.includes("set aside"));
+    for (const [i, wanted] of [/at least a second/, /bot.schedule\("1 2 3"\): five fields/, /a timezone goes with a cron line/].entries()) {
+      await next.sim.send(bob, `/wrong${i + 1}`);
+      await next.sim.message(bob, (m) => m.from?.is_bot && wanted.test(m.text));
+    }
+  });
+
   test("what was missed while no process ran: once, skip, all", async (t) => {
     const host = await start(t, ["once", "skip", "all"].map((missed) => `
 bot.every("1h", { name = "${missed}", missed = "${missed}" }, function(ctx) log.info("ran ${missed} " .. math.floor(ctx.job.due)) end)

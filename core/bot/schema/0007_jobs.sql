@@ -11,8 +11,8 @@ CREATE TABLE jobs (
   data     JSON,        -- as the script gave it
   due_at   TIMESTAMPTZ, -- when it is meant to run; NULL: of every, not reckoned yet
   run_at   TIMESTAMPTZ, -- not before: later than due_at by jitter, or to try again
-  schedule TEXT,        -- of every: "1h", "0 9 * * 1-5"
-  zone     TEXT,        -- of every with a cron line
+  schedule TEXT,        -- it runs again and again: "1h", "0 9 * * 1-5"
+  zone     TEXT,        -- with a cron line
   slot     BIGINT,      -- the same: due_at on that zone's clock, in minutes since 1970
   tries    INT NOT NULL DEFAULT 0, -- so often it has failed
   crashes  INT NOT NULL DEFAULT 0, -- so often a process died while it ran
@@ -85,7 +85,8 @@ END $$;
 -- next time is to be reckoned, and of those in a zone what time it is there.
 CREATE FUNCTION moonpost_jobs_declare(my_bot BIGINT, ahead_ms BIGINT, names TEXT[], schedules TEXT[], zones TEXT[],
     keep_days INT)
-  RETURNS TABLE (job_id BIGINT, job_name TEXT, now_ms BIGINT, minute BIGINT, problem TEXT) LANGUAGE plpgsql AS $$
+  RETURNS TABLE (job_id BIGINT, job_name TEXT, now_ms BIGINT, minute BIGINT, problem TEXT, is_every BOOLEAN,
+    again TEXT) LANGUAGE plpgsql AS $$
 DECLARE
   now_at TIMESTAMPTZ := moonpost_now(ahead_ms);
   job jobs;
@@ -99,9 +100,12 @@ BEGIN
     ON CONFLICT (bot_id, name) WHERE every DO UPDATE
       SET schedule = EXCLUDED.schedule, zone = EXCLUDED.zone, due_at = NULL, run_at = NULL, slot = NULL
       WHERE (j.schedule, coalesce(j.zone, '')) IS DISTINCT FROM (EXCLUDED.schedule, coalesce(EXCLUDED.zone, ''));
-  FOR job IN SELECT * FROM jobs AS j WHERE j.bot_id = my_bot AND j.every AND j.due_at IS NULL LOOP
+  FOR job IN SELECT * FROM jobs AS j WHERE j.bot_id = my_bot AND j.schedule IS NOT NULL AND j.due_at IS NULL
+      AND j.state = 'waiting' LOOP
     job_id := job.id;
     job_name := job.name;
+    is_every := job.every;
+    again := job.schedule;
     now_ms := moonpost_ms(now_at);
     problem := NULL;
     minute := NULL;
@@ -124,7 +128,7 @@ CREATE FUNCTION moonpost_jobs_take(my_bot BIGINT, me BIGINT, ttl_ms INT, ahead_m
     most INT)
   RETURNS TABLE (job_id BIGINT, job_name TEXT, is_every BOOLEAN, chat BIGINT, job_data TEXT, failed INT, died INT,
     due_ms BIGINT, late_ms BIGINT, now_ms BIGINT, due_minute BIGINT, now_minute BIGINT, wait_ms BIGINT, others BOOLEAN,
-    unknown TEXT)
+    unknown TEXT, again TEXT)
   LANGUAGE plpgsql AS $$
 DECLARE
   now_at TIMESTAMPTZ := moonpost_now(ahead_ms);
@@ -145,7 +149,7 @@ BEGIN
   SELECT t.id, t.name, t.every, t.chat_id, t.data::text, t.tries, t.crashes,
       moonpost_ms(t.due_at), moonpost_ms(now_at) - moonpost_ms(t.run_at), moonpost_ms(now_at), t.slot,
       CASE WHEN t.zone IS NOT NULL THEN moonpost_minute(now_at, t.zone) END,
-      NULL::bigint, NULL::boolean, NULL::text
+      NULL::bigint, NULL::boolean, NULL::text, t.schedule
     FROM taken AS t ORDER BY t.run_at, t.id;
   GET DIAGNOSTICS n = ROW_COUNT;
   SELECT moonpost_ms(f.run_at) - moonpost_ms(now_at) + 1 INTO wait_ms FROM (
@@ -177,6 +181,9 @@ BEGIN
     AND CASE WHEN me = 0 THEN o.due_at IS NULL ELSE o.owner = me END FOR UPDATE;
   IF NOT FOUND THEN
     RETURN;
+  ELSIF j.key IS NOT NULL AND moonpost_job_key(j) IS NULL THEN
+    DELETE FROM jobs AS o WHERE o.id = job; -- another has its place since
+    RETURN;
   END IF;
   IF interval_ms = 0 THEN
     due := moonpost_time_of(base, base_minute, base_minute + minutes, j.zone, every_hour);
@@ -192,21 +199,25 @@ BEGIN
   RETURN NEXT moonpost_ms(j.run_at) - moonpost_ms(now_at) + 1;
 END $$;
 
--- Make one. One with this key that waits already stays as it is, or is as if new.
+-- Make one. One with this key that waits already stays as it is, or is as if new. again:
+-- it runs again and again; its first time is then to be reckoned, as of bot.every.
 CREATE FUNCTION moonpost_job_add(my_bot BIGINT, my_name TEXT, chat BIGINT, my_key TEXT, my_data JSON, delay_ms BIGINT,
-    at_ms BIGINT, at_text TEXT, my_zone TEXT, replaces BOOLEAN, ahead_ms BIGINT, maker TEXT,
-    OUT job BIGINT, OUT is_new BOOLEAN, OUT wait_ms BIGINT) LANGUAGE plpgsql AS $$
+    at_ms BIGINT, at_text TEXT, my_zone TEXT, replaces BOOLEAN, ahead_ms BIGINT, maker TEXT, again TEXT,
+    OUT job BIGINT, OUT is_new BOOLEAN, OUT wait_ms BIGINT, OUT now_ms BIGINT, OUT minute BIGINT)
+  LANGUAGE plpgsql AS $$
 DECLARE
   now_at TIMESTAMPTZ := moonpost_now(ahead_ms);
-  due TIMESTAMPTZ := CASE WHEN delay_ms IS NOT NULL THEN now_at + delay_ms * interval '1 millisecond'
+  due TIMESTAMPTZ := CASE WHEN again IS NOT NULL THEN NULL WHEN delay_ms IS NOT NULL THEN now_at + delay_ms * interval '1 millisecond'
     WHEN at_ms IS NOT NULL THEN moonpost_of_ms(at_ms) ELSE at_text::timestamp AT TIME ZONE my_zone END;
 BEGIN
   LOOP
-    INSERT INTO jobs AS j (bot_id, name, chat_id, key, data, due_at, run_at, made_by)
-      VALUES (my_bot, my_name, chat, my_key, my_data, due, due, maker)
+    INSERT INTO jobs AS j (bot_id, name, chat_id, key, data, due_at, run_at, made_by, schedule, zone)
+      VALUES (my_bot, my_name, chat, my_key, my_data, due, due, maker, again,
+        CASE WHEN again IS NOT NULL THEN my_zone END)
       ON CONFLICT (bot_id, name, coalesce(chat_id, 0), key) WHERE key IS NOT NULL AND state = 'waiting'
         AND owner IS NULL DO UPDATE SET data = EXCLUDED.data, due_at = EXCLUDED.due_at, run_at = EXCLUDED.run_at,
-          made_by = EXCLUDED.made_by, made_at = now(), tries = 0, crashes = 0, error = NULL WHERE replaces
+          made_by = EXCLUDED.made_by, made_at = now(),
+          schedule = EXCLUDED.schedule, zone = EXCLUDED.zone, slot = NULL, tries = 0, crashes = 0, error = NULL WHERE replaces
       RETURNING j.id, j.xmax = 0 INTO job, is_new;
     IF NOT FOUND THEN
       is_new := false;
@@ -216,6 +227,10 @@ BEGIN
     EXIT WHEN job IS NOT NULL; -- else it has begun in between
   END LOOP;
   wait_ms := moonpost_ms(due) - moonpost_ms(now_at) + 1;
+  now_ms := moonpost_ms(now_at);
+  IF again IS NOT NULL AND my_zone IS NOT NULL THEN
+    minute := moonpost_minute(now_at, my_zone);
+  END IF;
 END $$;
 
 -- Counts of the module counter, those that are declared durable.

@@ -351,6 +351,15 @@ function bot.after(span, name, data, options) end
 ---@return boolean new Not when one with this key waited already.
 function bot.at(time, name, data, options) end
 
+---Make a job that runs again and again, for what each chat sets for itself. Waits until it stands in the database.
+---@param schedule string A span of time ("1d") or a line of cron ("0 9 * * 1-5").
+---@param name string Of a bot.job.
+---@param data? any What JSON can hold, up to 64 KiB.
+---@param options? bot.At
+---@return integer id
+---@return boolean new Not when one with this key waited already.
+function bot.schedule(schedule, name, data, options) end
+
 ---Delete jobs that have not run. Waits.
 ---@param which integer|string An id, or a name.
 ---@param options? bot.JobFilter With a name.
