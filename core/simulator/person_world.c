@@ -166,6 +166,23 @@ static void name_everybody(struct sim_request *r)
     json_object_set_new(r->args, "members", ids);
 }
 
+/* They take the numbers of messages, as at Telegram. */
+static void add_topics(const struct sim_request *r, struct chat *chat)
+{
+    const json_t *names = json_object_get(r->args, "topics"), *name;
+    size_t i;
+
+    if (!json_bool(chat->brief, "is_forum"))
+        return;
+    chat->next_id += chat->next_id == 1; /* that is General's */
+    json_array_foreach(names, i, name)
+    {
+        if (json_is_string(name))
+            chat_add_topic(chat, message_next_id(chat), json_string_value(name),
+                           0);
+    }
+}
+
 static void make_chat(struct sim_request *r)
 {
     const char *title = arg_str(r, "title"), *username;
@@ -194,6 +211,7 @@ static void make_chat(struct sim_request *r)
     if (!json_is_array(json_object_get(r->args, "members")))
         name_everybody(r);
     add_members(r, chat);
+    add_topics(r, chat);
     feed_signal(r->sim->feed, "state");
     sim_ok(r, json_pack("{s:o}", "chat", chat_full_info(chat)));
 }

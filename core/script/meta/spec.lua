@@ -36,7 +36,7 @@ function Replies:texts() end
 ---@class spec.To
 ---@field to? spec.Chat|spec.Person|integer
 ---@field reply_to? spec.Message only of `send`
----@field thread? integer a topic's id; only of `send`
+---@field thread? string|integer a topic, by its name or id; only of `send`
 ---@field on? spec.Message only of `press`: this message, not the newest with such a button
 
 ---What a person sends: a text, or what a Message of that kind has. Files are `true` (any),
@@ -239,6 +239,7 @@ local Chat = {}
 ---@field bot? boolean false: it is not in the chat
 ---@field username? string
 ---@field forum? boolean with topics
+---@field topics? string[] their names
 ---@field id? integer
 
 ---@class spec.Chats

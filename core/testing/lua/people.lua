@@ -142,6 +142,17 @@ local function shown(content)
   return "(nothing)"
 end
 
+-- A topic by its name, or its number.
+local function thread_of(id, thread)
+  if type(thread) ~= "string" then return thread end
+  for _, c in ipairs(world.get("state").chats) do
+    for _, t in ipairs(c.id == id and c.topics or {}) do
+      if t.name == thread then return t.message_thread_id end
+    end
+  end
+  where.raise(("%s has no topic %q"):format(world.name_of(id), thread))
+end
+
 -- send(content, { to =, reply_to =, thread = }); content: text, or a table such as
 -- { photo = true, caption = "…" } or { location = { latitude = 1, longitude = 2 } }
 function Person:send(content, options)
@@ -150,7 +161,8 @@ function Person:send(content, options)
     where.raise("send: text or a table is expected, got " .. type(content))
   end
   local id = place(self, options)
-  local base = { as = self.id, chat = id, thread = options and options.thread }
+  world.need()
+  local base = { as = self.id, chat = id, thread = options and thread_of(id, options.thread) }
   if options and options.reply_to then
     base.reply_to = message_of("reply_to", options.reply_to).message_id
   end
@@ -539,7 +551,7 @@ local function person(options)
   return self
 end
 
-local CHAT = "title id username forum members owner bot_admin bot"
+local CHAT = "title id username forum topics members owner bot_admin bot"
 
 local function maker(kind)
   return function(options)
@@ -555,7 +567,8 @@ local function maker(kind)
       title = options.title or kind,
       id = options.id,
       username = options.username,
-      is_forum = options.forum,
+      is_forum = options.forum or options.topics ~= nil or nil,
+      topics = options.topics,
       members = #members > 0 and members or cjson.empty_array,
     }).chat
     local self = setmetatable({ id = made.id, type = kind, name = made.title }, chat_mt)

@@ -164,6 +164,15 @@ describe("everything", function()
     alice:send("/start")
     assert.equal("Hello Alice", alice:last().text)
   end)
+  it("has topics", function()
+    local forum = chat.supergroup{ title = "Forum", members = { alice },
+      topics = { "Wood", "Tools" } }
+    local reply = alice:send("/count", { to = forum, thread = "Tools" })[1]
+    assert.equal(forum:info().topics[2].message_thread_id, reply.message_thread_id)
+    assert.is_nil(alice:send("/count", { to = forum })[1].message_thread_id)
+    assert.error_matches(function() alice:send("x", { to = forum, thread = "Iron" }) end,
+      "no topic \"Iron\"")
+  end)
   it("whispers", function()
     bob:send("/secret", { to = group })
     assert.equal("psst", bob:ephemerals(group)[1].text)
