@@ -1,4 +1,4 @@
----@meta
+---@meta _
 
 ---Small values by key: `ctx.store` (the chat's), `ctx.user_store` (the person's),
 ---`bot.store(id)`. A field is read from the database, and assigning writes it at once;
@@ -56,4 +56,3 @@ function store:all() end
 ---@return integer
 function store:clear() end
 
-return store
