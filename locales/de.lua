@@ -17,8 +17,8 @@ return {
     default = "Vorgabe",
     none = "nichts",
     empty = "(leer)",
-    set_usage = "Sende /set, eine Einstellung und ihren Wert, zum Beispiel:\n/set welcome.enabled off\n\n"
-      .. "/settings zeigt sie alle.",
+    set_usage = "Sende /set, eine Einstellung und ihren Wert, zum Beispiel:\n"
+      .. "/set welcome.enabled off\n\n/settings zeigt sie alle.",
     reset_usage = "Sende /reset und eine Einstellung, zum Beispiel:\n/reset welcome.text",
     is_now = "{path} ist jetzt {value}",
     is_reset = "{path} ist wieder auf der Vorgabe: {value}",

@@ -9,7 +9,8 @@ local http = {}
 local FOLLOW, FOLLOW_MAX = 5, 20
 
 local option_types = {
-  headers = "table", query = "table", form = "table", json = "any", body = "string", type = "string",
+  headers = "table", query = "table", form = "table", json = "any", body = "string",
+  type = "string",
   timeout = "any", max_bytes = "number", follow = "any", sink = "any",
 }
 
@@ -30,7 +31,8 @@ local function check_options(what, options, level)
   for name, value in next, options do
     local wanted = option_types[name]
     if not wanted then
-      fail(what, ("there is no option %s%s"):format(tostring(name), nearest(tostring(name))), level + 1)
+      name = tostring(name)
+      fail(what, ("there is no option %s%s"):format(name, nearest(name)), level + 1)
     elseif wanted ~= "any" and type(value) ~= wanted then
       fail(what, ("%s must be a %s, is a %s"):format(name, wanted, type(value)), level + 1)
     end
@@ -88,7 +90,8 @@ local function header_lines(what, headers, level)
   local function add(name, value)
     value = to_text(what, name, value, level + 2)
     if value:find("[%z\1-\8\10-\31\127]") then
-      fail(what, ("the header %s has a line break or another sign of that kind in it"):format(name), level + 2)
+      local text = "the header %s has a line break or another sign of that kind in it"
+      fail(what, text:format(name), level + 2)
     end
     if name:lower() == "content-type" then
       content_type = value
@@ -129,13 +132,17 @@ local function body_of(what, options, level)
 end
 
 local function check_url(what, url, level)
-  if type(url) ~= "string" then fail(what, "the URL must be a string, is a " .. type(url), level + 1) end
+  if type(url) ~= "string" then
+    fail(what, "the URL must be a string, is a " .. type(url), level + 1)
+  end
   local scheme = url:match("^(%a[%w+.-]*):")
   scheme = scheme and scheme:lower()
   if scheme ~= "http" and scheme ~= "https" or not url:find("^%a+://[^/?#]") then
-    fail(what, ("\"%s\" is no URL that begins with http:// or https://"):format(url:sub(1, 100)), level + 1)
+    local text = "\"%s\" is no URL that begins with http:// or https://"
+    fail(what, text:format(url:sub(1, 100)), level + 1)
   elseif url:find("[%z\1-\32\127]") then
-    fail(what, "there is a space or a line break in the URL; put such values into query = { … }", level + 1)
+    fail(what, "there is a space or a line break in the URL; put such values into query = { … }",
+      level + 1)
   end
 end
 
@@ -193,8 +200,9 @@ local response_methods = {}
 function response_methods:json()
   local ok, value = pcall(cjson.decode, self.body)
   if not ok then
-    error(("the answer of %s (%d) is no JSON: %s"):format(self.url:match("^%a+://([^/?#]*)"):match("[^@]*$"), self.status,
-      tostring(value):gsub("^.-:%d+: ", "")), 2)
+    local host = self.url:match("^%a+://([^/?#]*)"):match("[^@]*$")
+    local why = tostring(value):gsub("^.-:%d+: ", "")
+    error(("the answer of %s (%d) is no JSON: %s"):format(host, self.status, why), 2)
   end
   return value
 end
@@ -245,8 +253,9 @@ local function send(request)
   local left = request.timeout
   for hop = 0, request.follow do
     request.label = label(request)
-    local status, headers, body, redirect, size, path = core.send(request.label, request.method, request.url,
-      request.headers, request.type, request.body, left, request.max_bytes, request.sink)
+    local status, headers, body, redirect, size, path = core.send(request.label, request.method,
+      request.url, request.headers, request.type, request.body, left, request.max_bytes,
+      request.sink)
     if not (redirect and redirects[status]) or request.follow == 0 then
       return setmetatable({
         status = status, ok = status >= 200 and status < 300, url = request.url,
@@ -264,7 +273,9 @@ end
 local function perform(what, method, url, options, level)
   level = level + 1
   options = options or {}
-  if type(options) ~= "table" then fail(what, "the options must be a table, are a " .. type(options), level) end
+  if type(options) ~= "table" then
+    fail(what, "the options must be a table, are a " .. type(options), level)
+  end
   check_options(what, options, level)
   check_url(what, url, level)
   check_sink(what, options.sink, level)
@@ -272,11 +283,14 @@ local function perform(what, method, url, options, level)
   if not has_header(lines, "user-agent:") then lines[#lines + 1] = "User-Agent: moonpost" end
   local body, body_type = body_of(what, options, level)
   local max = options.max_bytes
-  if max and (math.type(max) ~= "integer" or max < 1) then fail(what, "max_bytes: a whole number from 1", level) end
+  if max and (math.type(max) ~= "integer" or max < 1) then
+    fail(what, "max_bytes: a whole number from 1", level)
+  end
   return send{
-    method = method, url = with_query(what, url, options.query, level), headers = lines, body = body,
-    type = body and (options.type or content_type or body_type), timeout = timeout_of(what, options, level),
-    max_bytes = max, follow = follow_of(what, options.follow, level), sink = options.sink,
+    method = method, url = with_query(what, url, options.query, level), headers = lines,
+    body = body, type = body and (options.type or content_type or body_type),
+    timeout = timeout_of(what, options, level), max_bytes = max,
+    follow = follow_of(what, options.follow, level), sink = options.sink,
   }
 end
 
@@ -287,18 +301,23 @@ for _, method in ipairs{ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" } do
   end
 end
 
-local methods = { GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true }
+local methods = {
+  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
+}
 
 -- { method = "PUT", url = …, and the options }
 function http.request(request)
-  if type(request) ~= "table" then error("http.request: a table { method =, url =, … } is wanted", 2) end
+  if type(request) ~= "table" then
+    error("http.request: a table { method =, url =, … } is wanted", 2)
+  end
   local options = {}
   for name, value in next, request do
     if name ~= "method" and name ~= "url" then options[name] = value end
   end
   local method = request.method == nil and "GET" or request.method
   if type(method) ~= "string" or not methods[method:upper()] then
-    error(("http.request: method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, not %s"):format(tostring(method)), 2)
+    local text = "http.request: method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, not %s"
+    error(text:format(tostring(method)), 2)
   end
   return (perform("http.request", method:upper(), request.url, options, 2))
 end

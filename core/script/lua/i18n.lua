@@ -73,7 +73,8 @@ local function filipino(_, i, v, f)
 end
 
 local function latvian(n, i, v, f)
-  if v == 0 and (n % 10 == 0 or within(n % 100, 11, 19)) or v == 2 and within(f % 100, 11, 19) then return "zero" end
+  local teens = v == 0 and within(n % 100, 11, 19) or v == 2 and within(f % 100, 11, 19)
+  if teens or v == 0 and n % 10 == 0 then return "zero" end
   if v == 0 then return of_ten(i, 1, 1, 11, 11) and "one" or "other" end
   return f % 10 == 1 and (v ~= 2 or f % 100 ~= 11) and "one" or "other"
 end
@@ -84,7 +85,8 @@ local function romanian(n, _, v)
 end
 
 local rules = {
-  { none, "bm bo dz hnj id ig ii ja jbo jv jw kde kea km ko lkt lo ms my nqo osa sah ses sg su th to tpi vi wo yo yue zh" },
+  { none, [[bm bo dz hnj id ig ii ja jbo jv jw kde kea km ko lkt lo ms my nqo osa sah ses sg su th
+    to tpi vi wo yo yue zh]] },
   { nought_or_one, "ak bho csw guw ln mg nso pa ti wa" },
   { up_to_one, "am as bn doi fa gu hi kn kok pcm zu" },
   { below_two, "ff hy kab" },
@@ -102,7 +104,8 @@ local rules = {
   { romanian, "mo ro" },
   { function(n)
     local x = n % 100
-    return n == 0 and "zero" or n <= 2 and dual(n) or within(x, 3, 10) and "few" or within(x, 11, 99) and "many" or "other"
+    if n <= 2 then return n == 0 and "zero" or dual(n) end
+    return within(x, 3, 10) and "few" or within(x, 11, 99) and "many" or "other"
   end, "ar" },
   { function(n, i, v)
     if v > 0 then return "other" end
@@ -114,7 +117,8 @@ local rules = {
     return millions(i, v) and "many" or "other"
   end, "br" },
   { function(n)
-    return n == 0 and "zero" or n <= 2 and dual(n) or n == 3 and "few" or n == 6 and "many" or "other"
+    if n <= 2 then return n == 0 and "zero" or dual(n) end
+    return n == 3 and "few" or n == 6 and "many" or "other"
   end, "cy" },
   { function(n, i, v) return (n == 1 or v > 0 and i <= 1) and "one" or "other" end, "da" },
   { function(n)
@@ -155,10 +159,15 @@ local rules = {
   end, "pl" },
   { function(n, i, v)
     if v > 0 then return "many" end
-    return of_ten(i, 1, 1, 11, 11) and "one" or n == 2 and "two" or of_ten(i, 2, 9, 11, 19) and "few" or "other"
+    if of_ten(i, 1, 1, 11, 11) then return "one" end
+    return n == 2 and "two" or of_ten(i, 2, 9, 11, 19) and "few" or "other"
   end, "sgs" },
-  { function(n, i) return up_to_one(n, i) == "one" and "one" or within(n, 2, 10) and "few" or "other" end, "shi" },
-  { function(n, i, _, f) return (n == 0 or n == 1 or i == 0 and f == 1) and "one" or "other" end, "si" },
+  { function(n, i)
+    return (i == 0 or n == 1) and "one" or within(n, 2, 10) and "few" or "other"
+  end, "shi" },
+  { function(n, i, _, f)
+    return (n == 0 or n == 1 or i == 0 and f == 1) and "one" or "other"
+  end, "si" },
   { function(_, i, v)
     if v > 0 then return "few" end
     local x = i % 100
@@ -211,9 +220,11 @@ local function read_text(language, path, text)
     else
       local _, to, sign, name, kind = text:find("^{(@?)([%w_.]+):?(%l*)}", from)
       if not to or brace == "}" then
-        refuse(language, path, ("a single %s in the text: {name} is a value, %s the sign"):format(brace, brace:rep(2)))
+        local problem = "a single %s in the text: {name} is a value, %s the sign"
+        refuse(language, path, problem:format(brace, brace:rep(2)))
       elseif kind ~= "" and not KINDS[kind] then
-        refuse(language, path, ("{%s:%s}: number, date, time and datetime are there"):format(name, kind))
+        local problem = "{%s:%s}: number, date, time and datetime are there"
+        refuse(language, path, problem:format(name, kind))
       end
       parts[#parts + 1] = { name = name, kind = kind ~= "" and kind or nil, message = sign == "@" }
       at = to + 1
@@ -240,14 +251,18 @@ end
 
 function read_message(language, path, value, within_choice)
   if type(value) == "string" then return read_text(language, path, value) end
-  if type(value) == "table" and value.other ~= nil then return read_choice(language, path, value) end
-  refuse(language, path, within_choice and "a text is wanted" or "a text, or a table of them, is wanted, not a " .. type(value))
+  if type(value) == "table" and value.other ~= nil then
+    return read_choice(language, path, value)
+  end
+  refuse(language, path, within_choice and "a text is wanted"
+    or "a text, or a table of them, is wanted, not a " .. type(value))
 end
 
 local function read_group(language, path, group)
   for key, value in pairs(group) do
     if type(key) ~= "string" or not key:find("^[%w_-]+$") then
-      refuse(language, path .. tostring(key), "the name of a text is made of letters, digits, _ and -")
+      refuse(language, path .. tostring(key),
+        "the name of a text is made of letters, digits, _ and -")
     end
     local full = path .. key
     if type(value) == "table" and value.other == nil then
@@ -281,7 +296,9 @@ end
 local file_codes = {}
 for code in pairs(core.locales) do file_codes[#file_codes + 1] = code end
 table.sort(file_codes)
-for _, code in ipairs(file_codes) do read_language(code, "locales/" .. code .. ".lua", core.locales[code]) end
+for _, code in ipairs(file_codes) do
+  read_language(code, "locales/" .. code .. ".lua", core.locales[code])
+end
 
 -- --- which language ------------------------------------------------------------------
 
@@ -306,7 +323,9 @@ function i18n.setup(given)
   for name, value in pairs(given) do
     local kind = known_options[name]
     if not kind then core.misuse(("i18n.setup: there is no option %s"):format(tostring(name))) end
-    if kind ~= "any" and type(value) ~= kind then core.misuse(("i18n.setup: %s must be a %s"):format(name, kind)) end
+    if kind ~= "any" and type(value) ~= kind then
+      core.misuse(("i18n.setup: %s must be a %s"):format(name, kind))
+    end
   end
   if given.default and not languages[given.default] then
     core.misuse(("i18n.setup: there is no locales/%s.lua"):format(given.default))
@@ -372,18 +391,26 @@ end
 
 -- Separators: what follows CLDR for the languages that differ from English's 1,234.5
 local decimal_comma = {}
-for code in ([[af az be bg bs ca cs da de el es et eu fi fo fr gl hr hu hy id is it ka kk ky lt lv mk nb nl nn no
-  pl pt ro ru sk sl sq sr sv tr tt uk uz vi]]):gmatch("%S+") do decimal_comma[code] = true end
+for code in ([[af az be bg bs ca cs da de el es et eu fi fo fr gl hr hu hy id is it ka kk ky lt lv mk
+  nb nl nn no pl pt ro ru sk sl sq sr sv tr tt uk uz vi]]):gmatch("%S+") do
+  decimal_comma[code] = true
+end
 local spaced = {}
-for code in ([[af be bg cs et fi fr hu hy ka kk ky lt lv nb nn no pl ru sk sq sv tt uk uz]]):gmatch("%S+") do spaced[code] = true end
+for code in ([[af be bg cs et fi fr hu hy ka kk ky lt lv nb nn no pl ru sk sq sv tt uk
+  uz]]):gmatch("%S+") do
+  spaced[code] = true
+end
 
 local function write_number(language, n)
   local base = language.code:match("^[^-]+")
   local point = language.formats.decimal or decimal_comma[base] and "," or "."
-  local group = language.formats.group or (spaced[base] and "\u{A0}" or decimal_comma[base] and "." or ",")
-  local whole, rest = (math.tointeger(n) and ("%d"):format(n) or ("%.14g"):format(n)):match("^(-?%d+)(.*)$")
+  local group = language.formats.group or spaced[base] and "\u{A0}"
+    or decimal_comma[base] and "." or ","
+  local text = math.tointeger(n) and ("%d"):format(n) or ("%.14g"):format(n)
+  local whole, rest = text:match("^(-?%d+)(.*)$")
   if not whole or rest:find("e") then return tostring(n) end
-  whole = whole:reverse():gsub("(%d%d%d)", "%1\0"):reverse():gsub("^(-?)%z", "%1"):gsub("%z", (group:gsub("%%", "%%%%")))
+  whole = whole:reverse():gsub("(%d%d%d)", "%1\0"):reverse():gsub("^(-?)%z", "%1")
+  whole = whole:gsub("%z", (group:gsub("%%", "%%%%")))
   return whole .. rest:gsub("%.", (point:gsub("%%", "%%%%")))
 end
 
@@ -452,8 +479,12 @@ local function html(value)
 end
 
 local function text_of(what, code, path, vars, escape)
-  if type(path) ~= "string" then core.misuse(what .. ": the key must be a string, is a " .. type(path)) end
-  if vars ~= nil and type(vars) ~= "table" then core.misuse(what .. ": the values must be a table, are a " .. type(vars)) end
+  if type(path) ~= "string" then
+    core.misuse(what .. ": the key must be a string, is a " .. type(path))
+  end
+  if vars ~= nil and type(vars) ~= "table" then
+    core.misuse(what .. ": the values must be a table, are a " .. type(vars))
+  end
   local message, language = find(code, path)
   if not message then
     warn_once("no text for this key", path, code)
@@ -463,7 +494,9 @@ local function text_of(what, code, path, vars, escape)
 end
 
 local function check_code(what, code)
-  if type(code) ~= "string" then core.misuse(what .. ": the language must be a string, is a " .. type(code)) end
+  if type(code) ~= "string" then
+    core.misuse(what .. ": the language must be a string, is a " .. type(code))
+  end
   return i18n.match(code) or options.default
 end
 
@@ -512,13 +545,16 @@ end
 
 -- "one", "few", …: the form that a number takes in a language.
 function i18n.plural(code, n)
-  if type(code) ~= "string" or type(n) ~= "number" then core.misuse("i18n.plural: a language and a number are wanted") end
+  if type(code) ~= "string" or type(n) ~= "number" then
+    core.misuse("i18n.plural: a language and a number are wanted")
+  end
   return category(code:gsub("_", "-"), n)
 end
 
 function i18n.number(code, n)
   if type(n) ~= "number" then core.misuse("i18n.number: a number is wanted") end
-  return write_number(languages[check_code("i18n.number", code)] or { code = code, formats = {} }, n)
+  local language = languages[check_code("i18n.number", code)]
+  return write_number(language or { code = code, formats = {} }, n)
 end
 
 -- --- what moonpost check says ------------------------------------------------------------
@@ -554,11 +590,14 @@ local function compare(language, default, problems)
     if message then
       local wanted, got = add_values(default.messages[path], {}), add_values(message, {})
       for _, name in ipairs(sorted(wanted)) do
-        if not got[name] then problems[#problems + 1] = place(language, path) .. "does not use {" .. name .. "}" end
+        if not got[name] then
+          problems[#problems + 1] = place(language, path) .. "does not use {" .. name .. "}"
+        end
       end
       for _, name in ipairs(sorted(got)) do
         if not wanted[name] then
-          problems[#problems + 1] = place(language, path) .. ("has {%s}, %s has not"):format(name, default.file)
+          local text = ("has {%s}, %s has not"):format(name, default.file)
+          problems[#problems + 1] = place(language, path) .. text
         end
       end
     elseif not (parent and parent.messages[path]) then
@@ -585,7 +624,8 @@ local function add_missing_forms(language, problems)
     if forms and (forms.one or forms.few or forms.many) then
       for _, form in ipairs{ "one", "two", "few", "many" } do
         if wanted[form] and not forms[form] and not (form == "many" and wanted.few == nil) then
-          problems[#problems + 1] = place(language, path) .. ("has no form %q, which %s has"):format(form, language.code)
+          local text = ("has no form %q, which %s has"):format(form, language.code)
+          problems[#problems + 1] = place(language, path) .. text
         end
       end
     end
