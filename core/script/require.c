@@ -66,6 +66,7 @@ static const struct host_module {
     { "moonpost.ask", mod_ask_push },
     { "moonpost.ctx", mod_ctx_push },
     { "moonpost.members", mod_ctx_push },
+    { "moonpost.plurals", NULL },
     { "moonpost.send", mod_ctx_push },
 };
 
