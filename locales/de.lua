@@ -22,6 +22,10 @@ return {
     reset_usage = "Sende /reset und eine Einstellung, zum Beispiel:\n/reset welcome.text",
     is_now = "{path} ist jetzt {value}",
     is_reset = "{path} ist wieder auf der Vorgabe: {value}",
+    change = "Ändern",
+    menu = "Was soll hier anders sein?",
+    back = "‹ Zurück",
+    close = "✕ Schließen",
     legend = "✎ in diesem Chat gesetzt. /set ändert eine Einstellung, /reset nimmt sie zurück.",
   },
 }

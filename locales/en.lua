@@ -24,6 +24,10 @@ return {
     reset_usage = "Send /reset and a setting, for example:\n/reset welcome.text",
     is_now = "{path} is now {value}",
     is_reset = "{path} is back at its default: {value}",
+    change = "Change",
+    menu = "What should be different here?",
+    back = "‹ Back",
+    close = "✕ Close",
     legend = "✎ set in this chat. /set changes a setting, /reset takes it back to its default.",
   },
 }

@@ -1,6 +1,8 @@
 -- /settings, /set and /reset: every setting in defaults/, of every script.
 local bot = require "bot"
 local cjson = require "cjson"
+local keyboard = require "keyboard"
+local menu = require "menu"
 local markup = require "markup"
 
 -- "welcome.text" → the table ctx.config.welcome and the key "text"
@@ -84,10 +86,55 @@ local function show(ctx)
     end
   end
   parts[#parts + 1] = ctx:t("setting.legend")
-  for _, page in ipairs(markup.pages(parts)) do
-    ctx:reply(page, { parse_mode = "HTML" })
+  local pages = markup.pages(parts)
+  for i, page in ipairs(pages) do
+    local keys = i == #pages and keyboard.inline{ { ctx:t("setting.change"), "settings:change" } } or nil
+    ctx:reply(page, { parse_mode = "HTML", reply_markup = keys })
   end
 end
+
+-- --- with buttons ---------------------------------------------------------------
+
+local function say(key)
+  return function(ctx) return ctx:t("setting." .. key) end
+end
+
+-- Which method of a menu is for which type of setting.
+local kinds = {
+  boolean = "toggle", choice = "choice", integer = "number", number = "number", string = "input", list = "input",
+}
+
+local panel = menu.new("settings", { text = say("menu"), admin = true })
+local sections, n = {}, 0
+
+-- The menu of a section: one of its own, below the others.
+local function menu_of(setting)
+  if not setting.section then return panel end
+  local m = sections[setting.section]
+  if not m then
+    n = n + 1
+    m = menu.new("settings." .. n, { text = setting.section_label or setting.section, admin = true })
+    panel:submenu(setting.section_label or setting.section, m):row()
+    sections[setting.section] = m
+  end
+  return m
+end
+
+for _, setting in ipairs(bot.settings()) do
+  local kind = kinds[setting.type]
+  if kind and not setting.private then
+    local m = menu_of(setting)
+    m[kind](m, setting.path):row()
+  end
+end
+for _, m in pairs(sections) do m:back(say("back")) end
+panel:close(say("close"))
+
+bot.callback("settings:change", function(ctx)
+  ctx:require_admin()
+  ctx:answer()
+  panel:reply(ctx)
+end)
 
 bot.command("settings", "Show the settings of this chat", function(ctx)
   ctx:require_admin()

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/duration.h"
+#include "base/json.h"
 #include "script/ask_int.h"
 #include "script/ctx.h"
 #include "script/modules.h"
@@ -262,6 +263,32 @@ static int l_duration(lua_State *L)
     return 1;
 }
 
+static void push_id(lua_State *L, int64_t id)
+{
+    if (id)
+        lua_pushinteger(L, id);
+    else
+        lua_pushnil(L);
+}
+
+/* place(ctx) -> chat, user, topic, message: numbers or nil. Nothing of the update is
+ * decoded for it: it would stay in memory as long as the question waits. */
+static int l_place(lua_State *L)
+{
+    const struct update *u = &ctx_task(L, 1)->in->u;
+    int64_t topic = 0, message = 0;
+
+    if (u->topic.n)
+        json_to_int(u->topic, &topic);
+    if (u->kind == UPDATE_MESSAGE)
+        json_to_int(json_get(u->message, "message_id"), &message);
+    push_id(L, u->chat_id);
+    push_id(L, u->user_id);
+    push_id(L, topic);
+    push_id(L, message);
+    return 4;
+}
+
 /* now() -> milliseconds of a clock that never jumps */
 static int l_now(lua_State *L)
 {
@@ -271,8 +298,8 @@ static int l_now(lua_State *L)
 
 static const luaL_Reg functions[] = {
     { "close", l_close }, { "duration", l_duration }, { "now", l_now },
-    { "open", l_open },   { "stop", l_stop },         { "wait", l_wait },
-    { NULL, NULL },
+    { "open", l_open },   { "place", l_place },       { "stop", l_stop },
+    { "wait", l_wait },   { NULL, NULL },
 };
 
 void mod_ask_push(lua_State *L, struct generation *gen)

@@ -120,3 +120,23 @@ test("settings survive a restart of the program", async () => {
 });
 
 test("no handler failed", () => assert.deepEqual(bot.failures, []));
+
+test("settings: with buttons", async () => {
+  const list = await bot.ask(carol, "/settings", { chat: group });
+  const change = list.reply_markup.inline_keyboard[0][0];
+  assert.equal(change.text, "Change");
+  const refused = await bot.sim.press(alice, list, change.callback_data);
+  assert.equal(refused.answer.text, "Only administrators can do this.");
+  await bot.sim.press(carol, list, change.callback_data);
+  const panel = await bot.sim.message(group, (m) => m.text === "What should be different here?");
+  const press = (message, text) => bot.sim.press(carol, message, message.reply_markup.inline_keyboard.flat().find((b) => b.text === text).callback_data);
+  const now = (check) => bot.sim.message(group, (m) => m.message_id === panel.message_id && check(m));
+  await press(panel, "Welcome");
+  const welcome = await now((m) => m.text === "Welcome");
+  const before = (await bot.stored(group))?.welcome?.enabled ?? true;
+  await press(welcome, before ? "✅ Greeting" : "❌ Greeting");
+  const after = await now((m) => JSON.stringify(m.reply_markup).includes(before ? "❌ Greeting" : "✅ Greeting"));
+  assert.equal((await bot.stored(group)).welcome.enabled, !before);
+  await press(after, "‹ Back");
+  await press(await now((m) => m.text.startsWith("What")), "✕ Close");
+});

@@ -605,7 +605,7 @@ static void test_ask__mistakes_are_told_at_their_line(void **state)
 
 /* --- many ------------------------------------------------------------------------------- */
 
-enum { MANY = 5000, BYTES_MAX = 4096 };
+enum { MANY = 5000, BYTES_MAX = 2600 };
 
 /* Without a question, so that nothing but waiting is measured. */
 static void test_ask__many_take_little(void **state)

@@ -71,8 +71,8 @@ end
 
 -- Whom, and where.
 local function read_place(what, ctx, options, level)
-  local chat, user = ctx.chat_id, ctx.from and ctx.from.id
-  local topic = ctx.message and ctx.message.is_topic_message and ctx.message.message_thread_id
+  local here, user, topic, message = core.place(ctx)
+  local chat = here
   if not user and chat and chat > 0 then user = chat end
   if options.from == "anyone" then
     user = 0
@@ -88,12 +88,12 @@ local function read_place(what, ctx, options, level)
     fail(what, 'in must be "chat" or "private"', level + 1)
   end
   if not chat or not user then fail(what, "this update has no chat or no person to ask", level + 1) end
-  return { chat = chat, user = user, topic = topic or 0, elsewhere = chat ~= ctx.chat_id }
+  return { chat = chat, user = user, topic = topic or 0, elsewhere = chat ~= here }, message
 end
 
 -- What both have.
 local function read_common(what, ctx, options, level)
-  local asked = read_place(what, ctx, options, level + 1)
+  local asked, message = read_place(what, ctx, options, level + 1)
   asked.ms = read_timeout(what, options, level + 1)
   asked.commands = options.commands or "pass"
   one_of(what, "commands", asked.commands, { "pass", "end", "take" }, level + 1)
@@ -109,7 +109,7 @@ local function read_common(what, ctx, options, level)
   else
     asked.cancel = options.cancel
   end
-  return asked
+  return asked, message
 end
 
 -- --- choices ---------------------------------------------------------------------------
@@ -196,8 +196,7 @@ local function equal_text(a, b)
   return a == b or a:lower() == b:lower()
 end
 
-local function is_cancel(q, answer)
-  local word = q.asked.cancel or "/cancel"
+local function is_cancel(word, answer)
   if word == "" or not answer.text then return false end
   if word:sub(1, 1) == "/" and answer.command then return equal_text(answer.command, word:sub(2)) end
   return equal_text(answer.text, word)
@@ -286,7 +285,7 @@ end
 
 local function read_question(ctx, options, level)
   local q = { options = options, kind = options.kind or "text" }
-  q.asked = read_common("ctx:ask", ctx, options, level + 1)
+  q.asked, q.reply_to = read_common("ctx:ask", ctx, options, level + 1)
   q.choices = read_choices(options, level + 1)
   q.tries = options.tries or TRIES
   if q.tries < 1 or q.tries > TRIES_MAX or q.tries % 1 ~= 0 then
@@ -294,7 +293,6 @@ local function read_question(ctx, options, level)
   end
   if not kinds[q.kind] then q.asked.filter = q.kind end
   q.group = q.asked.chat < 0
-  q.reply_to = ctx.kind == "message" and ctx.message.message_id or nil
   return q
 end
 
@@ -325,7 +323,7 @@ function M.ask(ctx, question, options)
     local answer, why = core.wait(ctx)
     if not answer then return give_up(ctx, q, why) end
     if answer.kind == "callback_query" and not q.asked.filter then answer:answer() end
-    if is_cancel(q, answer) then return give_up(ctx, q, "cancelled") end
+    if is_cancel(q.asked.cancel or "/cancel", answer) then return give_up(ctx, q, "cancelled") end
     local value
     value, text = read_answer(q, answer)
     if value ~= nil then
@@ -339,17 +337,22 @@ function M.ask(ctx, question, options)
   end
 end
 
-function M.wait(ctx, filter, options)
-  options = check_options("ctx:wait", options, wait_types, AUTHOR)
-  if filter ~= nil and type(filter) ~= "string" then fail("ctx:wait", "the filter must be a text", AUTHOR) end
-  local asked = read_common("ctx:wait", ctx, options, AUTHOR)
+-- Gives the word that cancels. What it needs is not kept while somebody waits.
+local function open_wait(ctx, filter, options, level)
+  options = check_options("ctx:wait", options, wait_types, level + 1)
+  if filter ~= nil and type(filter) ~= "string" then fail("ctx:wait", "the filter must be a text", level + 1) end
+  local asked = read_common("ctx:wait", ctx, options, level + 1)
   asked.cancel = options.cancel or ""
   asked.filter = filter
   local id, why = core.open(ctx, asked)
-  if not id then fail("ctx:wait", why, AUTHOR) end
-  local answer
-  answer, why = core.wait(ctx)
-  if answer and is_cancel({ asked = asked }, answer) then return nil, "cancelled" end
+  if not id then fail("ctx:wait", why, level + 1) end
+  return asked.cancel
+end
+
+function M.wait(ctx, filter, options)
+  local cancel = open_wait(ctx, filter, options, AUTHOR)
+  local answer, why = core.wait(ctx)
+  if answer and is_cancel(cancel, answer) then return nil, "cancelled" end
   return answer, why
 end
 
