@@ -1,4 +1,5 @@
-/* jobs_int.h - the inside of jobs.h: jobs.c takes what is due, job_run.c runs it. */
+/* jobs_int.h - the inside of jobs.h: jobs.c takes what is due, job_run.c runs
+ * it, job_write.c writes what became of it. */
 #ifndef BOT_JOBS_INT_H
 #define BOT_JOBS_INT_H
 
@@ -81,9 +82,10 @@ void job_run_take(struct jobs *jobs, const struct pg_op *op, int row);
 /* One that has no time yet: of jobs_declare_statement. */
 void job_run_reckon(struct jobs *jobs, const struct pg_op *op, int row);
 void job_run_release(struct job_run *run); /* it has not begun, and will not */
-/* Write what has ended. A loop_turn_fn. */
-void job_runs_write(void *arg);
 void job_run_free(struct job_run *run);
+
+/* job_write.c: write what has ended. A loop_turn_fn. */
+void job_runs_write(void *arg);
 
 /* Append a text as a member of an array of PostgreSQL's. */
 void jobs_add_member(struct buf *out, const char *text);
