@@ -4,8 +4,8 @@
 ---@class cjson
 ---@field null lightuserdata JSON's null. A nil can't be in a table.
 ---@field empty_array lightuserdata Is written as `[]`; an empty table as `{}`.
----@field array_mt metatable A table with it is always written as an array.
----@field empty_array_mt metatable A table with it is written as `[]` while it is empty.
+---@field array_mt table A table with it is always written as an array.
+---@field empty_array_mt table A table with it is written as `[]` while it is empty.
 ---@field _NAME string
 ---@field _VERSION string
 local cjson = {}
