@@ -56,15 +56,17 @@ static bool fails(const struct handlers *hs, const struct asked *a, int number)
 
 /* --- asking --------------------------------------------------------------------- */
 
-/* ctx:is_admin(), or ctx:rights(), which is a table. Where there is no chat nobody
- * is an administrator; in private everybody is. */
+/* ctx:is_admin(), or ctx:rights(), which is a table. Where there is no chat, or
+ * no person, nobody is an administrator; in private everybody is. */
 static void ask_member(lua_State *L, const struct group *g,
                        const struct update *u, lua_KContext context,
                        lua_KFunction k)
 {
     bool private = slice_eq(json_raw(json_get(u->chat, "type")), "private");
+    bool from_nobody = !u->user_id && !json_get(u->message, "sender_chat").p &&
+                       !json_get(u->payload, "actor_chat").p;
 
-    if (private || !u->chat_id) {
+    if (private || !u->chat_id || from_nobody) {
         lua_pushboolean(L, private);
         return;
     }
