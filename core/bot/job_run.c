@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "bot/jobs_int.h"
@@ -103,17 +104,20 @@ static void end(struct job_run *run, enum run_outcome outcome)
     loop_turn_wanted(run->jobs->loop);
 }
 
+/* As PostgreSQL takes it: UTF-8, without secrets, not too long. */
 static void set_error(struct job_run *run, const char *why)
 {
+    struct buf shown = BUF_INIT, json = BUF_INIT, clean = BUF_INIT;
     size_t n = strlen(why);
 
-    if (n > ERROR_MAX) {
-        n = ERROR_MAX;
-        while (n > 0 && ((unsigned char)why[n] & 0xC0) == 0x80)
-            n--;
-    }
+    log_redact(&shown, (struct slice){ why, n < ERROR_MAX ? n : ERROR_MAX });
+    json_add_text(&json, buf_slice(&shown));
+    if (!json_to_text(buf_slice(&json), &clean))
+        buf_adds(&clean, "?");
     free(run->error);
-    run->error = slice_dup((struct slice){ why, n });
+    run->error = buf_detach(&clean);
+    buf_release(&shown);
+    buf_release(&json);
 }
 
 void job_run_release(struct job_run *run)

@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "script/generation.h"
 #include "script/job_options.h"
+#include "script/json_lua.h"
 #include "script/mod_bot_jobs.h"
 #include "telegram/job.h"
 
@@ -104,10 +105,14 @@ static void declare(lua_State *L, struct generation *gen, struct job_def *def,
 
 static void check_name(lua_State *L, const char *what, const char *name)
 {
+    struct err err = ERR_INIT;
     size_t n = strlen(name);
 
     if (n == 0 || n > JOB_NAME_MAX)
         luaL_error(L, "%s: a name has 1 to %d bytes", what, JOB_NAME_MAX);
+    if (!json_add_string(json_push_buf(L), slice_of(name), &err))
+        luaL_error(L, "%s: the name is not UTF-8", what);
+    lua_pop(L, 1);
 }
 
 /* bot.job(name [, options], function(ctx, data) … end) */
@@ -223,8 +228,6 @@ static void read_every(lua_State *L, int options, struct job_def *def)
     read_missed(L, options, def);
     read_zone(L, options, def);
     def->name = (char *)job_text_option(L, options, "bot.every", "name");
-    if (def->name)
-        check_name(L, "bot.every", def->name);
     def->jitter_ms = job_span_option(L, options, "bot.every", "jitter", 0);
     if (def->interval_ms && def->jitter_ms >= def->interval_ms)
         luaL_error(L, "bot.every: jitter: less than the interval is expected");
@@ -247,6 +250,7 @@ int bot_every(lua_State *L)
     if (!def.name) /* where it stands in the file does not matter */
         def.name = (char *)lua_pushfstring(L, "%s %s", push_source(L, &line),
                                            def.schedule);
+    check_name(L, "bot.every", def.name);
     declare(L, gen, &def, function);
     return 0;
 }
