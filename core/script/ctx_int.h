@@ -26,6 +26,7 @@ int ctx_require_admin(lua_State *L);
 /* core.member(chat_id, user_id) -> ChatMember, or nil: Telegram finds no such person
  * there.                                                                 [waits] */
 int ctx_core_member(lua_State *L);
+int ctx_core_forget(lua_State *L);
 
 /* --- ctx_fields.c: each pushes its value, which may be nil ------------------------- */
 

@@ -205,6 +205,7 @@ static int core_stop(lua_State *L)
 void mod_ctx_push(lua_State *L, struct generation *gen)
 {
     static const luaL_Reg functions[] = {
+        { "forget", ctx_core_forget },
         { "keep_typing", ctx_core_keep_typing },
         { "member", ctx_core_member },
         { "misuse", core_misuse },

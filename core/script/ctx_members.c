@@ -95,6 +95,16 @@ int ctx_core_member(lua_State *L)
     return ask_member(L, chat, user, 0, member_came);
 }
 
+/* core.forget(chat_id, user_id): something changed there. */
+int ctx_core_forget(lua_State *L)
+{
+    struct admins *admins = vm_of(L)->services->admins;
+
+    if (admins)
+        admins_forget(admins, luaL_checkinteger(L, 1), luaL_checkinteger(L, 2));
+    return 0;
+}
+
 /* --- administrators ----------------------------------------------------------------- */
 
 /* Private chats and channels need no asking, nor do anonymous administrators. */

@@ -53,6 +53,13 @@ local function duration_and_options(what, duration, options)
   return duration, options
 end
 
+-- A method that changes what somebody is: what was remembered of them is over.
+local function change(method, params)
+  local result = api[method](params)
+  core.forget(params.chat_id, params.user_id)
+  return result
+end
+
 -- --- who is what ------------------------------------------------------------------
 
 -- ctx:member([user]) -> ChatMember; nil: Telegram finds no such person here.
@@ -280,14 +287,14 @@ function M:ban(user, duration, options)
   options.chat_id, options.user_id = chat_id, id
   options.until_date = options.until_date or until_date("ban", duration)
   if options.delete ~= nil then options.revoke_messages, options.delete = options.delete, nil end
-  return api.banChatMember(options)
+  return change("banChatMember", options)
 end
 
 -- Who is not banned stays what they are.
 function M:unban(user)
   local id, chat_id = id_of("unban", user), chat_of(self, "unban")
   if id < 0 then return api.unbanChatSenderChat{ chat_id = chat_id, sender_chat_id = id } end
-  return api.unbanChatMember{ chat_id = chat_id, user_id = id, only_if_banned = true }
+  return change("unbanChatMember", { chat_id = chat_id, user_id = id, only_if_banned = true })
 end
 
 -- Out, but they may come back.
@@ -315,10 +322,10 @@ local function all_permissions(value, last)
 end
 
 local function restrict(ctx, what, user, permissions, duration)
-  return api.restrictChatMember{
+  return change("restrictChatMember", {
     chat_id = chat_of(ctx, what), user_id = id_of(what, user), permissions = permissions,
     use_independent_chat_permissions = true, until_date = until_date(what, duration),
-  }
+  })
 end
 
 -- ctx:mute(user [, duration]): can read, and say nothing.
@@ -367,7 +374,7 @@ function M:promote(user, rights)
     params = send.copy(rights)
   end
   params.chat_id, params.user_id = chat_of(self, "promote"), id_of("promote", user)
-  return api.promoteChatMember(params)
+  return change("promoteChatMember", params)
 end
 
 function M:demote(user)
@@ -378,9 +385,9 @@ end
 
 -- ctx:title(user, text): what stands beside an administrator's name.
 function M:title(user, text)
-  return api.setChatAdministratorCustomTitle{
+  return change("setChatAdministratorCustomTitle", {
     chat_id = chat_of(self, "title"), user_id = id_of("title", user), custom_title = tostring(text or ""),
-  }
+  })
 end
 
 -- --- requests to join -------------------------------------------------------------
