@@ -145,7 +145,8 @@ test("200 saves while 1,000 updates/s come", { timeout: 120000 * slow }, async (
   const seconds = (performance.now() - begun) / 1000;
   going = false;
   await streaming;
-  await until("all are answered", () => server.answers.size >= server.made, 60000 * slow);
+  const missing = { toString: () => `${server.answers.size} of ${server.made} were answered; it said:\n${host.said.slice(-3000)}` };
+  await until(missing, () => server.answers.size >= server.made, 60000 * slow);
   await until("the last good one is loaded", () => /reload: [^\n]+\n$/.test(host.said));
   const grown = host.memory - memory;
   const good = host.said.match(/reload: reloaded in/g)?.length ?? 0, bad = host.said.match(/not reloaded/g)?.length ?? 0;
