@@ -23,7 +23,7 @@ async function dev(t) {
   const dir = await mkdtemp(path.join(tmpdir(), "moonpost-page-"));
   const name = `page_${process.pid}_${Date.now()}`;
   await onServer(`CREATE DATABASE ${name}`);
-  for (const part of ["scripts", "defaults", "migrations"]) {
+  for (const part of ["scripts", "defaults", "migrations", "locales"]) {
     await cp(path.join(root, part), path.join(dir, part), { recursive: true });
   }
   const program = new Program(["dev", dir, "--port", "0"], {
@@ -64,6 +64,24 @@ test("page_bot: a start, a button, a setting changed and seen", withDatabase, as
   await field(page).fill("");
   await field(page).pressSequentially("/se");
   await page.getByRole("option").filter({ hasText: "/settings" }).waitFor();
+});
+
+test("page_bot: a setting changed in the menu, and one that is asked for", withDatabase, async (t) => {
+  const { page } = await dev(t);
+  const press = (name) => page.getByRole("button", { name, exact: true }).click();
+  await say(page, "/settings");
+  await press("Change");
+  await bubble(page, "What should be different here?").waitFor();
+  await press("Welcome");
+  await press("✅ Greeting");
+  await page.getByRole("button", { name: "❌ Greeting", exact: true }).waitFor();
+  await page.getByRole("button", { name: /^Text of the greeting/ }).click();
+  await bubble(page, "Text of the greeting: text of 1 to 1000 characters").waitFor();
+  await say(page, "Hi, {name}");
+  await page.getByRole("button", { name: "Text of the greeting: Hi, {name}", exact: true }).waitFor();
+  await press("‹ Back");
+  await press("✕ Close");
+  await bubble(page, "What should be different here?").waitFor({ state: "detached" });
 });
 
 test("page_bot: what fails is shown with its line, until it is mended", withDatabase, async (t) => {
