@@ -35,7 +35,8 @@ enum handler_type {
     HANDLER_CALLBACK, /* … a callback query's data, … */
     HANDLER_GAME,     /* … its game_short_name, … */
     HANDLER_INLINE,   /* … what was typed in an inline query, … */
-    HANDLER_CHOSEN,   /* … the result_id of a chosen inline result */
+    HANDLER_CHOSEN,   /* … the result_id of a chosen inline result, … */
+    HANDLER_INVOICE, /* … the invoice_payload of a shipping or checkout query */
     HANDLER_TYPES,
 };
 

@@ -50,6 +50,10 @@ struct slice handlers_subject(const struct update *u, enum handler_type *type)
     case UPDATE_CHOSEN_INLINE_RESULT:
         *type = HANDLER_CHOSEN;
         return json_raw(json_get(u->payload, "result_id"));
+    case UPDATE_SHIPPING_QUERY:
+    case UPDATE_PRE_CHECKOUT_QUERY:
+        *type = HANDLER_INVOICE;
+        return json_raw(json_get(u->payload, "invoice_payload"));
     default: return SLICE_NONE;
     }
 }

@@ -257,6 +257,14 @@ static const struct by_text by_chosen = { "bot.chosen", HANDLER_CHOSEN,
                                           KIND(UPDATE_CHOSEN_INLINE_RESULT),
                                           true, false };
 
+static const struct by_text by_shipping = { "bot.shipping", HANDLER_INVOICE,
+                                            KIND(UPDATE_SHIPPING_QUERY), true,
+                                            false };
+static const struct by_text by_pre_checkout = { "bot.pre_checkout",
+                                                HANDLER_INVOICE,
+                                                KIND(UPDATE_PRE_CHECKOUT_QUERY),
+                                                true, false };
+
 struct adding {
     struct handler *h;
     const struct by_text *by;
@@ -339,6 +347,20 @@ static int l_chosen(lua_State *L)
     return register_by_text(L, &by_chosen, function_after_texts(L, &by_chosen));
 }
 
+/* bot.shipping([invoice_payload or Lua pattern, or a list of them,] function) */
+static int l_shipping(lua_State *L)
+{
+    return register_by_text(L, &by_shipping,
+                            function_after_texts(L, &by_shipping));
+}
+
+/* bot.pre_checkout([invoice_payload or Lua pattern, or a list of them,] function) */
+static int l_pre_checkout(lua_State *L)
+{
+    return register_by_text(L, &by_pre_checkout,
+                            function_after_texts(L, &by_pre_checkout));
+}
+
 /* --- reactions -------------------------------------------------------------------------------- */
 
 static void add_reaction(lua_State *L, int index, void *arg)
@@ -379,7 +401,9 @@ const luaL_Reg register_functions[] = {
     { "hears", l_hears },
     { "inline", l_inline },
     { "on", l_on },
+    { "pre_checkout", l_pre_checkout },
     { "reaction", l_reaction },
+    { "shipping", l_shipping },
     { "use", l_use },
     { NULL, NULL },
 };

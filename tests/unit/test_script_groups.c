@@ -233,7 +233,7 @@ static void test_group__mistakes(void **state)
           "it, at scripts/a.lua:2, takes are of other kinds" },
         { "bot.group{ user = 7 }.catch(print)",
           "a group has no catch; it has callback, chosen, command, group, "
-          "hears, inline, on, reaction, use" },
+          "hears, inline, on, pre_checkout, reaction, shipping, use" },
         { "bot:command('a', print)",
           "bot.command is called with a dot, not with a colon" },
         { "bot.command('a', { desciption = 'x' }, print)",

@@ -37,6 +37,27 @@ static void test_register__inline(void **state)
     expect_replies("empty\nplain\ncats 7\nany\nchosen 5\nchosen another\n");
 }
 
+static void test_register__payments(void **state)
+{
+    (void)state;
+    script("local bot = require 'bot'\n"
+           "local function says(what) return function(ctx) "
+           "ctx.api.say{ text = what .. (ctx.match and ctx.match[1] or '') } "
+           "end end\n"
+           "bot.pre_checkout('^order:(%d+)$', says 'pay ')\n"
+           "bot.shipping('^order:(%d+)$', says 'ship ')\n"
+           "bot.shipping(says 'ship anything')\n");
+    run_update("{\"update_id\":1,\"pre_checkout_query\":{\"id\":\"5\",\"from\":"
+               "{\"id\":7},\"invoice_payload\":\"order:3\"}}");
+    run_update("{\"update_id\":1,\"shipping_query\":{\"id\":\"5\",\"from\":"
+               "{\"id\":7},\"invoice_payload\":\"order:4\"}}");
+    run_update("{\"update_id\":1,\"shipping_query\":{\"id\":\"5\",\"from\":"
+               "{\"id\":7},\"invoice_payload\":\"x\"}}");
+    run_update("{\"update_id\":1,\"pre_checkout_query\":{\"id\":\"5\",\"from\":"
+               "{\"id\":7},\"invoice_payload\":\"x\"}}");
+    expect_replies("pay 3\nship 4\nship anything\n");
+}
+
 static void test_register__games(void **state)
 {
     (void)state;
@@ -198,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRIPT_TEST(test_register__inline),
+        SCRIPT_TEST(test_register__payments),
         SCRIPT_TEST(test_register__games),
         SCRIPT_TEST(test_register__reactions),
         SCRIPT_TEST(test_register__arguments),

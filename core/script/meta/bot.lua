@@ -146,6 +146,18 @@ function Handlers.inline(pattern, f) end
 ---@overload fun(f: bot.handler)
 function Handlers.chosen(pattern, f) end
 
+---Shipping queries by their `invoice_payload`; without a pattern any.
+---@param pattern bot.pattern
+---@param f bot.handler
+---@overload fun(f: bot.handler)
+function Handlers.shipping(pattern, f) end
+
+---Pre-checkout queries by their `invoice_payload`; without a pattern any.
+---@param pattern bot.pattern
+---@param f bot.handler
+---@overload fun(f: bot.handler)
+function Handlers.pre_checkout(pattern, f) end
+
 ---A reaction was added to a message: one of these, or any. An emoji, the id of a
 ---custom emoji, or `"paid"`.
 ---@param reaction string|string[]
