@@ -1,10 +1,12 @@
 // require "i18n" and ctx:t: texts of locales/, plurals as in CLDR (node's
 // Intl.PluralRules), and what `moonpost check` says about them.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { after, test } from "node:test";
 import { folder, run as command, startBot, world } from "./lib/host.mjs";
 import { alice, group } from "./lib/simulator.mjs";
-import { until } from "./lib/program.mjs";
+import { root, until } from "./lib/program.mjs";
 
 const place = world();
 
@@ -152,6 +154,17 @@ test("check: what is missing, what is too much, forms, keys that scripts use", a
     "locales/ru.lua:4: extra: locales/en.lua has no such text",
     `locales/ru.lua:3: n: has no form "many", which ru has`,
   ]);
+});
+
+test("the guide's example", async (t) => {
+  const guide = readFileSync(path.join(root, "docs/scripting.md"), "utf8");
+  const found = Object.fromEntries([...guide.matchAll(/^```lua\n-- (locales\/\S+)\n(.*?)^```$/gms)].map(([, name, text]) => [name, text]));
+  assert.deepEqual(Object.keys(found).sort(), ["locales/en.lua", "locales/ru.lua"]);
+  const bot = `local bot, i18n, log = require "bot", require "i18n", require "log"\ni18n.setup{ user = false }\nlog.info("%s|%s|%s|%s|%s|%s|%s",
+    i18n.t("en", "inbox", { n = 0 }), i18n.t("ru", "inbox", { n = 3 }), i18n.t("ru", "inbox", { n = 11 }), i18n.t("en", "gift", { gender = "female" }),
+    i18n.t("ru", "paid", { sum = 12345.5, at = 0 }), i18n.html("en", "rules", { name = "<b>" }).text, i18n.t("ru", "welcome", { name = "A" }))`;
+  const { said } = await command(["check", folder(t, { "scripts/a.lua": bot, ...found }).dir]);
+  assert.match(said, /no messages\|3 сообщения\|11 сообщений\|She gave it away\.\|You paid 12,345\.5 on 1970-01-01\.\|<b>&lt;b&gt;<\/b>, read our rules\.\|Привет, A!/);
 });
 
 const mistakes = {
