@@ -37,5 +37,5 @@ files["core/testing/lua"] = { std = "max", globals = { "_G.assert", "_G" } }
 -- moonpost test
 files["**/spec/**"] = {
   std = "max+busted",
-  globals = { "bot", "calls", "chat", "clock", "database", "db", "person", "telegram" },
+  globals = { "bot", "calls", "chat", "clock", "database", "db", "person", "telegram", "web" },
 }

@@ -314,6 +314,24 @@ static char *host_of(const char *url)
     return host;
 }
 
+void http_divert(struct http *http, const char *url)
+{
+    free(http->divert);
+    http->divert = copy(url);
+    http->guard = NULL;
+}
+
+static void divert(struct http_pending *p)
+{
+    struct buf header = BUF_INIT;
+
+    buf_addf(&header, HTTP_MEANT ": %s", p->url);
+    p->headers = curl_slist_append(p->headers, header.data);
+    buf_release(&header);
+    free(p->url);
+    p->url = xstrdup(p->http->divert);
+}
+
 struct http_op *http_start(struct http *http, const struct http_request *req)
 {
     struct http_pending *p = xalloc(sizeof(*p));
@@ -333,6 +351,8 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
         buf_move(&p->request_body, req->body);
     for (const char *const *h = req->headers; h && *h; h++)
         p->headers = curl_slist_append(p->headers, *h);
+    if (http->divert)
+        divert(p);
     p->form = http_form_ref(req->form);
     p->wants_date = req->wants_date;
     p->wants_headers = req->wants_headers;
@@ -402,5 +422,6 @@ void http_free(struct http *http)
     http_sockets_release(http);
     curl_slist_free_all(http->json_headers);
     curl_global_cleanup();
+    free(http->divert);
     free(http);
 }

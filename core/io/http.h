@@ -115,6 +115,14 @@ struct http_op {
 struct http *http_new(struct loop *loop, const struct http_options *options);
 void http_free(struct http *http); /* after all its ops */
 
+/*
+ * For tests of bots: from now on every request goes to url instead, and says in the
+ * header HTTP_MEANT where it was meant to go. Nothing is guarded any more. NULL ends
+ * it.
+ */
+#define HTTP_MEANT "X-Moonpost-Url"
+void http_divert(struct http *http, const char *url);
+
 /* Never fails and never completes here: errors arrive in op.err. */
 struct http_op *http_start(struct http *http, const struct http_request *req);
 

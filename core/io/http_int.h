@@ -37,6 +37,7 @@ struct http {
     int active, connections_max, host_max;
     size_t body_max;
     const struct address_list *guard; /* or NULL */
+    char *divert;                     /* see http_divert(); or NULL */
 };
 
 /* What is behind the public http_op. */

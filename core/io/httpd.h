@@ -59,6 +59,9 @@ const char *httpd_method(const struct httpd_request *req); /* "GET" */
 const char *httpd_path(const struct httpd_request *req);
 const char *httpd_query(const struct httpd_request *req);
 const char *httpd_header(const struct httpd_request *req, const char *name);
+/* All of them: number i, from 0 on; false: there are no more. */
+bool httpd_header_at(const struct httpd_request *req, size_t i,
+                     const char **name, const char **value);
 struct slice httpd_body(const struct httpd_request *req);
 /* gone is called if the client goes away before the answer; the request is
  * still to be answered. For long polls and streams. */

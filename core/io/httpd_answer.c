@@ -52,6 +52,16 @@ const char *httpd_header(const struct httpd_request *r, const char *name)
     return httpd_reader_header(&r->reader, name);
 }
 
+bool httpd_header_at(const struct httpd_request *r, size_t i, const char **name,
+                     const char **value)
+{
+    if (i >= r->reader.nheaders)
+        return false;
+    *name = r->reader.headers[i].name;
+    *value = r->reader.headers[i].value;
+    return true;
+}
+
 struct slice httpd_body(const struct httpd_request *r)
 {
     return buf_slice(&r->reader.body);

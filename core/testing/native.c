@@ -36,6 +36,62 @@ static void waited(struct native *n)
     n->since_ms = loop_real_ms();
 }
 
+/* --- other sites ------------------------------------------------------------------- */
+
+#define WEB_HEADERS_MAX 100
+
+static void push_headers(lua_State *L, const struct httpd_request *req)
+{
+    const char *name, *value;
+
+    lua_newtable(L);
+    for (size_t i = 0; httpd_header_at(req, i, &name, &value); i++) {
+        lua_pushstring(L, name);
+        lua_pushstring(L, value);
+        lua_settable(L, -3);
+    }
+}
+
+/* Stack: status, { name, value, … }, body. */
+static void reply_web(lua_State *L, struct httpd_request *req)
+{
+    const char *headers[WEB_HEADERS_MAX + 1];
+    int status = (int)lua_tointeger(L, -3), n = 0;
+    struct slice body;
+
+    while (n < WEB_HEADERS_MAX && lua_rawgeti(L, -2 - n, n + 1) == LUA_TSTRING)
+        headers[n++] = lua_tostring(L, -1);
+    headers[n] = NULL;
+    lua_settop(L, lua_gettop(L) - n - (n < WEB_HEADERS_MAX));
+    body.p = lua_tolstring(L, -1, &body.n);
+    if (status == 0)
+        httpd_drop(req);
+    else
+        httpd_reply(req, status, headers, body);
+}
+
+/* It can't raise: what specs give goes through a pcall up there. */
+static void on_web(struct httpd_request *req, void *arg)
+{
+    struct native *n = arg;
+    lua_State *L = n->active;
+    int top = lua_gettop(L);
+    struct slice body = httpd_body(req);
+    const char *url = httpd_header(req, HTTP_MEANT);
+
+    luaL_checkstack(L, WEB_HEADERS_MAX + 20, NULL);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, n->web);
+    lua_pushstring(L, httpd_method(req));
+    lua_pushstring(L, url ? url : "");
+    push_headers(L, req);
+    lua_pushlstring(L, body.p ? body.p : "", body.n);
+    if (lua_pcall(L, 4, 3, 0) == LUA_OK)
+        reply_web(L, req);
+    else
+        httpd_drop(req);
+    lua_settop(L, top);
+}
+
 static struct stage *stage_of(lua_State *L)
 {
     struct native *n = self(L);
@@ -45,8 +101,11 @@ static struct stage *stage_of(lua_State *L)
                                      .offline = n->options->recording };
     struct err err = ERR_INIT;
 
+    n->active = L;
     if (!n->stage && !(n->stage = stage_open(&options, &err)))
         fail(L, &err);
+    if (n->web)
+        stage_on_web(n->stage, on_web, n);
     return n->stage;
 }
 
@@ -56,6 +115,7 @@ static struct stage *stage_begun(lua_State *L)
 
     if (!n->stage || !stage_host(n->stage))
         luaL_error(L, "there is no bot outside of a spec");
+    n->active = L;
     return n->stage;
 }
 
@@ -467,6 +527,18 @@ static int l_list(lua_State *L)
     return 1;
 }
 
+/* web(function(method, url, headers, body) return status, { name, value, … }, body end):
+ * who answers what the bot asks of other sites; status 0: nobody. Once. */
+static int l_web(lua_State *L)
+{
+    struct native *n = self(L);
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    n->web = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
 /* --- for replays ---------------------------------------------------------------------- */
 
 /* Stack: player's error or its two results. */
@@ -539,6 +611,7 @@ static const luaL_Reg functions[] = {
     { "kind", l_kind },
     { "list", l_list },
     { "player", l_player },
+    { "web", l_web },
     { NULL, NULL },
 };
 

@@ -18,6 +18,8 @@ struct native {
     lua_State *spec;     /* its coroutine */
     bool overran;        /* it did not wait for too long: an endless loop */
     lua_State *L;        /* of player() */
+    lua_State *active;   /* who called the function that waits */
+    int web;             /* who answers as other sites; in the registry */
     int player;          /* in the registry; 0: none */
 };
 

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "bot/migrate.h"
 #include "bot/testing.h"
+#include "script/vm.h"
+#include "script/web.h"
 #include "simulator/simulator.h"
 
 #define BOT_ID 1
@@ -17,6 +19,7 @@
 /* So often it is looked whether somebody wants us to end. */
 #define LOOK_MS 50
 #define MANY 1000000
+#define WEB_MAX ((size_t)64 << 20) /* bytes that a bot sends to a site */
 
 struct stage {
     struct stage_options options;
@@ -26,6 +29,9 @@ struct stage {
     struct http *http;
     struct pg *pg, *listen_pg; /* lent to all hosts, one after the other */
     struct host *host;
+    struct httpd *web; /* every site but Telegram */
+    httpd_handler_fn on_web;
+    void *on_web_arg;
     char schema[64], url[64];
     char data_dir[64]; /* of the bot's own files; made when it begins */
     bool made;         /* the schema, perhaps */
@@ -151,8 +157,7 @@ static bool is_idle(const struct stage *stage)
 {
     struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
 
-    return is_quiet(stage, rest) && rest.polls == 1 &&
-           host_is_up(stage->host);
+    return is_quiet(stage, rest) && rest.polls == 1 && host_is_up(stage->host);
 }
 
 static bool say_busy(const struct stage *stage, struct err *err)
@@ -273,6 +278,31 @@ static bool make_data(struct stage *stage, struct err *err)
 
 /* --- a bot ------------------------------------------------------------------------- */
 
+static void on_web(struct httpd_request *req, void *arg)
+{
+    struct stage *stage = arg;
+
+    if (stage->on_web)
+        stage->on_web(req, stage->on_web_arg);
+    else
+        httpd_reply(req, 404, NULL, SLICE_NONE);
+}
+
+void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg)
+{
+    stage->on_web = fn;
+    stage->on_web_arg = arg;
+}
+
+/* What it asks of other sites stays here. */
+static void divert_web(struct stage *stage)
+{
+    char url[64];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", httpd_port(stage->web));
+    http_divert(host_services(stage->host)->web->http, url);
+}
+
 static bool start_host(struct stage *stage, struct err *err)
 {
     struct host_options options = { .settings = &stage->settings,
@@ -286,6 +316,7 @@ static bool start_host(struct stage *stage, struct err *err)
     stage->host = host_new(stage->loop, &options, err);
     if (!stage->host)
         return false;
+    divert_web(stage);
     host_start(stage->host);
     if (stage_settle(stage, err))
         return true;
@@ -412,9 +443,11 @@ static bool make_tables(struct stage *stage, struct err *err)
 static bool start_simulator(struct stage *stage, struct err *err)
 {
     struct simulator_options options = { .port = 0 };
+    struct httpd_options web = { .address = "127.0.0.1", .body_max = WEB_MAX };
 
     stage->sim = simulator_start(stage->loop, &options, err);
-    if (!stage->sim)
+    stage->web = httpd_start(stage->loop, &web, on_web, stage, err);
+    if (!stage->sim || !stage->web)
         return false;
     snprintf(stage->url, sizeof(stage->url), "http://127.0.0.1:%d",
              simulator_port(stage->sim));
@@ -463,6 +496,8 @@ void stage_close(struct stage *stage)
     pg_free(stage->listen_pg);
     http_free(stage->http);
     simulator_free(stage->sim);
+    if (stage->web)
+        httpd_free(stage->web);
     loop_free(stage->loop);
     log_set_silent(false);
     log_set_sink(NULL, NULL);

@@ -19,6 +19,7 @@
 #include "base/settings.h"
 #include "bot/host.h"
 #include "io/http.h"
+#include "io/httpd.h"
 #include "io/pg.h"
 #include "simulator/simulator.h"
 
@@ -64,6 +65,9 @@ bool stage_ask(struct stage *stage, const char *method, const char *target,
                const char *type, struct buf *body, struct http_op **op,
                struct err *err) MUST_CHECK;
 
+/* Who answers what the bot asks of other sites by `http`; HTTP_MEANT says whom it
+ * meant. At once, from within a function that waits. Without one: 404. */
+void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg);
 /* Who answers the bot's calls: see simulator_answer_with(). */
 void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
 

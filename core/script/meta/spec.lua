@@ -376,6 +376,36 @@ function telegram:heal() end
 ---@return spec.Telegram
 function telegram:limits(on) end
 
+---The sites that the bot asks by `http`: nothing leaves the machine in a spec. What no
+---answer is given for fails the spec.
+---@class spec.Web
+web = {}
+
+---@class spec.WebRequest
+---@field method string
+---@field url string
+---@field headers table<string, string> names in small letters
+---@field body string
+---@field json any the body, if it is JSON
+
+---@class spec.WebAnswer
+---@field status? integer default 200
+---@field headers? table<string, string>
+---@field body? string
+---@field json? any instead of the body
+---@field drop? boolean the connection breaks
+
+---What comes back from a URL, with or without its query, or from all that match a Lua
+---pattern that begins with `^`. The last one that fits counts.
+---@param url string
+---@param answer spec.WebAnswer|string|fun(request: spec.WebRequest): spec.WebAnswer|string
+---@return spec.Web
+function web:answer(url, answer) end
+
+---What was asked for in this spec.
+---@return spec.WebRequest[]
+function web:requests() end
+
 ---Time, as the bot sees it. It goes on by itself, too.
 ---@class spec.Clock
 clock = {}

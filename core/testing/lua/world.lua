@@ -166,6 +166,7 @@ end
 function M.open()
   open, begun, opening_ms = true, false, 0
   story, calls, errors, expected, log, names = {}, {}, {}, {}, {}, {}
+  require "moonpost.web".open()
 end
 
 function M.close()
@@ -240,6 +241,11 @@ function M.expect_error(pattern)
   expected[#expected + 1] = { pattern = pattern or "" }
 end
 
+-- Something that fails the spec as if the bot had reported it.
+function M.note_error(text)
+  errors[#errors + 1] = text
+end
+
 function M.errors()
   M.need()
   return { table.unpack(errors) }
@@ -273,6 +279,7 @@ function M.opening_ms() return opening_ms end
 function M.set_globals(G)
   require "moonpost.people"(G)
   require "moonpost.tools"(G)
+  require "moonpost.web".set_globals(G)
 end
 
 return M

@@ -2,6 +2,7 @@
 local bot = require "bot"
 local time = require "time"
 local log = require "log"
+local http = require "http"
 local count = 0
 bot.command("ban", function(ctx)
   ctx.api.banChatMember{ chat_id = ctx.chat.id, user_id = ctx.message.reply_to_message.from.id }
@@ -85,3 +86,12 @@ bot.command("admin", function(ctx)
   ctx:reply("you are")
 end)
 bot.command("secret", function(ctx) ctx:reply("psst", { ephemeral = true }) end)
+bot.command("weather", function(ctx)
+  local ok, answer = pcall(http.get, "https://weather.example/now",
+    { query = { town = ctx.args[1] }, headers = { Authorization = "Bearer x" } })
+  if not ok then return ctx:reply("nobody answers") end
+  ctx:reply(answer.ok and answer:json().degrees .. " °C" or "status " .. answer.status)
+end)
+bot.command("tell", function(ctx)
+  ctx:reply(http.post("http://127.0.0.1:1/hook", { json = { text = ctx.match } }).body)
+end)

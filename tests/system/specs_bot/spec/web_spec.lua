@@ -1,0 +1,49 @@
+-- Other sites, which are nobody's but the spec's.
+describe("other sites", function()
+  local alice
+  before_each(function() alice = person{ name = "Alice" } end)
+  local function weather() return alice:send("/weather Ulm")[1].text end
+
+  it("answer what a spec says", function()
+    web:answer("https://weather.example/now", { json = { degrees = 21 } })
+    assert.equal("21 °C", weather())
+    local request = web:requests()[1]
+    assert.equal("GET", request.method)
+    assert.equal("https://weather.example/now?town=Ulm", request.url)
+    assert.equal("Bearer x", request.headers.authorization)
+    assert.is_nil(request.json)
+  end)
+
+  it("answer what a function says, the last one that fits first", function()
+    web:answer("^https://weather%.", { status = 500 })
+    assert.equal("status 500", weather())
+    web:answer("^http://127", function(request) return "got " .. request.json.text end)
+    assert.equal("got hello", alice:send("/tell hello")[1].text)
+    assert.same({ text = "hello" }, web:requests()[2].json)
+    web:answer("https://weather.example/now?town=Ulm", { drop = true })
+    assert.equal("nobody answers", weather())
+  end)
+
+  it("are redirected within the spec, too", function()
+    web:answer("https://weather.example/now",
+      { status = 302, headers = { Location = "https://other.example/x" } })
+    web:answer("https://other.example/x", { json = { degrees = 3 } })
+    assert.equal("3 °C", weather())
+  end)
+
+  it("fail the spec when nothing is said", function()
+    bot:expect_error("asked for GET https://weather.example/now%?town=Ulm, and no web:answer")
+    assert.equal("status 404", weather())
+  end)
+
+  it("fail the spec when a function does", function()
+    bot:expect_error("web:answer: .*web_spec.lua:%d+: oh no")
+    web:answer("^", function() error("oh no") end)
+    assert.equal("status 500", weather())
+  end)
+
+  it("are forgotten from spec to spec", function()
+    assert.same({}, (web:requests()))
+    assert.error_matches(function() web:answer("x", { foo = 1 }) end, "there is no \"foo\"")
+  end)
+end)
