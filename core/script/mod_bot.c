@@ -73,17 +73,6 @@ static int l_file(lua_State *L)
     return call_file(L);
 }
 
-static int bot_index(lua_State *L)
-{
-    const char *key = luaL_checkstring(L, 2);
-
-    if (strcmp(key, "username") == 0)
-        lua_pushstring(L, vm_of(L)->services->bot_username);
-    else
-        return luaL_error(L, "there is no bot.%s", key);
-    return 1;
-}
-
 static const luaL_Reg functions[] = {
     { "after", bot_after },
     { "at", bot_at },
@@ -106,6 +95,31 @@ static const luaL_Reg functions[] = {
     { "store", bot_store },
     { NULL, NULL },
 };
+
+static void consider(const luaL_Reg *list, struct slice key, const char **best)
+{
+    for (; list->name; list++)
+        if (filter_distance(key, list->name) < filter_distance(key, *best))
+            *best = list->name;
+}
+
+/* What is no function: bot.username, or a mistake. */
+static int bot_index(lua_State *L)
+{
+    struct slice key = slice_of(luaL_checkstring(L, 2));
+    const char *best = "api";
+
+    if (slice_eq(key, "username")) {
+        lua_pushstring(L, vm_of(L)->services->bot_username);
+        return 1;
+    }
+    consider(functions, key, &best);
+    consider(register_functions, key, &best);
+    if (filter_distance(key, best) > 1 + (int)key.n / 2)
+        return luaL_error(L, "there is no bot.%s", key.p);
+    return luaL_error(L, "there is no bot.%s; did you mean bot.%s?", key.p,
+                      best);
+}
 
 void mod_bot_push(lua_State *L, struct generation *gen)
 {

@@ -234,6 +234,11 @@ static void test_group__mistakes(void **state)
         { "bot.group{ user = 7 }.catch(print)",
           "a group has no catch; it has callback, chosen, command, group, "
           "hears, inline, on, pre_checkout, reaction, shipping, use" },
+        { "bot.comand('a', print)",
+          "there is no bot.comand; did you mean bot.command?" },
+        { "bot.inlineQuery(print)", "there is no bot.inlineQuery; did you mean "
+                                    "bot.inline?" },
+        { "bot.xyzzy()", "there is no bot.xyzzy" },
         { "bot:command('a', print)",
           "bot.command is called with a dot, not with a colon" },
         { "bot.command('a', { desciption = 'x' }, print)",

@@ -76,7 +76,7 @@ static const struct {
       "local bot = require('bot')\nbot.catch(print)\nbot.catch(print)",
       "scripts/a.lua:3: bot.catch is already set" },
     { "scripts/a.lua", "require('bot').comand('a', print)",
-      "scripts/a.lua:1: there is no bot.comand" },
+      "scripts/a.lua:1: there is no bot.comand; did you mean bot.command?" },
     { "scripts/a.lua", "require('bot').api.getMe{}",
       "scripts/a.lua:1: this can only be called in a handler, not while the "
       "scripts are being loaded" },
