@@ -83,6 +83,11 @@ struct pg_op *testing_drop(struct pg *pg)
     return run(pg, testing_drop_sql, pg_schema(pg));
 }
 
+struct pg_op *testing_heed(struct pg *pg)
+{
+    return run(pg, testing_heed_sql, "");
+}
+
 /* --- what specs ask ------------------------------------------------------------------ */
 
 static struct slice trim(struct slice sql)

@@ -41,6 +41,8 @@ struct pg_op *testing_drop_old(struct pg *pg, int64_t now_s);
 struct pg_op *testing_keep(struct pg *pg);
 struct pg_op *testing_reset(struct pg *pg);
 struct pg_op *testing_drop(struct pg *pg);
+/* On the connection that listens: what others have committed was notified then. */
+struct pg_op *testing_heed(struct pg *pg);
 
 /*
  * The SQL of a spec. What has rows to show comes as one column of one row: a JSON

@@ -104,3 +104,6 @@ const char testing_reset_sql[] = "SELECT moonpost_test_reset()";
 
 const char testing_drop_sql[] = "SET client_min_messages = warning;"
                                 "DROP SCHEMA IF EXISTS %s CASCADE";
+
+/* A server tells what it has to tell before it answers. */
+const char testing_heed_sql[] = "SELECT 1";

@@ -375,7 +375,7 @@ static int l_query(lua_State *L)
     testing_query(slice_of(sql), &text, &rows);
     op = pg_query(stage_pg(stage), statement_of(text.data, n), params, n);
     buf_release(&text);
-    ok = stage_wait(stage, &op->op, &err);
+    ok = stage_wait(stage, &op->op, &err) && stage_heed(stage, &err);
     waited(self(L));
     if (ok)
         pushed = push_answer(L, op, rows);

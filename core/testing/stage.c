@@ -505,6 +505,11 @@ void stage_close(struct stage *stage)
     free(stage);
 }
 
+bool stage_heed(struct stage *stage, struct err *err)
+{
+    return run_script(stage, testing_heed(stage->listen_pg), err);
+}
+
 struct host *stage_host(const struct stage *stage)
 {
     return stage->host;

@@ -71,6 +71,9 @@ void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg);
 /* Who answers the bot's calls: see simulator_answer_with(). */
 void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
 
+/* The bot has heard of what was written until now by SQL of the spec's own. */
+bool stage_heed(struct stage *stage, struct err *err) MUST_CHECK;
+
 struct pg *stage_pg(const struct stage *stage); /* its schema is the specs' */
 const char *stage_schema(const struct stage *stage);
 /* The lines that came since the last time; the caller frees each. */

@@ -30,6 +30,17 @@ describe("state", function()
 end)
 
 describe("settings", function()
+  it("are the bot's at once when they are written by SQL", function()
+    local alice = person{ name = "Alice" }
+    assert.equal("max 5", alice:send("/max")[1].text)
+    for max = 10, 15 do
+      db.query([[INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2, 0)
+        ON CONFLICT (chat_id) DO UPDATE SET config = EXCLUDED.config]],
+        alice.id, { antiflood = { max = max } })
+      assert.equal("max " .. max, alice:send("/max")[1].text)
+    end
+  end)
+
   it("are read and written as in a script", function()
     local alice = person{ name = "Alice" }
     local antiflood = alice.config.antiflood
