@@ -1,6 +1,7 @@
 /*
  * host_reload.c - generations: loading the bot's folder, again at each save.
  */
+#include <malloc.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -78,8 +79,8 @@ static void collect(struct op *op)
 
     op_free(op);
     host->collecting = NULL;
-    if (lua_gc(host->vm->L, LUA_GCSTEP, 0))
-        host->cycles_left--;
+    if (lua_gc(host->vm->L, LUA_GCSTEP, 0) && --host->cycles_left == 0)
+        malloc_trim(0);
     collect_later(host);
 }
 

@@ -5,6 +5,7 @@
  * innermost outwards: it is read only to name the place of an error.
  */
 #include "script/json_lua.h"
+#include "script/watchdog.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
@@ -461,6 +462,8 @@ static bool add_nested(struct encoder *e, int index, const struct step *at)
 
 static bool add_value(struct encoder *e, int index, const struct step *at)
 {
+    if (watchdog_is_over()) /* no hook runs here */
+        return fail(e, at, "it computes for too long");
     if (e->out->len - e->begin > JSON_LUA_SIZE_MAX)
         return fail(e, at, "cannot serialise: more than %zu bytes",
                     JSON_LUA_SIZE_MAX);

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <lauxlib.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,7 @@ static void collect_all(struct vm *vm)
     int64_t now = loop_now_ms();
 
     lua_gc(vm->L, LUA_GCCOLLECT);
+    malloc_trim(0); /* what it had is the system's again */
     if (vm->memory < max / 10 * 9 || vm->renewal ||
         (vm->renewed_ms && now - vm->renewed_ms < RENEW_MS))
         return;

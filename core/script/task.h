@@ -152,7 +152,7 @@ void task_run(struct task *t);
 void tasks_kill_all(struct vm *vm);
 
 /* The memory is used up: is that the work of a task that waits? Then it is ended in
- * the next turn, and the one that runs may use the host's reserve. */
+ * the next turn, and the one that runs goes on. */
 bool tasks_find_hog(struct vm *vm);
 
 /* The task goes on, and what is behind it need not wait for its end any more. */

@@ -36,19 +36,29 @@ static bool refuse(struct vm *vm, const void *p, size_t size)
     return false;
 }
 
+/* The memory is used up, and it is not the work of the task that runs. */
+static bool is_innocent(struct vm *vm, size_t size)
+{
+    bool hog = tasks_find_hog(vm);
+
+    return hog || watchdog_grown() + (int64_t)size <
+                      (int64_t)(vm->limits.memory_max / VM_RESERVE);
+}
+
 /* The host has a reserve: to say what happened, and to end the task. */
 static bool may_grow(struct vm *vm, const void *p, size_t old, size_t size)
 {
     size_t max = vm->limits.memory_max;
 
     if (!watchdog_running())
-        return vm->memory + (size - old) <= max + max / VM_RESERVE;
+        return vm->memory + (size - old) <=
+               max + max / VM_EXTRA + max / VM_RESERVE;
     if (size > max / VM_BLOCK)
         return refuse(vm, p, size);
     if (!task_find(watchdog_running())) /* it is loading */
-        max += max / VM_LOADING;
-    else if (vm->memory + (size - old) > max && tasks_find_hog(vm))
-        max += max / VM_RESERVE;
+        max += max / VM_EXTRA;
+    else if (vm->memory + (size - old) > max && is_innocent(vm, size))
+        max += max / VM_EXTRA;
     if (vm->memory + (size - old) > max)
         return refuse(vm, p, size);
     if (vm->refused_size == size && vm->refused == p)

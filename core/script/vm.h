@@ -68,8 +68,9 @@ struct vm_limits {
 
 /* What is left for the host when scripts have used up memory_max: a part of it. */
 #define VM_RESERVE 16
-/* And for a generation that is loaded while the old one is there. */
-#define VM_LOADING 4
+/* And for a generation that is loaded while the old one is there, and for tasks that
+ * use little while others, or the scripts' variables, have all of it. */
+#define VM_EXTRA 4
 /* One string or table has at most this part of it. */
 #define VM_BLOCK 4
 

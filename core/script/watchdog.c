@@ -219,6 +219,11 @@ int64_t watchdog_grown(void)
                    : 0;
 }
 
+bool watchdog_is_over(void)
+{
+    return g.running && g.used_us > g.max_us;
+}
+
 bool watchdog_is_ending(void)
 {
     return g.watch ? g.watch->end != WATCHDOG_NONE : g.overran && *g.overran;

@@ -66,6 +66,8 @@ void watchdog_grant(void);
 /* By how many bytes the task that runs has made the state grow; 0: it is none. */
 int64_t watchdog_grown(void);
 
+/* Is what runs over its budget? For C functions that loop for long: they raise. */
+bool watchdog_is_over(void);
 /* Has it raised already, and does so at each instruction? */
 bool watchdog_is_ending(void);
 
