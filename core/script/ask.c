@@ -52,7 +52,8 @@ static void note(const struct ask *ask, int64_t until_ms)
 {
     const struct asks_options *o = &ask->asks->options;
 
-    if (o->note && !ask->asks->stopped)
+    /* At the end what is over stays noted: it is told by the next process. */
+    if (o->note && (until_ms || !ask->asks->stopped))
         o->note(&ask->key, ask->ended, until_ms, o->arg);
 }
 

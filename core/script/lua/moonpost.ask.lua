@@ -155,7 +155,8 @@ local function rows_of(choices, make)
 end
 
 local function markup_of(q, id)
-  local selective = q.group or nil
+  -- Telegram takes it as for the person whose message is replied to
+  local selective = q.group and q.reply_to and true or nil
   if q.choices and q.options.keyboard ~= "reply" then
     local prefix = "ask~" .. id .. "~" .. math.tointeger(q.asked.user) .. "~"
     return { inline_keyboard = rows_of(q.choices, function(choice, i)
