@@ -70,7 +70,7 @@ bot.command("me", { description = "About you", scope = "private", languages = { 
     host.folder.write("scripts/a.lua", script(`
 bot.command("start", "Begin", f)
 bot.command("me", { description = "You", scope = "private" }, f)`));
-    await host.line(/reloaded: .*\n/);
+    await host.line(/reloaded in .*\n/);
     const second = [...first, "all_private_chats/: start Begin, me You"].sort();
     await stays(() => lists(host), second);
     await stays(() => deleted(host), ["all_private_chats/de"]);
@@ -80,7 +80,7 @@ bot.command("me", { description = "You", scope = "private" }, f)`));
     // a restart says nothing twice
     const again = await startBot(t, place, {}, { url: db.url, folder: host.folder, bot: host.bot });
     again.folder.write("scripts/b.lua", script(`bot.command("last", { description = "Last", scope = "groups" }, f)`));
-    await again.line(/reloaded: .*\n/);
+    await again.line(/reloaded in .*\n/);
     await stays(() => lists(again), [...second, "all_group_chats/: start Begin, last Last"].sort());
     assert.deepEqual(await deleted(again), ["all_private_chats/de"]);
 
@@ -96,7 +96,7 @@ bot.command("me", { description = "You", scope = "private" }, f)`));
     const db = await place.newDatabase(t);
     const host = await startBot(t, place, { "scripts/a.lua": script(`bot.command("start", f)`) }, { url: db.url });
     host.folder.write("scripts/a.lua", script(`bot.command("begin", f)`));
-    await host.line(/reloaded: .*\n/);
+    await host.line(/reloaded in .*\n/);
     assert.deepEqual(await lists(host), []);
     assert.deepEqual(await deleted(host), []);
     await host.stop();

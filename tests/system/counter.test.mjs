@@ -81,7 +81,7 @@ describe("counters", { concurrency: 2 }, () => {
     }
     // a reload forgets nothing
     host.folder.replace("scripts/b.lua", "");
-    await host.line(/reloaded: /);
+    await host.line(/reloaded in /);
     assert.equal(await ask(host, alice, "/flood a"), "1 of 8, 3");
   });
 

@@ -285,7 +285,7 @@ bot.catch(function(err, ctx) if ctx.command ~= "told" then error(err, 0) end end
       [["deadline", "/slow", host.bot, alice], ["error", "/a", host.bot, alice]]);
     assert.match(dead[1].error, /^scripts\/a\.lua:2: broken 1\n[^]*scripts\/a\.lua:\d: /);
     host.folder.replace("scripts/a.lua", script("ctx:reply('mended ' .. ctx.args[1])")["scripts/a.lua"]);
-    await host.line(/reloaded: /);
+    await host.line(/reloaded in /);
     const retried = await inbox(["retry", String(dead[1].update_id)], { url: db.url });
     assert.equal(retried.code, 0, retried.err);
     assert.deepEqual(await host.sim.texts(alice, 1), ["mended 1"]);

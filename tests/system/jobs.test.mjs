@@ -136,7 +136,7 @@ bot.every("1d", { at = "09:30", name = "daily", timezone = "America/New_York", j
     }
     // what is declared no more goes, what has another schedule gets another time
     host.folder.replace("scripts/a.lua", `${head}bot.every("2h", { name = "daily" }, function() end)`);
-    await host.line(/reloaded: /);
+    await host.line(/reloaded in /);
     await eventually("one row", async () => {
       const [row, more] = await jobs(host.db, "name, schedule, slot, round(extract(epoch FROM due_at - now()) / 60)::int AS minutes");
       return !more && row.schedule === "2h" && row.slot === null && row.minutes === 120;

@@ -95,7 +95,7 @@ test("trouble is counted: 429, an error, a connection that breaks; reloads", asy
   await host.sim.fault({ method: "sendMessage", kind: "drop", bot });
   await host.sim.send(alice, "/hi");
   host.folder.replace("scripts/a.lua", `${script}\n-- changed`);
-  await host.line(/reloaded: /);
+  await host.line(/reloaded in /);
   host.folder.replace("scripts/a.lua", "this is no Lua");
   await host.line(/not reloaded/);
   const code = (now, c) => now("moonpost_api_calls_total", { method: "sendMessage", code: c });
