@@ -13,13 +13,21 @@
 #include "io/loop_int.h"
 
 #define QUIET_MS 15
-#define WRITING_MS 300   /* for somebody who has begun to write a file */
+#define WRITING_MS 2000  /* for somebody who has begun to write a file */
 #define PATIENCE_MS 5000 /* but no longer than this after the first change */
 #define DEPTH_MAX 8
 
 #define INTERESTING                                                            \
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |    \
      IN_MODIFY)
+
+/* A file that somebody has begun to write and not closed. */
+struct writing {
+    int wd;
+    char *name;
+    int64_t since_ms; /* the last time it grew */
+    struct writing *next;
+};
 
 struct watch {
     struct loop *loop;
@@ -29,6 +37,7 @@ struct watch {
     void *arg;
     char **paths; /* by watch descriptor; NULL: none */
     int npaths;
+    struct writing *writing;
     int64_t first_ms; /* when it changed; 0: all changes have been told */
     bool told_busy;
     int shallow; /* the descriptor of watch_add_for_folders(); -1: none */
@@ -85,13 +94,77 @@ void watch_add_for_folders(struct watch *w, const char *path)
 /* Call in so many ms, unless more happens until then. */
 static void call_in(struct watch *w, int ms)
 {
-    struct timeval tv = { 0, ms * 1000 };
+    struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
     if (!w->first_ms)
         w->first_ms = loop_real_ms();
     if (loop_real_ms() - w->first_ms < PATIENCE_MS ||
         !evtimer_pending(w->quiet, NULL))
         event_add(w->quiet, &tv);
+}
+
+static void forget_writing(struct watch *w, int wd, const char *name)
+{
+    for (struct writing **at = &w->writing, *f; (f = *at); at = &f->next) {
+        if (f->wd != wd || strcmp(f->name, name) != 0)
+            continue;
+        *at = f->next;
+        free(f->name);
+        free(f);
+        return;
+    }
+}
+
+/* A link is whole at once, and never closed. */
+static bool is_link(const struct watch *w, const struct inotify_event *e)
+{
+    struct buf path = BUF_INIT;
+    struct stat st;
+    bool link;
+
+    if (e->wd >= w->npaths || !w->paths[e->wd])
+        return false;
+    buf_addf(&path, "%s/%s", w->paths[e->wd], e->name);
+    link =
+        lstat(path.data, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_nlink > 1);
+    buf_release(&path);
+    return link;
+}
+
+/* A file that is made or emptied is interesting once it has been written: its
+ * IN_CLOSE_WRITE follows. */
+static void note_writing(struct watch *w, const struct inotify_event *e)
+{
+    struct writing *f;
+
+    forget_writing(w, e->wd, e->name);
+    if (!(e->mask & (IN_CREATE | IN_MODIFY)) ||
+        (e->mask & IN_CREATE && is_link(w, e)))
+        return;
+    f = xalloc(sizeof(*f));
+    *f =
+        (struct writing){ e->wd, xstrdup(e->name), loop_real_ms(), w->writing };
+    w->writing = f;
+}
+
+/* How long to wait for those who write, at most; those who take too long are
+ * forgotten. */
+static int writing_ms(struct watch *w)
+{
+    int64_t now = loop_real_ms(), left, most = 0;
+    struct writing *next;
+
+    if (now - w->first_ms >= PATIENCE_MS)
+        return 0;
+    for (struct writing *f = w->writing; f; f = next) {
+        next = f->next;
+        left = f->since_ms + WRITING_MS - now;
+        if (left <= 0)
+            forget_writing(w, f->wd, f->name);
+        else if (left > most)
+            most = left;
+    }
+    return (int)most;
 }
 
 static void on_event(struct watch *w, const struct inotify_event *e)
@@ -116,12 +189,9 @@ static void on_event(struct watch *w, const struct inotify_event *e)
         watch_add(w, path.data);
         buf_release(&path);
     }
-    /* A file that is made or emptied is interesting once it has been written:
-     * its IN_CLOSE_WRITE follows. (Not so for a link.) */
-    if (!(e->mask & IN_ISDIR) && (e->mask & (IN_CREATE | IN_MODIFY)))
-        call_in(w, WRITING_MS);
-    else
-        call_in(w, QUIET_MS);
+    if (!(e->mask & IN_ISDIR))
+        note_writing(w, e);
+    call_in(w, QUIET_MS);
 }
 
 static void read_events(struct watch *w)
@@ -155,9 +225,14 @@ bool watch_is_busy(struct watch *w)
 static void on_quiet(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *w = arg;
+    int ms = writing_ms(w);
 
     (void)fd;
     (void)what;
+    if (ms > 0) { /* the end of it is told, and then called for sooner */
+        call_in(w, ms);
+        return;
+    }
     if (watch_is_busy(w)) /* with what the loop has not told of yet */
         return;
     w->fn(w->arg);
@@ -191,6 +266,8 @@ void watch_free(struct watch *w)
 {
     if (!w)
         return;
+    while (w->writing)
+        forget_writing(w, w->writing->wd, w->writing->name);
     event_free(w->readable);
     event_free(w->quiet);
     close(w->fd);

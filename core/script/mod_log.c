@@ -123,9 +123,10 @@ static int write_line(lua_State *L, enum log_level level)
 {
     struct task *t = task_find(L);
     int n = lua_gettop(L), at = has_fields(L, n) ? n : 0;
-    struct buf *fields = json_push_buf(L);
+    struct buf *fields;
 
     luaL_checkany(L, 1);
+    fields = json_push_buf(L);
     push_text(L, at ? n - 1 : n);
     if (!vm_may_write(L))
         return 0;

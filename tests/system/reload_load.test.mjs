@@ -145,7 +145,9 @@ test("200 saves while 1,000 updates/s come", { timeout: 120000 * slow }, async (
   const seconds = (performance.now() - begun) / 1000;
   going = false;
   await streaming;
-  const missing = { toString: () => `${server.answers.size} of ${server.made} were answered; it said:\n${host.said.slice(-3000)}` };
+  const unanswered = () => [...Array(server.made).keys()].filter((n) => !server.answers.has(String(n)));
+  const others = () => host.said.replace(/.* reload: .*\n( .*\n)*/g, "").slice(-3000);
+  const missing = { toString: () => `answers to ${unanswered().slice(0, 200)}, of ${server.made}; ${server.updates.length} of them with the server; it said:\n${others()}` };
   await until(missing, () => server.answers.size >= server.made, 60000 * slow);
   await until("the last good one is loaded", () => /reload: [^\n]+\n$/.test(host.said));
   const grown = host.memory - memory;

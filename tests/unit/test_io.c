@@ -472,6 +472,51 @@ static void expect_change(int *n, int wanted)
     assert_int_equal(*n, wanted); /* and no more than once */
 }
 
+/* What is not closed yet is not told of, whatever else changes. */
+static void test_watch__half_a_file(void **state)
+{
+    char dir[] = "/tmp/moonpost-test-XXXXXX", path[200], other[200];
+    struct err err = ERR_INIT;
+    struct watch *w;
+    FILE *f;
+    int n = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    w = watch_new(t.loop, on_change, &n, &err);
+    assert_non_null(w);
+    watch_add(w, dir);
+    snprintf(path, sizeof(path), "%s/a.lua", dir);
+    snprintf(other, sizeof(other), "%s/b.lua", dir);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    run_ms(30);
+    write_file(dir, "b.lua", "whole");
+    run_ms(400);
+    assert_int_equal(n, 0);
+    fputs("the rest", f);
+    fclose(f);
+    expect_change(&n, 1);
+    unlink(path);
+    expect_change(&n, 2);
+    assert_int_equal(link(other, path), 0); /* never closed */
+    expect_change(&n, 3);
+    unlink(path);
+    assert_int_equal(symlink(other, path), 0);
+    expect_change(&n, 4);
+    f = fopen(path, "a"); /* gone while it is written */
+    assert_non_null(f);
+    fputs("x", f);
+    fflush(f);
+    run_ms(30);
+    unlink(other);
+    unlink(path);
+    fclose(f);
+    expect_change(&n, 5);
+    watch_free(w);
+    rmdir(dir);
+}
+
 static void test_watch__tells_once(void **state)
 {
     char dir[] = "/tmp/moonpost-test-XXXXXX", sub[100], path[200], other[200];
@@ -536,6 +581,7 @@ int main(void)
         TEST(test_loop__a_turn_on_demand),
         TEST(test_loop__hooks_cancelled_in_a_hook),
         TEST(test_loop__signals),
+        TEST(test_watch__half_a_file),
         TEST(test_watch__tells_once),
     };
 
