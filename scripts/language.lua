@@ -26,10 +26,7 @@ end)
 -- A Lua pattern; what is in parentheses becomes ctx.match[1].
 bot.callback("^language:(%l+)$", function(ctx)
   ctx:require_admin() -- in groups; for others the handler ends here
-  local before = i18n.language(ctx)
   ctx.config.language.code = ctx.match[1]
   ctx:answer(current(ctx)) -- what was assigned is saved before this is sent
-  if ctx.match[1] ~= before then -- Telegram refuses an edit that changes nothing
-    ctx:edit(current(ctx), { reply_markup = buttons(ctx) })
-  end
+  ctx:edit(current(ctx), { reply_markup = buttons(ctx) })
 end)

@@ -1,9 +1,9 @@
 -- /settings, /set and /reset: every setting in defaults/, of every script.
 local bot = require "bot"
 local cjson = require "cjson"
+local fmt = require "fmt"
 local keyboard = require "keyboard"
 local menu = require "menu"
-local markup = require "markup"
 
 -- "welcome.text" → the table ctx.config.welcome and the key "text"
 local function place(ctx, path)
@@ -21,7 +21,7 @@ local function find(path)
 end
 
 local function no_setting(path)
-  return markup.cut(('there is no setting "%s"'):format(path), 1000)
+  return fmt.cut(('there is no setting "%s"'):format(path), 1000)
 end
 
 -- One element of a list, so that /set would take it.
@@ -45,8 +45,8 @@ local function written(ctx, value, setting)
 end
 
 local function shown(ctx, value, setting)
-  local text = "<code>" .. markup.escape(markup.cut(written(ctx, value, setting), 300)) .. "</code>"
-  return setting.unit and text .. " " .. markup.escape(setting.unit) or text
+  local text = fmt.code(fmt.cut(written(ctx, value, setting), 300))
+  return setting.unit and text .. " " .. setting.unit or text
 end
 
 local function value_of(ctx, setting)
@@ -64,15 +64,13 @@ end
 local function describe(ctx, setting)
   local mark = ctx:is_set(setting.path) and "✎ " or ""
   local default = shown(ctx, cjson.decode(setting.default_json), setting)
-  return ("%s%s: %s (%s: %s)\n%s"):format(mark, setting.path, value_of(ctx, setting),
-    ctx:t("setting.default"), default, markup.escape(markup.cut(about(setting), 300)))
+  return fmt.html("{}{}: {} ({}: {})\n{}", mark, setting.path, value_of(ctx, setting),
+    ctx:t("setting.default"), default, fmt.cut(about(setting), 300))
 end
 
 local function heading(setting)
-  local text = "<b>" .. markup.escape(markup.cut(setting.section_label, 100)) .. "</b>"
-  if setting.section_help then
-    text = text .. ": " .. markup.escape(markup.cut(setting.section_help, 300))
-  end
+  local text = fmt.bold(fmt.cut(setting.section_label, 100))
+  if setting.section_help then text = text .. ": " .. fmt.cut(setting.section_help, 300) end
   return text .. "\n"
 end
 
@@ -86,11 +84,10 @@ local function show(ctx)
     end
   end
   parts[#parts + 1] = ctx:t("setting.legend")
-  local pages = markup.pages(parts)
-  for i, page in ipairs(pages) do
-    local keys = i == #pages and keyboard.inline{ { ctx:t("setting.change"), "settings:change" } } or nil
-    ctx:reply(page, { parse_mode = "HTML", reply_markup = keys })
-  end
+  -- As many messages as it needs; the button is below the last.
+  ctx:reply(fmt.join(parts, "\n\n"), {
+    reply_markup = keyboard.inline{ { ctx:t("setting.change"), "settings:change" } },
+  })
 end
 
 -- --- with buttons ---------------------------------------------------------------
@@ -101,7 +98,8 @@ end
 
 -- Which method of a menu is for which type of setting.
 local kinds = {
-  boolean = "toggle", choice = "choice", integer = "number", number = "number", string = "input", list = "input",
+  boolean = "toggle", choice = "choice", integer = "number", number = "number",
+  string = "input", list = "input",
 }
 
 local panel = menu.new("settings", { text = say("menu"), admin = true })
@@ -113,8 +111,9 @@ local function menu_of(setting)
   local m = sections[setting.section]
   if not m then
     n = n + 1
-    m = menu.new("settings." .. n, { text = setting.section_label or setting.section, admin = true })
-    panel:submenu(setting.section_label or setting.section, m):row()
+    local label = setting.section_label or setting.section
+    m = menu.new("settings." .. n, { text = label, admin = true })
+    panel:submenu(label, m):row()
     sections[setting.section] = m
   end
   return m
@@ -154,12 +153,12 @@ bot.command("set", "Change a setting: /set welcome.enabled off", function(ctx)
   local setting = find(path)
   if not setting then return ctx:reply(no_setting(path)) end
   local value, problem = bot.parse_setting(path, text)
-  if value == nil then return ctx:reply(markup.cut(problem, 1000)) end
+  if value == nil then return ctx:reply(fmt.cut(problem, 1000)) end
   local section, key = place(ctx, path)
   section[key] = value
   -- Saved before this is sent: it can't say so when it is not true.
   local values = { path = path, value = value_of(ctx, setting) }
-  ctx:reply(ctx:t("setting.is_now", values), { parse_mode = "HTML" })
+  ctx:reply(ctx:t_html("setting.is_now", values))
 end)
 
 bot.command("reset", "Take a setting back to its default: /reset welcome.text", function(ctx)
@@ -171,5 +170,5 @@ bot.command("reset", "Take a setting back to its default: /reset welcome.text", 
   local section, key = place(ctx, path)
   section[key] = nil
   local values = { path = path, value = value_of(ctx, setting) }
-  ctx:reply(ctx:t("setting.is_reset", values), { parse_mode = "HTML" })
+  ctx:reply(ctx:t_html("setting.is_reset", values))
 end)

@@ -13,6 +13,7 @@ enum place {
     PLACE_INSIDE_LINE, /* between its lines */
     PLACE_WORD,        /* between words outside of entities */
     PLACE_LINE,
+    PLACE_PARAGRAPH, /* behind an empty line */
     PLACES
 };
 
@@ -33,11 +34,12 @@ struct splitting {
 /* What the place behind the last character is. */
 struct boundary {
     size_t at;
-    bool free;         /* outside of entities */
-    bool whole;        /* inside of one that is better not divided */
-    bool frozen;       /* an entity has begun: it belongs to the next part */
-    uint32_t before;   /* the character */
-    bool flag_is_half; /* an odd number of regional indicators stands before */
+    bool free;          /* outside of entities */
+    bool whole;         /* inside of one that is better not divided */
+    bool frozen;        /* an entity has begun: it belongs to the next part */
+    uint32_t before;    /* the character */
+    bool is_empty_line; /* it ends one */
+    bool flag_is_half;  /* an odd number of regional indicators stands before */
 };
 
 /* --- characters -------------------------------------------------------------------- */
@@ -95,8 +97,10 @@ static enum place place_of(const struct boundary *b, uint32_t next)
         return b->whole ? PLACE_WITHIN : PLACE_CHARACTER;
     if (b->whole)
         return PLACE_WHOLE_WORD;
+    if (b->before == '\n' && b->free)
+        return b->is_empty_line ? PLACE_PARAGRAPH : PLACE_LINE;
     if (b->before == '\n')
-        return b->free ? PLACE_LINE : PLACE_INSIDE_LINE;
+        return PLACE_INSIDE_LINE;
     return b->free ? PLACE_WORD : PLACE_INSIDE_WORD;
 }
 
@@ -124,10 +128,11 @@ static const struct end *last_end(const struct splitting *s, enum place best,
 /* A part is rather short than that a word or a link is divided. */
 static const struct end *best_end(const struct splitting *s, size_t max)
 {
-    const struct end *end = late_end(s, max, PLACE_LINE, PLACE_INSIDE_WORD);
+    const struct end *end =
+        late_end(s, max, PLACE_PARAGRAPH, PLACE_INSIDE_WORD);
 
     if (!end)
-        end = last_end(s, PLACE_LINE, PLACE_INSIDE_WORD);
+        end = last_end(s, PLACE_PARAGRAPH, PLACE_INSIDE_WORD);
     if (!end)
         end = late_end(s, max, PLACE_CHARACTER, PLACE_WITHIN);
     if (!end)
@@ -138,6 +143,7 @@ static const struct end *best_end(const struct splitting *s, size_t max)
 static void step_over(struct boundary *b, const struct text_token *t)
 {
     b->flag_is_half = is_regional(t->character) && !b->flag_is_half;
+    b->is_empty_line = t->character == '\n' && b->before == '\n';
     b->before = t->character;
     b->frozen = false;
 }

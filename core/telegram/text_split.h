@@ -1,8 +1,8 @@
 /*
  * text_split.h - a text that is too long for one message, as several.
  *
- * A part ends at the end of a line if there is one in its second half, else
- * behind a word; outside of entities if possible, and never within a link or
+ * A part ends behind an empty line if there is one in its second half, else at the
+ * end of a line, else behind a word; outside of entities if possible, and never within a link or
  * `code` that fits into one part, a code point, or a character that is made of
  * several (an emoji with a skin tone). Entities that go on are closed, and opened
  * again in the next part. White space stays at the end of a part, where Telegram

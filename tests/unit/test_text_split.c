@@ -71,6 +71,8 @@ static void test_text_split__at_words_and_lines(void **state)
            "one two\n|three four five |six");
     splits("one\ntwo three four five six", TEXT_PLAIN, 16,
            "one\ntwo three |four five six");
+    splits("one two\n\nthr\nfour five six", TEXT_PLAIN, 16,
+           "one two\n\n|thr\nfour five |six");
     /* a long word stays whole if it fits into one part */
     splits("a bcdefghijklmnop", TEXT_PLAIN, 16, "a |bcdefghijklmnop");
     splits("a bcdefghijklmnopqrstuvwxyz", TEXT_PLAIN, 16,
