@@ -108,6 +108,31 @@ describe("while it runs", { concurrency: 2 }, () => {
     await answered(host, "hi", "new");
   });
 
+  test("the log says what changed; what did not change is not loaded again", async (t) => {
+    const host = await startBot(t, place, { "scripts/a.lua": says("hi", "one"), "scripts/lib/w.lua": "return {}", "scripts/b.lua": `require "w"` });
+    const line = async (change) => {
+      const length = host.said.length;
+      change();
+      await until("it is told of", () => /reload: .*\n/.test(host.since(length)));
+      return host.since(length).match(/reload: (.*)\n/)[1].replace(/[\d.]+ ms/, "T ms");
+    };
+    assert.equal(await line(() => host.folder.write("scripts/a.lua", says("hi", "two"))), "reloaded in T ms: scripts/a.lua changed, 3 files, 1 handlers");
+    assert.equal(await line(() => host.folder.write("scripts/lib/w.lua", "return 1")), "reloaded in T ms: scripts/lib/w.lua changed, 3 files, 1 handlers");
+    assert.equal(await line(() => host.folder.replace("scripts/c.lua", "")), "reloaded in T ms: scripts/c.lua is new, 4 files, 1 handlers");
+    assert.equal(await line(() => host.folder.remove("scripts/c.lua")), "reloaded in T ms: scripts/c.lua is gone, 3 files, 1 handlers");
+    assert.equal(await line(() => host.folder.write("migrations/schema/0001_x.sql", "CREATE TABLE x ();")),
+      "reloaded in T ms: migrations/schema/0001_x.sql is new, 3 files, 1 handlers; the SQL of migrations/schema runs at the next start, or by moonpost migrate");
+    const before = host.said.length;
+    for (const save of ["write", "replace"]) host.folder[save]("scripts/a.lua", says("hi", "two"));
+    host.folder.write("scripts/a.txt", "x");
+    await sleep(300 * slow);
+    assert.equal(host.since(before), "");
+    assert.equal(await line(() => host.folder.write("scripts/a.lua", "x x")), "scripts/a.lua:1: syntax error near 'x'");
+    assert.match(host.since(before), / 1 \| x x\n +\| \^\n +not reloaded: the scripts loaded before stay in use/);
+    assert.equal(await line(() => host.folder.write("scripts/a.lua", says("hi", "two"))), "the files are as they were loaded before");
+    await answered(host, "hi", "two");
+  });
+
   test("a new script answers", async (t) => {
     const host = await startBot(t, place, { "scripts/a.lua": says("hi", "hi") });
     const took = [];
