@@ -92,8 +92,8 @@ static bool matches(lua_State *L, const struct handler *h,
 /* --- running ------------------------------------------------------------------------ */
 
 /*
- * The stack of those that follow: the ctx, what groups_push() pushed, and, when a
- * handler has been found, what its ctx.match is to be.
+ * The stack of those that follow: the ctx, what groups_hold() keeps or nil, and,
+ * when a handler has been found, what its ctx.match is to be.
  */
 enum { CTX = 1, ASKED, MATCH };
 
@@ -171,7 +171,7 @@ static bool is_for_it(lua_State *L, struct task *t, int number)
     const struct handler *h = &t->gen->handlers.list[number];
     int holds;
 
-    if (!h->group)
+    if (!h->group || !handlers_group(&t->gen->handlers, h->group)->asks)
         return true;
     t->handler = h->what;
     while ((holds = groups_hold(L, h->group, number, answered)) < 0)
@@ -205,12 +205,9 @@ static int answered(lua_State *L, int status, lua_KContext number)
     return search(L, (int)number + 1);
 }
 
-static int run_handlers(lua_State *L, struct task *t)
+static int run_handlers(lua_State *L)
 {
-    if (t->gen->handlers.ngroups)
-        groups_push(L, &t->gen->handlers);
-    else
-        lua_pushnil(L);
+    lua_pushnil(L); /* asked: nothing so far */
     return search(L, 0);
 }
 
@@ -245,7 +242,7 @@ static int first_handler(lua_State *L)
     struct task *t = task_find(L);
 
     return t->in->origin && t->in->origin->push ? run_origin(L, t)
-                                                : run_handlers(L, t);
+                                                : run_handlers(L);
 }
 
 /* ctx → all handlers, then what they changed in the config. */

@@ -17,17 +17,23 @@ struct asked {
     uint8_t known[]; /* by number - 1 */
 };
 
-void groups_push(lua_State *L, const struct handlers *hs)
-{
-    size_t n = (size_t)hs->ngroups;
-    struct asked *a = lua_newuserdatauv(L, sizeof(*a) + n, 0);
-
-    memset(a, 0, sizeof(*a) + n);
-}
-
 static struct asked *asked_of(lua_State *L)
 {
     return lua_touserdata(L, ASKED);
+}
+
+/* Made when it is first needed: most updates need none. */
+static struct asked *make_asked(lua_State *L, const struct handlers *hs)
+{
+    size_t n = (size_t)hs->ngroups;
+    struct asked *a;
+
+    if (!lua_isnil(L, ASKED))
+        return asked_of(L);
+    a = lua_newuserdatauv(L, sizeof(*a) + n, 0);
+    memset(a, 0, sizeof(*a) + n);
+    lua_replace(L, ASKED);
+    return a;
 }
 
 /* Of the group and those around it, the outermost whose answer is not known. */
@@ -89,7 +95,7 @@ int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k)
 {
     const struct task *t = ctx_task(L, 1);
     const struct handlers *hs = &t->gen->handlers;
-    struct asked *a = asked_of(L);
+    struct asked *a = make_asked(L, hs);
     const struct group *g;
 
     if (fails(hs, a, group))

@@ -12,16 +12,11 @@
 #include <lua.h>
 #include <stdbool.h>
 
-struct handlers;
-
-/* Push where answers are kept.                                    [-0, +1, m] */
-void groups_push(lua_State *L, const struct handlers *hs);
-
 /*
  * Do the conditions of the group, and of those around it, hold? 1, 0, or -1: it was
  * asked, and the answer will be at the stack's top: then groups_answer(), and once
  * more. That may be at once; or the coroutine waits, and k is called with it there.
- * The stack: the ctx at 1, what groups_push() pushed at 2.
+ * The stack: the ctx at 1; at 2 nil, or what an earlier call has put there.
  */
 int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k);
 void groups_answer(lua_State *L);
