@@ -299,6 +299,8 @@ static void divert_web(struct stage *stage)
 {
     char url[64];
 
+    if (stage->options.offline)
+        return;
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/", httpd_port(stage->web));
     http_divert(host_services(stage->host)->web->http, url);
 }

@@ -139,7 +139,9 @@ test("check", async (t) => {
   assert.equal(good.code, 0);
   assert.match(good.said, /loads: 3 files, 1 handlers, 2 settings, 1 config upgrades/);
   home.write("scripts/b.lua", "local x =\n=");
-  await complains(["check", home.dir], {}, /scripts\/b\.lua:2: /);
+  const bad = await run(["check", home.dir]);
+  assert.equal(bad.code, 1);
+  assert.match(bad.said, /^moonpost: scripts\/b\.lua:2: .*\n {2}2 \| =\n {4}\| \^\n$/);
 });
 
 test("a port that is taken", async (t) => {

@@ -50,7 +50,7 @@ test("types: a folder that does not load, and one that is none", async (t) => {
   const bot = folder(t, { "scripts/a.lua": "", "defaults/x.lua": "return {\n a = print }" });
   let { code, said } = await run(["types", "--print", bot.dir]);
   assert.equal(code, 1);
-  assert.match(said, /^moonpost: defaults\/x\.lua:2: x\.a: a setting can't be a function\n$/);
+  assert.match(said, /^moonpost: defaults\/x\.lua:2: x\.a: a setting can't be a function\n  2 \|  a = print }\n/);
   ({ code, said } = await run(["types", "--print", path.join(bot.dir, "none")]));
   assert.equal(code, 1);
   assert.match(said, /^moonpost: .*none/);

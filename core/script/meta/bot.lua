@@ -203,9 +203,23 @@ function bot.commands() end
 ---@return Config
 function bot.config(chat_id) end
 
+---A file to upload: what bot.file gives.
+---@class bot.File: userdata
+
+---What a call of the Bot API raises when it fails.
+---@class bot.Error
+---@field kind "telegram"|"network"|"timeout"|"database"|"config"
+---@field message string for people
+---@field where string where the script was: `"scripts/errors.lua:7: "`
+---@field method? string
+---@field error_code? integer
+---@field description? string
+---@field parameters? telegram.ResponseParameters
+---@field maybe_sent? boolean it may have been carried out all the same
+
 ---A file to upload, anywhere in a call's parameters: in the bot's folder, or bytes.
 ---@param file string|{ data: string, name: string, type?: string }
----@return userdata
+---@return bot.File
 function bot.file(file) end
 
 ---A file that somebody sent: into the data folder, to a function piece by piece, or as

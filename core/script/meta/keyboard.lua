@@ -4,7 +4,7 @@
 ---as `reply_markup` takes it. What Telegram would not take is an error where it is added.
 local keyboard = {}
 
----@class keyboard.Inline: InlineKeyboardMarkup
+---@class keyboard.Inline: telegram.InlineKeyboardMarkup
 local Inline = {}
 
 ---A button that the bot hears of: bot.callback().
@@ -102,7 +102,7 @@ function Inline:columns(columns) end
 ---@return keyboard.Inline
 function keyboard.inline(list, options) end
 
----@class keyboard.Reply: ReplyKeyboardMarkup
+---@class keyboard.Reply: telegram.ReplyKeyboardMarkup
 local Reply = {}
 
 ---A button whose text is sent.
@@ -179,12 +179,12 @@ function keyboard.reply(list) end
 
 ---Takes the keyboard away.
 ---@param options? { selective?: boolean }
----@return ReplyKeyboardRemove
+---@return telegram.ReplyKeyboardRemove
 function keyboard.remove(options) end
 
 ---As if the person had chosen "Reply" to the message.
 ---@param options? { placeholder?: string, selective?: boolean }
----@return ForceReply
+---@return telegram.ForceReply
 function keyboard.force_reply(options) end
 
 ---A button for keyboard.reply{ … }.

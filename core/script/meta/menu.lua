@@ -107,7 +107,7 @@ function Menu:page(page) end
 ---Send it to where the update came from. Waits.
 ---@param ctx ctx
 ---@param options? table
----@return Message
+---@return telegram.Message
 function Menu:reply(ctx, options) end
 
 ---Show it in place of the message whose button was pressed. Waits.
@@ -116,7 +116,7 @@ function Menu:open(ctx) end
 
 ---Its buttons, for a message of one's own.
 ---@param ctx ctx
----@return InlineKeyboardMarkup
+---@return telegram.InlineKeyboardMarkup
 function Menu:markup(ctx) end
 
 ---Declare a menu.

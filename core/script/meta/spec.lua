@@ -7,7 +7,7 @@
 ---time passes (`clock:advance`) or somebody does something.
 
 ---A Message as people see it: Telegram's fields, and what is on it.
----@class spec.Message: Message
+---@class spec.Message: telegram.Message
 local Message = {}
 
 ---The texts of the buttons below it, inline or of a reply keyboard, in one list.
@@ -62,7 +62,7 @@ function Replies:texts() end
 ---@field id integer
 ---@field name string
 ---@field username string?
----@field user User as the bot sees them
+---@field user telegram.User as the bot sees them
 ---@field config Config the private chat's settings
 local Person = {}
 

@@ -51,7 +51,7 @@ static void put_type(const char *name)
     }
     /* what bot.file() makes */
     if (name && strcmp(name, "InputFile") == 0)
-        fputs("moonpost.File", out);
+        fputs("bot.File", out);
     else if (name)
         fprintf(out, "telegram.%s", name);
     while (depth--)
@@ -171,7 +171,7 @@ static void put_all(json_t *spec)
     }
     fputs("\n---Every method waits for Telegram's answer. What it answers with "
           "`ok: false`,\n---and trouble on the way, is raised as a "
-          "moonpost.Error.\n---@class telegram.Api\nlocal Api = {}\n",
+          "bot.Error.\n---@class telegram.Api\nlocal Api = {}\n",
           out);
     json_object_foreach(json_object_get(spec, "methods"), name, entry)
     {
