@@ -403,17 +403,6 @@ const struct timezone *timezone_find(const char *name, struct err *err)
     return tz;
 }
 
-void timezone_forget_all(void)
-{
-    struct timezone *tz;
-
-    while ((tz = zones)) {
-        zones = tz->next;
-        timezone_free(tz);
-    }
-    nzones = 0;
-}
-
 /* --- asking ------------------------------------------------------------------------------------ */
 
 /* How many transitions are not after that second. */

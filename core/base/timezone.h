@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 
-struct timezone; /* opaque; lives until timezone_forget_all() */
+struct timezone; /* opaque; kept as long as the program runs */
 
 /* "UTC", "+hh:mm", "-hh:mm", or the name of a zone. ERR_USAGE: there is no such
  * zone, or this system has no zone files. */
@@ -27,6 +27,5 @@ bool timezone_at(const struct timezone *tz, int64_t seconds, struct tm *out);
  * first; at one that is skipped, as many seconds after the change.
  */
 int64_t timezone_seconds(const struct timezone *tz, const struct tm *tm);
-void timezone_forget_all(void);
 
 #endif

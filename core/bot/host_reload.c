@@ -135,7 +135,8 @@ static void load_again(struct host *host, const char *changes, bool sql)
     int64_t start = clock_steady_ns();
     struct generation *gen = load(host, &err);
 
-    if (host->watch && watch_is_busy(host->watch)) { /* it may be half of what was saved */
+    if (host->watch &&
+        watch_is_busy(host->watch)) { /* it may be half of what was saved */
         generation_unref(gen);
         return;
     }

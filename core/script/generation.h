@@ -37,11 +37,11 @@ struct generation {
     int upgrades_ref;              /* they, in order */
     int move_ref;                  /* their second argument: upgrade_move.h */
     const struct slice *upgrading; /* the document, while they run; else NULL */
-    struct breaker *breaker; /* handlers that fail, or NULL: breaker.h */
-    struct shared *shared; /* what its configs share, or NULL: shared.h */
-    int files;             /* loaded in all */
+    struct breaker *breaker;       /* handlers that fail, or NULL: breaker.h */
+    struct shared *shared;       /* what its configs share, or NULL: shared.h */
+    int files;                   /* loaded in all */
     struct folder_files sources; /* they, and SQL */
-    char file[200];        /* the one being loaded */
+    char file[200];              /* the one being loaded */
 };
 
 struct generation *generation_new(lua_State *L, const char *dir, int number);

@@ -100,19 +100,23 @@ function broken(v) {
   return all;
 }
 
-// In two writes, as some editors do; or a new file over the old one.
+// All files are one save, however long this process is kept from going on between
+// two of them: while a file is open for writing, what is in the folder is not whole.
 async function save(folder, all, v) {
+  const saving = openSync(folder.path("scripts/.saving"), "w");
   for (const [name, text] of Object.entries(all)) {
     if (v % 4) {
-      folder.replace(name, text);
+      folder.replace(name, text); // a new file over the old one
       continue;
     }
-    const fd = openSync(folder.path(name), "w");
+    const fd = openSync(folder.path(name), "w"); // in two writes
     writeSync(fd, text.slice(0, text.length / 2));
     await sleep(2);
     writeSync(fd, text.slice(text.length / 2));
     closeSync(fd);
   }
+  closeSync(saving);
+  folder.remove("scripts/.saving");
 }
 
 test("200 saves while 1,000 updates/s come", { timeout: 120000 * slow }, async (t) => {
