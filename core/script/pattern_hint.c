@@ -138,6 +138,28 @@ static bool item_has(const char *p, const struct item *item, int c)
     return set_has(p + 1, end_of_set(p) - 1, c);
 }
 
+static void add_bytes(uint8_t *set, const char *p, const struct item *item)
+{
+    for (int c = 0; c < 256; c++)
+        if (item_has(p, item, c))
+            set[c / 8] |= (uint8_t)(1 << c % 8);
+}
+
+/* Of a pattern from its beginning to its end: what its items together may be. */
+static void find_all(struct pattern_hint *hint, const char *p)
+{
+    while (*p && !(*p == '$' && !p[1])) {
+        struct item item = read_item(p);
+
+        if (!item.single && !item.bracket)
+            return;
+        if (item.single)
+            add_bytes(hint->all, p, &item);
+        p = item.p;
+    }
+    hint->has_all = *p == '$';
+}
+
 static void find_first(struct pattern_hint *hint, const char *p)
 {
     struct item item;
@@ -150,9 +172,7 @@ static void find_first(struct pattern_hint *hint, const char *p)
     if (!item.single || item.optional)
         return;
     hint->has_first = true;
-    for (int c = 0; c < 256; c++)
-        if (item_has(p, &item, c))
-            hint->first[c / 8] |= (uint8_t)(1 << c % 8);
+    add_bytes(hint->first, p, &item);
 }
 
 /* --- literal texts -------------------------------------------------------------------- */
@@ -201,8 +221,10 @@ void pattern_hint_of(struct pattern_hint *hint, const char *pattern)
     if (hint->anchored)
         pattern++;
     find_first(hint, pattern);
-    if (hint->anchored)
+    if (hint->anchored) {
         take_literal(pattern, hint->front_text, &hint->front);
+        find_all(hint, pattern);
+    }
     find_part(hint, pattern);
     if (hint->front >= hint->part)
         hint->part = 0; /* it is the same, or longer */
@@ -210,16 +232,24 @@ void pattern_hint_of(struct pattern_hint *hint, const char *pattern)
 
 /* --- trying ----------------------------------------------------------------------------- */
 
-static bool may_begin(const struct pattern_hint *hint, char c)
+static bool in(const uint8_t *set, char c)
 {
-    return hint->first[(unsigned char)c / 8] & 1 << (unsigned char)c % 8;
+    return set[(unsigned char)c / 8] & 1 << (unsigned char)c % 8;
+}
+
+static bool has_only(struct slice text, const uint8_t *set)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!in(set, text.p[i]))
+            return false;
+    return true;
 }
 
 static bool may_begin_somewhere(const struct pattern_hint *hint,
                                 struct slice text)
 {
     for (size_t i = 0; i < text.n; i++)
-        if (may_begin(hint, text.p[i]))
+        if (in(hint->first, text.p[i]))
             return true;
     return false;
 }
@@ -231,8 +261,10 @@ bool pattern_hint_allows(const struct pattern_hint *hint, struct slice text)
         return false;
     if (hint->part && !memmem(text.p, text.n, hint->part_text, hint->part))
         return false;
+    if (hint->has_all && !has_only(text, hint->all))
+        return false;
     if (!hint->has_first)
         return true;
-    return hint->anchored ? text.n && may_begin(hint, text.p[0])
+    return hint->anchored ? text.n && in(hint->first, text.p[0])
                           : may_begin_somewhere(hint, text);
 }

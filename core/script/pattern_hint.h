@@ -4,7 +4,7 @@
  *
  * A pattern that is matched costs a call into Lua; that a text can't match is
  * seen here in a few nanoseconds: "^count:(%d+)$" needs "count:" in front,
- * "%-(%w+)@" an "@" somewhere, "^%d" a digit.
+ * "%-(%w+)@" an "@" somewhere, "^%d" a digit, "^%s*$" nothing but white space.
  */
 #ifndef SCRIPT_PATTERN_HINT_H
 #define SCRIPT_PATTERN_HINT_H
@@ -19,6 +19,8 @@ struct pattern_hint {
     uint8_t part;      /* bytes that must stand somewhere */
     bool has_first;    /* a match begins with one of these: */
     uint8_t first[32]; /* a bit for each byte */
+    bool has_all;      /* it is ^…$, and all of the text is of these: */
+    uint8_t all[32];
     char front_text[PATTERN_HINT_MAX], part_text[PATTERN_HINT_MAX];
 };
 

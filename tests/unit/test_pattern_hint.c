@@ -40,6 +40,9 @@ static void test_pattern_hint__refuses(void **state)
         { "x?yes", "yes", "yxes" },
         { "(()abc())", "abc", "ab c" },
         { "^[^%s]", "x", " x" },
+        { "^%s*$", " \n", " x" },
+        { "^(%d*)%.?(%d*)$", "1.5", "1,5" },
+        { "^a*%$", "aa$b", "x" },
         { "%d", "a1", "ab" },
         { "-", "a-b", "ab" },
         { "^%-%-", "--x", "-x" },
@@ -92,6 +95,12 @@ static void test_pattern_hint__against_lua(void **state)
         bool found;
 
         add_random(&pattern, items, ARRAY_LEN(items), 1 + random_below(6));
+        if (random_below(3) == 0) {
+            memmove(pattern.data + 1, pattern.data, pattern.len - 1);
+            pattern.data[0] = '^';
+        }
+        if (random_below(3) == 0)
+            buf_addc(&pattern, '$');
         if (!pattern_check(pattern.data, &err))
             continue;
         for (int j = 0; j < 4; j++) {
