@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "bot/host_int.h"
 #include "bot/script_db.h"
+#include "script/ask.h"
 #include "telegram/send.h"
 
 enum { RESULTS = TASK_KILLED + 1, UNWANTED = RESULTS };
@@ -132,6 +133,11 @@ static double undone_rows(void *arg)
 static double tasks(void *arg)
 {
     return lanes_running(((struct host *)arg)->lanes);
+}
+
+static double asks(void *arg)
+{
+    return asks_count(((struct host *)arg)->asks);
 }
 
 static double leading(void *arg)
@@ -278,6 +284,7 @@ static struct read {
     GAUGE("moonpost_updates_in_hand", "Updates that came and are not over.",
           in_hand),
     GAUGE("moonpost_tasks", "Runs of handlers, waiting ones included.", tasks),
+    GAUGE("moonpost_asks", "Questions that wait to be answered.", asks),
     GAUGE("moonpost_inbox_updates",
           "Updates in hand that stand in the inbox, too.", in_inbox),
     GAUGE("moonpost_inbox_undone", "Rows of the inbox that are to be deleted.",
