@@ -91,6 +91,7 @@ static void test_text_split__counts_utf16(void **state)
            "123456789012345|👍🏽");
     splits("1234567890123👩‍👩‍👧", TEXT_PLAIN, 17,
            "1234567890123|👩‍👩‍👧");
+    splits("1234567890123🇩🇪🇫🇷", TEXT_PLAIN, 19, "1234567890123🇩🇪|🇫🇷");
     splits("1234567890123🇩🇪🇫🇷", TEXT_PLAIN, 18, "1234567890123🇩🇪|🇫🇷");
     splits("123456789012345e\xcc\x81", TEXT_PLAIN, 16,
            "123456789012345|e\xcc\x81");
@@ -216,6 +217,9 @@ static void test_text_split__markdown(void **state)
     splits(">one two three\n>four||", TEXT_MARKDOWN_V2, 16,
            ">one two three\n>|||>four||");
     splits(">0123456789abcde\nx", TEXT_MARKDOWN_V2, 16, ">0123456789abcde\n|x");
+    splits(">0123456789abcdef\nx", TEXT_MARKDOWN_V2, 16,
+           ">0123456789abcdef|\nx");
+    splits("[ab] 0123456789abcd", TEXT_MARKDOWN_V2, 16, "[ab] |0123456789abcd");
     /* "_" beside "__" */
     splits("__under _both one two_ three__", TEXT_MARKDOWN_V2, 16,
            "__under _both one _**__|__**_two_ three__");
