@@ -57,6 +57,17 @@ static void test_pattern_hint__refuses(void **state)
     }
 }
 
+/* What takes more than it says: nothing is known of the text. */
+static void test_pattern_hint__allows(void **state)
+{
+    (void)state;
+    assert_true(allows("^%b()$", "(x)"));
+    assert_true(allows("^%b()%d*$", "(x)7"));
+    assert_true(allows("^(%a*)%d%1$", "ab7ab"));
+    assert_true(allows("^.*$", "anything"));
+    assert_true(allows("^a$b", "a$b"));
+}
+
 static unsigned seed = 7;
 
 static int random_below(int n)
@@ -127,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pattern_hint__refuses),
+        cmocka_unit_test(test_pattern_hint__allows),
         cmocka_unit_test(test_pattern_hint__against_lua),
     };
 
