@@ -99,11 +99,12 @@ static void tell(const struct task *t, const struct circuit *c)
     log_field_int(&fields, "chat", c->key.chat);
     log_field(&fields, "handler", slice_of(h->what));
     if (c->open)
-        log_event(LOG_WARN, "script", fields.data,
-                  "%s (%s) failed %d times in a row in this chat, and is paused "
-                  "there: a try every %lld s",
-                  h->what, h->source, c->failures,
-                  (long long)(t->vm->limits.breaker_pause_ms / 1000));
+        log_event(
+            LOG_WARN, "script", fields.data,
+            "%s (%s) failed %d times in a row in this chat, and is paused "
+            "there: a try every %lld s",
+            h->what, h->source, c->failures,
+            (long long)(t->vm->limits.breaker_pause_ms / 1000));
     else
         log_event(LOG_INFO, "script", fields.data,
                   "%s (%s) works again in this chat", h->what, h->source);

@@ -47,6 +47,8 @@ struct task *ctx_task(lua_State *L, int index)
 
     if (!c->task)
         luaL_error(L, "this ctx belongs to an update that is done");
+    if (c->task != task_find(L))
+        luaL_error(L, "this ctx belongs to another update");
     c->task->in = c->in;
     return c->task;
 }

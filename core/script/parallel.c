@@ -19,14 +19,14 @@ struct join {
     struct op op;
     struct fiber *parent;
     enum mode mode;
-    int n, next;        /* to be run; the number of the next one */
-    int slots, running; /* at once */
-    bool over;          /* nothing new starts: one has failed, or won */
-    bool failed;        /* then box[FAILURE] is why */
-    bool no_memory;     /* or that */
-    int winner;         /* of a RACE: its number */
-    bool *gone;         /* while children are being started: is it freed? */
-    struct op *later;   /* then they are started; or NULL */
+    int n, next;            /* to be run; the number of the next one */
+    int slots, running;     /* at once */
+    bool over;              /* nothing new starts: one has failed, or won */
+    bool failed;            /* then box[FAILURE] is why */
+    bool no_memory;         /* or that */
+    int winner;             /* of a RACE: its number */
+    bool *gone;             /* while children are being started: is it freed? */
+    struct op *later;       /* then they are started; or NULL */
     struct fiber *fibers[]; /* slots of them; NULL: a free one */
 };
 
@@ -353,11 +353,9 @@ static int run(lua_State *L, enum mode mode, int n, int slots)
     lua_pushboolean(L, false);
     lua_rawseti(L, 1, FAILURE);
     j = xalloc(sizeof(*j) + (size_t)slots * sizeof(j->fibers[0]));
-    *j = (struct join){ .parent = task_fiber(L),
-                        .mode = mode,
-                        .n = n,
-                        .next = 1,
-                        .slots = slots };
+    *j = (struct join){
+        .parent = task_fiber(L), .mode = mode, .n = n, .next = 1, .slots = slots
+    };
     op_init(&j->op, &join_class, t->vm->services->loop);
     task_keep(L, &j->op); /* so that it is freed if the next line raises */
     lua_rawsetp(L, LUA_REGISTRYINDEX, j);
@@ -372,9 +370,10 @@ static void check_functions(lua_State *L, int n)
     for (int i = 1; i <= n; i++)
         if (lua_type(L, i) != LUA_TFUNCTION)
             luaL_argerror(L, i,
-                          lua_pushfstring(L, "function expected, got %s; "
-                                             "write parallel(f, g), not "
-                                             "parallel(f(), g())",
+                          lua_pushfstring(L,
+                                          "function expected, got %s; "
+                                          "write parallel(f, g), not "
+                                          "parallel(f(), g())",
                                           luaL_typename(L, i)));
 }
 
@@ -443,8 +442,9 @@ static int l_all(lua_State *L)
     n = copy_list(L);
     for (int i = 1; i <= n; i++) {
         if (lua_rawgeti(L, 1, i) != LUA_TFUNCTION)
-            return luaL_error(L, "parallel.all: element %d is a %s, not a "
-                                 "function",
+            return luaL_error(L,
+                              "parallel.all: element %d is a %s, not a "
+                              "function",
                               i, luaL_typename(L, -1));
         lua_pop(L, 1);
     }

@@ -254,6 +254,11 @@ static void on_hog(struct op *op)
     op_free(op);
     vm->hog_op = NULL;
     vm->hog = NULL;
+    lua_gc(vm->L, LUA_GCCOLLECT);
+    if (vm->memory < vm->limits.memory_max / 8 * 7) { /* it was garbage */
+        t->watch.memory = 0;
+        return;
+    }
     t->watch.end = WATCHDOG_MEMORY;
     buf_reset(&vm->refused_at);
     vm_add_traceback(t->fiber.co, 0, &vm->refused_at);

@@ -80,10 +80,9 @@ struct throttle *throttle_new(struct loop *loop, int64_t window_ms, int full,
 {
     struct throttle *t = xalloc(sizeof(*t));
 
-    *t = (struct throttle){ .loop = loop,
-                            .window_ms = window_ms,
-                            .full = full,
-                            .tell = tell_fn };
+    *t = (struct throttle){
+        .loop = loop, .window_ms = window_ms, .full = full, .tell = tell_fn
+    };
     TAILQ_INIT(&t->by_age);
     return t;
 }

@@ -19,7 +19,8 @@ typedef void (*throttle_tell_fn)(const char *what, uint64_t dropped);
  * dropped only when the next one comes. */
 struct throttle *throttle_new(struct loop *loop, int64_t window_ms, int full,
                               throttle_tell_fn tell);
-void throttle_free(struct throttle *t); /* tells what is left; NULL is allowed */
+void throttle_free(
+    struct throttle *t); /* tells what is left; NULL is allowed */
 
 /* May one of this kind be told? what: a C string, of which some is kept. */
 bool throttle_pass(struct throttle *t, uint64_t kind, const char *what);

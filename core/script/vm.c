@@ -55,7 +55,7 @@ static bool may_grow(struct vm *vm, const void *p, size_t old, size_t size)
                max + max / VM_EXTRA + max / VM_RESERVE;
     if (size > max / VM_BLOCK)
         return refuse(vm, p, size);
-    if (!task_find(watchdog_running())) /* it is loading */
+    if (watchdog_grown() < 0)
         max += max / VM_EXTRA;
     else if (vm->memory + (size - old) > max && is_innocent(vm, size))
         max += max / VM_EXTRA;

@@ -215,8 +215,12 @@ void watchdog_leave_task(void)
 
 int64_t watchdog_grown(void)
 {
-    return g.watch ? g.watch->memory + (int64_t)g.vm->memory - (int64_t)g.memory
-                   : 0;
+    int64_t grown;
+
+    if (!g.watch)
+        return -1;
+    grown = g.watch->memory + (int64_t)g.vm->memory - (int64_t)g.memory;
+    return grown > 0 ? grown : 0;
 }
 
 bool watchdog_is_over(void)

@@ -63,7 +63,8 @@ void watchdog_leave_task(void);
  * been collected for it); it got it after all, from what was collected. */
 void watchdog_refuse(bool again);
 void watchdog_grant(void);
-/* By how many bytes the task that runs has made the state grow; 0: it is none. */
+/* By how many bytes the task that runs has made the state grow; -1: none runs, but a
+ * loading, an upgrade, or the closing of what a task left. */
 int64_t watchdog_grown(void);
 
 /* Is what runs over its budget? For C functions that loop for long: they raise. */

@@ -26,13 +26,13 @@
 static const struct {
     const char *name, *text;
 } works[] = {
-    { "calls: fib(27)",
-      "local function fib(n) if n < 2 then return n end "
-      "return fib(n - 1) + fib(n - 2) end return fib(27)" },
+    { "calls: fib(27)", "local function fib(n) if n < 2 then return n end "
+                        "return fib(n - 1) + fib(n - 2) end return fib(27)" },
     { "tables: fill, sum, sort",
       "local t = {} for i = 1, 60000 do t[i] = (i * 7919) % 60013 end "
       "local s = 0 for i = 1, #t do s = s + t[i] end table.sort(t) "
-      "for i = 1, 20 do local u = {} for j = 1, 1000 do u['k' .. j] = j end end "
+      "for i = 1, 20 do local u = {} for j = 1, 1000 do u['k' .. j] = j end "
+      "end "
       "return s" },
     { "strings: build, split",
       "local t = {} for i = 1, 30000 do t[#t + 1] = ('%d:%s'):format(i, 'x') "

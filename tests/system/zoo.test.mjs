@@ -95,6 +95,9 @@ const cages = {
   handlers_late: "bot.command('late', function() end)",
   ctx_kept: "if kept then kept:reply('x') end kept = ctx error('kept')",
   ctx_kept_config: "if kept_too then local c = kept_too.config end kept_too = ctx error('kept')",
+  ctx_of_another: "if other then other:reply('x') end other = ctx time.sleep(0.5) other = nil error('first')",
+  ctx_of_another_config: "if another then local c = another.config end another = ctx time.sleep(0.5) another = nil error('first')",
+  ask_in_parallel: "parallel(function() ctx:ask('?') end, function() time.sleep(1) end)",
   yield_by_error: "local ok, e = pcall(time.sleep, 0 / 0) error(e)",
   prints: "for i = 1, 1e6 do print(i) end",
   logs: "for i = 1, 1e6 do log.info(('x'):rep(1000)) end",
@@ -195,6 +198,27 @@ describe("a zoo of bad scripts", () => {
     t.diagnostic(`slowest: ${slowest.slice(0, 8).map(([ms, name]) => `${name} ${ms.toFixed(0)}`).join(", ")}`);
     for (let i = 0; i < 200; i++) await server.hi(100 + (i % 10));
     t.diagnostic(`memory: ${before} KiB before, ${host.memory} after`);
+  });
+
+  test("those that are bad when they are loaded are not loaded", async (t) => {
+    const bad = {
+      loop: ["while true do end", /too long/],
+      loop_in_pcall: ["while true do pcall(function() while true do end end) end", /too long/],
+      handlers: ["local bot = require 'bot' for i = 1, 1e6 do bot.on('message', function() end) end", /more than \d+ handlers/],
+      gigabyte: ["x = ('x'):rep(1 << 30)", /not enough memory/],
+      tables: ["t = {} for i = 1, 1e9 do t[i] = { i } end", /not enough memory|too long/],
+      recursion: ["local function f() return 1 + f() end f()", /stack overflow|not enough memory/],
+      waits: ["require('time').sleep(1)", /only be called in a handler/],
+      parallel: ["require('parallel')(function() end)", /only be called in a handler/],
+      pattern: ["('a'):rep(3000):find(('.-'):rep(30) .. 'b')", /pattern too complex/],
+      globals: ["setmetatable(_G, { __index = function(_, k) error('no ' .. k) end }) x = nothing", /no nothing/],
+      itself: ["require 'lib.me'", /requires itself/],
+      error: ["error(setmetatable({}, { __tostring = function() while true do end end }))", /too long|__tostring/],
+    };
+    await Promise.all(Object.entries(bad).map(async ([name, [text, said]]) => {
+      const home = folder(t, { "scripts/a.lua": text, "scripts/lib/me.lua": "require 'lib.me'" });
+      assert.match(await new Host(["check", home.dir], { env: { LUA_MEMORY_MB: "64" } }).fails(1), said, name);
+    }));
   });
 
   test("what never comes back from C ends the program, and the update is set aside", async (t) => {

@@ -229,12 +229,9 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRIPT_TEST(test_parallel__results),
-        SCRIPT_TEST(test_parallel__errors),
-        SCRIPT_TEST(test_parallel__map),
-        SCRIPT_TEST(test_parallel__nested),
-        SCRIPT_TEST(test_parallel__limits),
-        SCRIPT_TEST(test_parallel__memory),
+        SCRIPT_TEST(test_parallel__results), SCRIPT_TEST(test_parallel__errors),
+        SCRIPT_TEST(test_parallel__map),     SCRIPT_TEST(test_parallel__nested),
+        SCRIPT_TEST(test_parallel__limits),  SCRIPT_TEST(test_parallel__memory),
         SCRIPT_TEST(test_parallel__configs),
     };
 

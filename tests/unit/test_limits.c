@@ -1,0 +1,200 @@
+/* test_limits.c - tasks that give way, and what they may use in all. */
+#include "script_test.h"
+
+static void body(const char *a, const char *b)
+{
+    struct buf all = BUF_INIT;
+
+    buf_addf(&all,
+             "local bot, time = require('bot'), require('time')\n"
+             "local parallel = require('parallel')\n"
+             "local log = require('log')\n"
+             "bot.command('a', function(ctx)\n%s\nend)\n"
+             "bot.command('b', function(ctx)\n%s\nend)\n",
+             a, b);
+    script(all.data);
+    buf_release(&all);
+}
+
+static void set_up(int slice_ms, int cpu_ms, int total_ms)
+{
+    vm_free(t.vm);
+    t.limits = (struct vm_limits){ .memory_max = 16 << 20,
+                                   .cpu_ms = cpu_ms,
+                                   .task_ms = 60000,
+                                   .slice_ms = slice_ms,
+                                   .cpu_total_ms = total_ms };
+    t.vm = vm_new(&t.services, &t.limits);
+    t.registry = count_registry();
+}
+
+/* Computes until others have said that they are done. */
+#define COUNT "for i = 1, 1e12 do if done then break end end log.info('end')"
+
+static void test_slice__others_have_their_turn(void **state)
+{
+    (void)state;
+    set_up(10, 60000, 0);
+    body(COUNT, "log.info('b') done = true");
+    push(message_of("/a"));
+    push(message_of("/b"));
+    wait_tasks(); /* never, if the first one kept others out */
+    assert_int_equal(t.result, TASK_OK);
+    assert_true(strstr(t.log.data, "bot: b (") < strstr(t.log.data, "end ("));
+}
+
+/* Where it can't: in a comparator, a gsub's function, a metamethod called from C. */
+static void test_slice__not_in_c(void **state)
+{
+    (void)state;
+    set_up(10, 60000, 0);
+    body("local n = 0\n"
+         "table.sort({ 2, 1 }, function(a, b)\n"
+         "  for i = 1, 5e6 do n = n + 1 end return a < b end)\n"
+         "local _ = ('x'):gsub('x', function() for i = 1, 5e6 do n = n + 1 end "
+         "end)\n"
+         "ctx:reply(tostring(n >= 1e7))",
+         "");
+    say_ok("/a");
+    expect_replies("true\n");
+}
+
+/* Whatever a script is in the midst of, it comes out the same. */
+static void test_slice__changes_nothing(void **state)
+{
+    (void)state;
+    set_up(1, 60000, 0);
+    body(
+        "local function f(n) if n < 2 then return n end\n"
+        "  return f(n - 1) + f(n - 2) end\n"
+        "local t, s = {}, 0\n"
+        "for i = 1, 50000 do t[#t + 1] = select('#', table.unpack(t, 1, i % 9))"
+        "\n end\n"
+        "for _, v in ipairs(t) do s = s + v end\n"
+        "local ok, e = pcall(function() f(20) error(f(15), 0) end)\n"
+        "local a, b = parallel(function() return f(22) end,\n"
+        "  function() return f(21) end)\n"
+        "do local c <close> = setmetatable({}, { __close = function()\n"
+        "  s = s + f(20) end }) end\n"
+        "local m = setmetatable({}, { __add = function() return f(20) end,\n"
+        "  __index = function(_, k) return f(k) end })\n"
+        "ctx:reply(table.concat({ s, e, a, b, m + 1, m[21] }, ' '))",
+        "");
+    say_ok("/a");
+    expect_replies("206760 610 17711 10946 6765 10946\n");
+}
+
+static void test_slice__killed_between(void **state)
+{
+    (void)state;
+    set_up(5, 60000, 0);
+    body("while true do end", "parallel(function() while true do end end,\n"
+                              "  function() while true do end end)");
+    push(message_of("/a"));
+    push(message_of("/b"));
+    sleep_ms(&t.db, 50);
+    tasks_kill_all(t.vm);
+    assert_int_equal(t.result, TASK_KILLED);
+    assert_int_equal(t.vm->ntasks, 0);
+}
+
+/* Giving way is no waiting: the budget goes on. */
+static void test_cpu__over_all_slices(void **state)
+{
+    (void)state;
+    set_up(5, 100, 0);
+    body("while true do end", "");
+    assert_int_equal(say("/a"), TASK_OVERRAN);
+    expect_log("more than 100 ms (TASK_CPU_MS)");
+}
+
+static void test_cpu__in_all(void **state)
+{
+    (void)state;
+    set_up(0, 10000, 200);
+    body("while true do for i = 1, 1e5 do end time.sleep(0) end", "");
+    assert_int_equal(say("/a"), TASK_OVERRAN);
+    expect_log("it computed for more than 200 ms in all (TASK_CPU_TOTAL_MS)");
+    set_up(0, 10000, 0); /* none */
+    body("for j = 1, 20 do for i = 1, 1e6 do end time.sleep(0) end "
+         "ctx:reply('ok')",
+         "");
+    say_ok("/a");
+    expect_replies("ok\n");
+}
+
+/* Who has the memory is ended, not who needs a little. */
+static void test_memory__of_one_that_waits(void **state)
+{
+    (void)state;
+    set_up(0, 10000, 0);
+    body("local t = {} for i = 1, 14 do t[i] = ('x'):rep(1 << 20) end\n"
+         "time.sleep(50) ctx:reply('never')",
+         "for i = 1, 50 do local t = {}\n"
+         "  for j = 1, 40 do t[j] = ('y'):rep(1 << 16) end time.sleep(0) end\n"
+         "ctx:reply('b')");
+    push(message_of("/a"));
+    sleep_ms(&t.db, 20);
+    push(message_of("/b"));
+    wait_tasks();
+    assert_has(t.log.data, "handler ended: not enough memory");
+    assert_has(t.log.data, "handler=/a");
+    assert_hasnt(t.log.data, "handler=/b");
+    expect_replies("b\n");
+}
+
+static int renewals;
+
+static void renew(void *arg)
+{
+    assert_ptr_equal(arg, &renewals);
+    renewals++;
+}
+
+static void test_memory__of_variables(void **state)
+{
+    (void)state;
+    t.services.renew = renew;
+    t.services.renew_arg = &renewals;
+    set_up(0, 10000, 0);
+    body("hoard = {} for i = 1, 1e9 do hoard[i] = ('x'):rep(1000) .. i end",
+         "ctx:reply('b')");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(say("/a"), TASK_OVERRAN);
+        say_ok("/b"); /* from what is kept for little ones */
+    }
+    sleep_ms(&t.db, 10);
+    assert_int_equal(renewals, 1); /* once a minute */
+    assert_has(t.log.data, "(LUA_MEMORY_MB) in their variables: they are "
+                           "loaded anew");
+    expect_replies("b\nb\nb\n");
+    t.services.renew = NULL;
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    return script_group_setup("test_limits");
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    return script_group_teardown("test_limits");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCRIPT_TEST(test_slice__others_have_their_turn),
+        SCRIPT_TEST(test_slice__not_in_c),
+        SCRIPT_TEST(test_slice__changes_nothing),
+        SCRIPT_TEST(test_slice__killed_between),
+        SCRIPT_TEST(test_cpu__over_all_slices),
+        SCRIPT_TEST(test_cpu__in_all),
+        SCRIPT_TEST(test_memory__of_one_that_waits),
+        SCRIPT_TEST(test_memory__of_variables),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
