@@ -21,7 +21,9 @@ end
 
 -- --- escaping ---------------------------------------------------------------------
 
-local html_names = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
+local html_names = {
+  ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;",
+}
 
 local function fail(what, text)
   core.misuse(("fmt.%s: %s"):format(what, text))
@@ -98,7 +100,8 @@ local function quoted(inner)
 end
 
 local html_marks = {
-  bold = tag "b", italic = tag "i", underline = tag "u", strike = tag "s", spoiler = tag "tg-spoiler",
+  bold = tag "b", italic = tag "i", underline = tag "u", strike = tag "s",
+  spoiler = tag "tg-spoiler",
   quote = tag "blockquote",
   expandable = function(inner) return "<blockquote expandable>" .. inner .. "</blockquote>" end,
 }
@@ -146,7 +149,8 @@ local function fill(template, mode, what, ...)
     else
       local _, to, key = template:find("^{([%w_]*)}", from)
       if not to then
-        fail(what, ("a single %q in the text; write %s for the character"):format(brace, brace:rep(2)))
+        fail(what, ("a single %q in the text; write %s for the character")
+          :format(brace, brace:rep(2)))
       end
       out[#out + 1] = value_of(key)
       at = to + 1
@@ -270,7 +274,8 @@ end
 -- --- what somebody wrote, with its formatting -------------------------------------
 
 local shown = {
-  bold = "bold", italic = "italic", underline = "underline", strikethrough = "strike", spoiler = "spoiler",
+  bold = "bold", italic = "italic", underline = "underline", strikethrough = "strike",
+  spoiler = "spoiler",
   blockquote = "quote", expandable_blockquote = "expandable",
 }
 

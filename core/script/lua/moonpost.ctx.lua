@@ -107,8 +107,10 @@ function M:typing(action, f)
     business_connection_id = place.business_connection_id, action = action or "typing",
   }
   if f == nil then return api.sendChatAction(params) end
-  if type(f) ~= "function" then core.misuse("ctx:typing: a function is expected, got a " .. type(f)) end
-  local keeper <close> = core.keep_typing(params)
+  if type(f) ~= "function" then
+    core.misuse("ctx:typing: a function is expected, got a " .. type(f))
+  end
+  local _ <close> = core.keep_typing(params)
   return f(self)
 end
 

@@ -88,7 +88,8 @@ end
 
 function M:is_creator(user)
   if self.chat and self.chat.type == "private" then return true end
-  if user == nil and self.sender_chat or user ~= nil and id_of("is_creator", user) < 0 then return false end
+  if user == nil and self.sender_chat then return false end
+  if user ~= nil and id_of("is_creator", user) < 0 then return false end
   local member = M.member(self, user)
   return member ~= nil and member.status == "creator"
 end
@@ -99,7 +100,8 @@ local right_names = {
   can_manage_chat = "manage this chat", can_delete_messages = "delete messages",
   can_manage_video_chats = "manage video chats", can_restrict_members = "ban users",
   can_promote_members = "add administrators", can_change_info = "change the chat's info",
-  can_invite_users = "invite users", can_post_stories = "post stories", can_edit_stories = "edit stories",
+  can_invite_users = "invite users", can_post_stories = "post stories",
+  can_edit_stories = "edit stories",
   can_delete_stories = "delete stories", can_post_messages = "post messages",
   can_edit_messages = "edit messages", can_pin_messages = "pin messages",
   can_manage_topics = "manage topics", can_manage_direct_messages = "manage direct messages",
@@ -163,8 +165,8 @@ local function names_of(what, ...)
   if #list == 0 then core.misuse(("ctx:%s: the name of a right is expected"):format(what)) end
   for _, name in ipairs(list) do
     if not right_names[name] then
-      core.misuse(("ctx:%s: there is no right %q; Telegram's are can_restrict_members, can_delete_messages …")
-        :format(what, tostring(name)))
+      core.misuse(("ctx:%s: there is no right %q; Telegram's are can_restrict_members, "
+        .. "can_delete_messages …"):format(what, tostring(name)))
     end
   end
   return list, text
@@ -177,14 +179,17 @@ local function missing(rights, names)
 end
 
 local function check_group(ctx, text)
-  if not ctx.chat or ctx.chat.type == "private" then refuse(ctx, text or "This works in groups only.") end
+  if not ctx.chat or ctx.chat.type == "private" then
+    refuse(ctx, text or "This works in groups only.")
+  end
 end
 
 local function check_mine(ctx, names, text)
   local rights = M.my_rights(ctx)
   local lacks = missing(rights, names)
   if not lacks then return end
-  local how = next(rights) and "I need the right to %s here." or "I must be an administrator with the right to %s."
+  local how = next(rights) and "I need the right to %s here."
+    or "I must be an administrator with the right to %s."
   refuse(ctx, text or how:format(lacks))
 end
 
@@ -196,7 +201,8 @@ function M:require_rights(...)
     local rights = M.rights(self)
     local lacks = missing(rights, names)
     if lacks then
-      local how = next(rights) and "You need the right to %s for this." or "Only administrators can do this."
+      local how = next(rights) and "You need the right to %s for this."
+        or "Only administrators can do this."
       refuse(self, text or how:format(lacks))
     end
   end
@@ -230,11 +236,19 @@ local function rest_of(text, index)
   return (text:sub(index):gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
+-- Of a ChatFullInfo, what a Chat has.
+local function known_of(chat)
+  return {
+    id = chat.id, type = chat.type, title = chat.title, username = chat.username,
+    first_name = chat.first_name, last_name = chat.last_name,
+  }
+end
+
 -- What is known of a user by the id alone.
 local function by_id(ctx, id)
   if id < 0 then
     local ok, chat = pcall(api.getChat, { chat_id = id })
-    return ok and { id = id, title = chat.title, username = chat.username, type = chat.type } or { id = id }
+    return ok and known_of(chat) or { id = id }
   end
   local member = ctx.chat_id and core.member(ctx.chat_id, id)
   return member and member.user or { id = id }
@@ -248,8 +262,7 @@ local function by_name(ctx, name)
   end
   if ctx.me and ctx.me.username and ctx.me.username:lower() == name:lower() then return ctx.me end
   local ok, chat = pcall(api.getChat, { chat_id = "@" .. name })
-  if ok then return { id = chat.id, title = chat.title, username = chat.username, type = chat.type,
-    first_name = chat.first_name, last_name = chat.last_name } end
+  if ok then return known_of(chat) end
   return nil, ("I don't know @%s. Reply to a message of theirs, or give their id."):format(name)
 end
 
@@ -308,9 +321,10 @@ end
 -- --- restrictions -----------------------------------------------------------------
 
 local permission_names = {
-  "can_send_messages", "can_send_audios", "can_send_documents", "can_send_photos", "can_send_videos",
-  "can_send_video_notes", "can_send_voice_notes", "can_send_polls", "can_send_other_messages",
-  "can_add_web_page_previews", "can_react_to_messages", "can_edit_tag", "can_change_info",
+  "can_send_messages", "can_send_audios", "can_send_documents", "can_send_photos",
+  "can_send_videos", "can_send_video_notes", "can_send_voice_notes", "can_send_polls",
+  "can_send_other_messages", "can_add_web_page_previews", "can_react_to_messages",
+  "can_edit_tag", "can_change_info",
   "can_invite_users", "can_pin_messages", "can_manage_topics",
 }
 local writing = 11 -- the first ones, which are about what one can say
@@ -330,7 +344,8 @@ end
 
 -- ctx:mute(user [, duration]): can read, and say nothing.
 function M:mute(user, duration)
-  return restrict(self, "mute", user, all_permissions(false, writing), (duration_and_options("mute", duration)))
+  duration = duration_and_options("mute", duration)
+  return restrict(self, "mute", user, all_permissions(false, writing), duration)
 end
 
 function M:unmute(user)
@@ -341,7 +356,8 @@ end
 -- table with names is ChatPermissions, as Telegram has them.
 function M:restrict(user, permissions, duration)
   if type(permissions) ~= "table" then
-    core.misuse("ctx:restrict: a list of permissions to take away is expected, got a " .. type(permissions))
+    core.misuse("ctx:restrict: a list of permissions to take away is expected, got a "
+      .. type(permissions))
   end
   if permissions[1] ~= nil then
     local given = all_permissions(true)
@@ -359,15 +375,17 @@ end
 -- --- administrators ---------------------------------------------------------------
 
 local moderator = {
-  "can_manage_chat", "can_delete_messages", "can_restrict_members", "can_invite_users", "can_pin_messages",
-  "can_manage_video_chats",
+  "can_manage_chat", "can_delete_messages", "can_restrict_members", "can_invite_users",
+  "can_pin_messages", "can_manage_video_chats",
 }
 
 -- ctx:promote(user [, rights]): a list, or a table of names; none: a moderator's.
 function M:promote(user, rights)
   local params = {}
   if rights == nil then rights = moderator end
-  if type(rights) ~= "table" then core.misuse("ctx:promote: a list of rights is expected, got a " .. type(rights)) end
+  if type(rights) ~= "table" then
+    core.misuse("ctx:promote: a list of rights is expected, got a " .. type(rights))
+  end
   if rights[1] ~= nil then
     for _, name in ipairs((names_of("promote", rights))) do params[name] = true end
   else
@@ -386,7 +404,8 @@ end
 -- ctx:title(user, text): what stands beside an administrator's name.
 function M:title(user, text)
   return change("setChatAdministratorCustomTitle", {
-    chat_id = chat_of(self, "title"), user_id = id_of("title", user), custom_title = tostring(text or ""),
+    chat_id = chat_of(self, "title"), user_id = id_of("title", user),
+    custom_title = tostring(text or ""),
   })
 end
 

@@ -35,7 +35,8 @@ function M.place(ctx, what)
   if not chat_id then core.misuse(("ctx:%s: this update has no chat to send to"):format(what)) end
   local direct = ctx.message and ctx.message.direct_messages_topic
   return {
-    chat_id = chat_id, message_thread_id = ctx.topic, business_connection_id = ctx.business_connection_id,
+    chat_id = chat_id, message_thread_id = ctx.topic,
+    business_connection_id = ctx.business_connection_id,
     direct_messages_topic_id = direct and direct.topic_id,
   }
 end
@@ -76,7 +77,8 @@ local function with_text(what, name, value, options)
   end
   local kind = type(value)
   if kind ~= "string" and kind ~= "number" and kind ~= "table" then
-    core.misuse(("ctx:%s: a text is expected, got %s"):format(what, value == nil and "nil" or "a " .. kind))
+    core.misuse(("ctx:%s: a text is expected, got %s")
+      :format(what, value == nil and "nil" or "a " .. kind))
   end
   local params = options_of(what, options)
   params[name] = value
@@ -123,7 +125,9 @@ end
 local function send_ephemeral(ctx, method, params)
   local query, message = ctx.callback_query, ctx.message
   local private = copy(params)
-  private.ephemeral_message_parameters = { receiver_user_id = ctx.user_id, callback_query_id = query and query.id }
+  private.ephemeral_message_parameters = {
+    receiver_user_id = ctx.user_id, callback_query_id = query and query.id,
+  }
   private.reply_parameters = nil
   if message and message.ephemeral_message_id and not query then
     private.reply_parameters = { ephemeral_message_id = message.ephemeral_message_id }
@@ -145,7 +149,9 @@ local function take_options(ctx, params)
   params.ephemeral, params.quote = nil, nil
   if quote and not params.reply_parameters then
     local id = ctx.message_id
-    params.reply_parameters = id and id ~= 0 and { message_id = id, allow_sending_without_reply = true } or nil
+    if id and id ~= 0 then
+      params.reply_parameters = { message_id = id, allow_sending_without_reply = true }
+    end
   end
   if ephemeral and is_for_one(ctx) then
     return function(method, p) return send_ephemeral(ctx, method, p) end
@@ -161,8 +167,9 @@ local function send_divided(send, method, params, name, parts)
     if i > 1 then
       p = {}
       for _, key in ipairs{
-        "chat_id", "message_thread_id", "business_connection_id", "direct_messages_topic_id", "parse_mode",
-        "link_preview_options", "disable_notification", "protect_content", "allow_paid_broadcast",
+        "chat_id", "message_thread_id", "business_connection_id", "direct_messages_topic_id",
+        "parse_mode", "link_preview_options", "disable_notification", "protect_content",
+        "allow_paid_broadcast",
       } do
         p[key] = params[key]
       end
@@ -211,7 +218,8 @@ function M:send(chat_id, value, options)
   if type(chat_id) == "table" then chat_id = chat_id.id end
   local kind = type(chat_id)
   if kind ~= "number" and kind ~= "string" then
-    core.misuse(("ctx:send: a chat's id is expected, got %s"):format(chat_id == nil and "nil" or "a " .. kind))
+    core.misuse(("ctx:send: a chat's id is expected, got %s")
+      :format(chat_id == nil and "nil" or "a " .. kind))
   end
   local params = with_text("send", "text", value, options)
   params.chat_id, params.ephemeral = chat_id, nil
@@ -258,7 +266,8 @@ end
 for name, kind in pairs(kinds) do
   local what = "reply_" .. name
   M[what] = function(self, ...)
-    local params, n = nil, #kind - 1
+    local params
+    local n = #kind - 1
     if is_list_of_all((...), kind) then
       params = options_of(what, (...))
     else
@@ -284,7 +293,9 @@ end
 
 -- --- changing ---------------------------------------------------------------------
 
-local media_kinds = { "photo", "live_photo", "video", "animation", "document", "audio", "voice", "paid_media" }
+local media_kinds = {
+  "photo", "live_photo", "video", "animation", "document", "audio", "voice", "paid_media",
+}
 
 local function has_media(message)
   for _, kind in ipairs(media_kinds) do
@@ -316,7 +327,8 @@ local function edited(ctx, what, message)
       ephemeral_message_id = of.ephemeral_message_id }, of
   end
   local chat_id, id = M.which(ctx, what, message)
-  return { chat_id = chat_id, message_id = id, business_connection_id = ctx.business_connection_id }, of
+  local connection = ctx.business_connection_id
+  return { chat_id = chat_id, message_id = id, business_connection_id = connection }, of
 end
 
 -- ctx:edit(text [, options]), ctx:edit{ text =, caption =, media =, reply_markup = }
@@ -372,7 +384,9 @@ function M:delete(message)
   if type(message) == "table" and next(message) == nil then return true end
   local where = edited(self, "delete", message)
   if where.ephemeral_message_id then return api.deleteEphemeralMessage(where) end
-  if where.inline_message_id then core.misuse("ctx:delete: an inline message can't be deleted by a bot") end
+  if where.inline_message_id then
+    core.misuse("ctx:delete: an inline message can't be deleted by a bot")
+  end
   if where.business_connection_id then
     return api.deleteBusinessMessages{ business_connection_id = where.business_connection_id,
       message_ids = { where.message_id } }
