@@ -237,7 +237,7 @@ test_style()
     elif [ ${#files[@]} -gt 0 ]; then
         style_check clang-format clang-format --dry-run -Werror --ferror-limit=20 "${files[@]}"
     fi
-    mapfile -t files < <(project_files 'core/*.lua' 'docs/*.lua' 'scripts/*.lua' 'defaults/*.lua' 'migrations/*.lua' 'tests/*.lua')
+    mapfile -t files < <(project_files 'core/*.lua' 'docs/*.lua' 'scripts/*.lua' 'defaults/*.lua' 'locales/*.lua' 'migrations/*.lua' 'tests/*.lua')
     [ ${#files[@]} -eq 0 ] || style_check luacheck luacheck --quiet --no-color "${files[@]}"
     style_check paths style_paths
     mapfile -t files < <(project_files bin .ci)
