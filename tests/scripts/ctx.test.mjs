@@ -44,7 +44,9 @@ bot.command("react", function(ctx) ctx:react("👍") ctx:pin() end)
 bot.command("slow", function(ctx)
   ctx:typing(function() require("time").sleep(0.05) ctx:reply("done") end)
 end)
+bot.on("chat_member", function() end)
 bot.on("message:text", function(ctx)
+  if ctx.chat.type ~= "private" then return end
   local links = ctx:entities("url")
   if links[1] then ctx:reply("link: " .. links[1].text) else ctx:reply(fmt.message(ctx.message)) end
 end)
@@ -55,11 +57,11 @@ const bot = startBot({ "scripts/a_ctx.lua": script });
 const rights = (chat, status = "administrator") =>
   bot.sim.post("member", { chat, user: 1, status, quiet: true });
 
-// The bot's next text; what it says about members who come and go is passed over.
+// The bot's next text, but for what it says of members who come and go.
 async function says(as, text, more) {
   const { message } = await bot.sim.send(as, text, more);
   return until(`an answer to ${text}`, async () => (await bot.sim.messages(message.chat.id))
-    .find((m) => m.from?.is_bot && m.text !== undefined && m.message_id > message.message_id));
+    .find((m) => m.from?.is_bot && m.text && !/^Welcome/.test(m.text) && m.message_id > message.message_id));
 }
 const say = async (...all) => (await says(...all)).text;
 
@@ -77,6 +79,20 @@ test("a moderation command: who may, whom it is about, for how long", async () =
   assert.ok(Math.abs(params.until_date - Date.now() / 1000 - 3600) < 60, params.until_date);
   assert.equal(await say(carol, `/unban ${bob}`, { chat: supergroup }), "Unbanned.");
   await bot.sim.post("join", { as: bob, chat: supergroup });
+});
+
+test("who becomes an administrator is one at once", async () => {
+  await rights(supergroup);
+  assert.equal(await say(alice, "/ban", { chat: supergroup }), "Only administrators can do this.");
+  await bot.sim.post("member", { chat: supergroup, user: alice, status: "administrator" });
+  assert.equal(await say(alice, "/ban", { chat: supergroup }), "Reply to a message of theirs, or mention them, or give their id.");
+  await bot.sim.post("member", { chat: supergroup, user: alice, status: "administrator", can_restrict_members: false });
+  assert.equal(await say(alice, "/ban", { chat: supergroup }), "You need the right to ban users for this.");
+  await bot.sim.post("member", { chat: supergroup, user: alice, status: "member" });
+  await rights(supergroup, "member");
+  assert.equal(await say(carol, "/ban", { chat: supergroup }), "Reply to a message of theirs, or mention them, or give their id.");
+  await bot.sim.post("member", { chat: supergroup, user: 1, status: "administrator", can_restrict_members: false });
+  assert.equal(await say(carol, "/ban", { chat: supergroup }), "I need the right to ban users here.");
 });
 
 test("kick, mute, promote", async () => {
