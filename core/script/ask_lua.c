@@ -297,8 +297,9 @@ static int l_now(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    { "close", l_close }, { "duration", l_duration }, { "now", l_now },
-    { "open", l_open },   { "place", l_place },       { "stop", l_stop },
+    { "close", l_close }, { "duration", l_duration },
+    { "now", l_now },     { "open", l_open },
+    { "place", l_place }, { "stop", l_stop },
     { "wait", l_wait },   { NULL, NULL },
 };
 

@@ -594,7 +594,8 @@ static void test_ask__mistakes_are_told_at_their_line(void **state)
         bot_push((int)i + 1, 7, "/x");
         bot_wait_ended((int)i + 1);
         snprintf(wanted, sizeof(wanted), "%s%s",
-                 strstr(mistakes[i].error, "can't") ? "" : "scripts/main.lua:3: ",
+                 strstr(mistakes[i].error, "can't") ? ""
+                                                    : "scripts/main.lua:3: ",
                  mistakes[i].error);
         if (!strstr(bot.log.data, wanted))
             fail_msg("%s: %s", wanted, bot.log.data);

@@ -22,18 +22,22 @@ end
 local function check_text(what, text, max, level)
   if type(text) == "number" then text = tostring(text) end
   if type(text) ~= "string" or text == "" then
-    fail(("%s must be a text, got %s"):format(what, text == "" and "an empty one" or "a " .. type(text)), level + 1)
+    fail(("%s must be a text, got %s"):format(what, text == "" and "an empty one" or "a "
+      .. type(text)), level + 1)
   end
   local n = utf8.len(text)
   if not n then fail(what .. " is not UTF-8", level + 1) end
-  if max and n > max then fail(("%s must have at most %d characters, this has %d"):format(what, max, n), level + 1) end
+  if max and n > max then
+    fail(("%s must have at most %d characters, this has %d"):format(what, max, n), level + 1)
+  end
   return text
 end
 
 local function check_data(data, level)
   if type(data) == "number" then data = tostring(data) end
   if type(data) ~= "string" or data == "" then
-    fail("a button's data must be a text, got " .. (data == "" and "an empty one" or "a " .. type(data)), level + 1)
+    fail("a button's data must be a text, got " .. (data == "" and "an empty one" or "a "
+      .. type(data)), level + 1)
   end
   if #data > DATA_MAX then
     fail(("a button's data can have 64 bytes, %q has %d"):format(data, #data), level + 1)
@@ -93,11 +97,12 @@ local function add(k, button, level)
   end
   local row = rows[#rows]
   if #row == kind.row_max then
-    fail(("a row of an %s keyboard can have %d buttons; begin another with :row()"):format(kind.name, kind.row_max),
-      level + 1)
+    local text = "a row of an %s keyboard can have %d buttons; begin another with :row()"
+    fail(text:format(kind.name, kind.row_max), level + 1)
   end
   if count(rows) == kind.max then
-    fail(("an %s keyboard can have %d buttons; see menu:page() for long lists"):format(kind.name, kind.max), level + 1)
+    local text = "an %s keyboard can have %d buttons; see menu:page() for long lists"
+    fail(text:format(kind.name, kind.max), level + 1)
   end
   if (button.pay or button.callback_game) and (#rows > 1 or #row > 0) then
     fail((button.pay and "pay" or "game") .. " must be the first button", level + 1)
@@ -106,7 +111,7 @@ local function add(k, button, level)
   return k
 end
 
--- --- methods of both ------------------------------------------------------------------------------
+-- --- methods of both -------------------------------------------------------------------------
 
 local function define_row(methods)
   -- The next button begins a row. With buttons: they are one.
@@ -171,25 +176,34 @@ local function new(kind, methods_mt, options)
   return setmetatable(k, methods_mt)
 end
 
--- --- inline ----------------------------------------------------------------------------------------
+-- --- inline ----------------------------------------------------------------------------------
 
 local WEB = { "http://", "https://", "tg://" }
 
 -- Name of the method → what makes the button: (text, its argument, level) → field, value
 local inline_buttons = {
-  button = function(data, level, text) return "callback_data", check_data(data == nil and text or data, level + 1) end,
+  button = function(data, level, text)
+    return "callback_data", check_data(data == nil and text or data, level + 1)
+  end,
   url = function(url, level) return "url", check_url(url, WEB, level + 1) end,
-  web_app = function(url, level) return "web_app", { url = check_url(url, { "https://" }, level + 1) } end,
+  web_app = function(url, level)
+    return "web_app", { url = check_url(url, { "https://" }, level + 1) }
+  end,
   login = function(login, level)
     if type(login) == "string" then login = { url = login } end
-    return "login_url", copy(check_table("login", login, level + 1), { url = check_url(login.url, WEB, level + 1) })
+    login = check_table("login", login, level + 1)
+    return "login_url", copy(login, { url = check_url(login.url, WEB, level + 1) })
   end,
   switch_inline = function(query) return "switch_inline_query", query or "" end,
-  switch_inline_current = function(query) return "switch_inline_query_current_chat", query or "" end,
+  switch_inline_current = function(query)
+    return "switch_inline_query_current_chat", query or ""
+  end,
   switch_inline_chosen = function(chosen, level)
     return "switch_inline_query_chosen_chat", check_table("what can be chosen", chosen, level + 1)
   end,
-  copy_text = function(text, level) return "copy_text", { text = check_text("what is copied", text, COPY_MAX, level + 1) } end,
+  copy_text = function(text, level)
+    return "copy_text", { text = check_text("what is copied", text, COPY_MAX, level + 1) }
+  end,
   game = function() return "callback_game", {} end,
   pay = function() return "pay", true end,
 }
@@ -215,9 +229,12 @@ local inline_mt = { __index = inline, __metatable = false }
 
 -- "text", { "text", "data" } or a button as Telegram has it.
 local function inline_of(item, level)
-  if type(item) ~= "table" then return make(item, "callback_data", check_data(item, level + 1), nil, level + 1) end
+  if type(item) ~= "table" then
+    return (make(item, "callback_data", check_data(item, level + 1), nil, level + 1))
+  end
   if item.text == nil then
-    return make(item[1], "callback_data", check_data(item[2] == nil and item[1] or item[2], level + 1), nil, level + 1)
+    local data = check_data(item[2] == nil and item[1] or item[2], level + 1)
+    return (make(item[1], "callback_data", data, nil, level + 1))
   end
   check_text("a button's text", item.text, nil, level + 1)
   if item.callback_data ~= nil then check_data(item.callback_data, level + 1) end
@@ -230,7 +247,8 @@ end
 
 local function fill(k, list, of, columns, level)
   local kind, n = kind_of[k], 0
-  if columns ~= nil and (math.type(columns) ~= "integer" or columns < 1 or columns > kind.row_max) then
+  if columns ~= nil and (math.type(columns) ~= "integer" or columns < 1
+    or columns > kind.row_max) then
     fail(("columns must be a whole number from 1 to %d"):format(kind.row_max), level + 1)
   end
   for _, item in ipairs(list) do
@@ -253,10 +271,11 @@ function keyboard.inline(list, options)
   local k = new(INLINE, inline_mt, {})
   options = check_table("options", options, 2)
   list = check_table("the list of buttons", list, 2)
-  return (fill(k, list, { button = inline_of, is_row = is_row }, options.columns or list.columns, 2))
+  return (fill(k, list, { button = inline_of, is_row = is_row }, options.columns or list.columns,
+    2))
 end
 
--- --- reply ----------------------------------------------------------------------------------------------
+-- --- reply -----------------------------------------------------------------------------------
 
 local function request_id(id, level)
   if math.type(id) ~= "integer" or id < -2147483648 or id > 2147483647 then
@@ -270,12 +289,16 @@ local reply_buttons = {
   request_contact = function() return "request_contact", true end,
   request_location = function() return "request_location", true end,
   request_poll = function(kind) return "request_poll", { type = kind } end,
-  web_app = function(url, level) return "web_app", { url = check_url(url, { "https://" }, level + 1) } end,
+  web_app = function(url, level)
+    return "web_app", { url = check_url(url, { "https://" }, level + 1) }
+  end,
   request_users = function(id, level, options)
-    return "request_users", copy(check_table("options", options, level + 1), { request_id = request_id(id, level + 1) })
+    return "request_users", copy(check_table("options", options, level + 1),
+      { request_id = request_id(id, level + 1) })
   end,
   request_chat = function(id, level, options)
-    local request = copy(check_table("options", options, level + 1), { request_id = request_id(id, level + 1) })
+    local request = copy(check_table("options", options, level + 1),
+      { request_id = request_id(id, level + 1) })
     request.chat_is_channel = request.chat_is_channel or false
     return "request_chat", request
   end,
@@ -287,7 +310,7 @@ for name, field_of in pairs(reply_buttons) do
   -- (text, what it is about, options): also as a function of the module
   local function button(text, level, argument, options)
     local field, value = field_of(argument, level + 1, options)
-    return make(text, field, value, nil, level + 1)
+    return (make(text, field, value, nil, level + 1))
   end
   reply[name] = function(k, text, argument, options)
     return (add(k, button(text, 2, argument, options), 2))
@@ -316,7 +339,9 @@ local function read_options(given, allowed, level)
     if type(name) == "string" and name ~= "columns" then
       local telegram = allowed[name]
       if not telegram then fail(("there is no option %q"):format(name), level + 1) end
-      if telegram == "input_field_placeholder" then check_text("the placeholder", value, PLACEHOLDER_MAX, level + 1) end
+      if telegram == "input_field_placeholder" then
+        check_text("the placeholder", value, PLACEHOLDER_MAX, level + 1)
+      end
       options[telegram] = value
     end
   end
@@ -324,7 +349,7 @@ local function read_options(given, allowed, level)
 end
 
 local function reply_of(item, level)
-  if type(item) ~= "table" then return make(item, nil, nil, nil, level + 1) end
+  if type(item) ~= "table" then return (make(item, nil, nil, nil, level + 1)) end
   check_text("a button's text", item.text, nil, level + 1)
   return item
 end
@@ -352,7 +377,8 @@ end
 -- As if the person had chosen "Reply".
 function keyboard.force_reply(options)
   local allowed = {
-    selective = "selective", placeholder = "input_field_placeholder", input_field_placeholder = "input_field_placeholder",
+    selective = "selective", placeholder = "input_field_placeholder",
+    input_field_placeholder = "input_field_placeholder",
   }
   local markup = read_options(check_table("options", options, 2), allowed, 2)
   markup.force_reply = true

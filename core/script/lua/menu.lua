@@ -39,11 +39,13 @@ local function check(what, value, types, level)
   for _, wanted in ipairs(types) do
     if type(value) == wanted then return value end
   end
-  fail(("%s must be a %s, got a %s"):format(what, table.concat(types, " or a "), type(value)), level + 1)
+  fail(("%s must be a %s, got a %s"):format(what, table.concat(types, " or a "), type(value)),
+    level + 1)
 end
 
 local option_types = {
-  text = { "string", "function", "table" }, admin = { "boolean" }, owner = { "boolean" }, allow = { "function" },
+  text = { "string", "function", "table" }, admin = { "boolean" }, owner = { "boolean" },
+  allow = { "function" },
   parse_mode = { "string" }, options = { "table" }, says = { "table" },
 }
 
@@ -78,7 +80,9 @@ local function read_options(options, allowed, level)
   if options == nil then return {} end
   check("a button's options", options, { "table" }, level + 1)
   for key in pairs(options) do
-    if not allowed[key] then fail(("a button has no option %q here"):format(tostring(key)), level + 1) end
+    if not allowed[key] then
+      fail(("a button has no option %q here"):format(tostring(key)), level + 1)
+    end
   end
   return options
 end
@@ -108,24 +112,30 @@ local function setting_button(m, kind, path, types, options, level)
   local fits = false
   for _, wanted in ipairs(types) do fits = fits or setting.type == wanted end
   if not fits then
-    fail(("%s is a %s: :%s() is for a %s"):format(path, setting.type, kind, table.concat(types, " or ")), level + 1)
+    local wanted = table.concat(types, " or ")
+    fail(("%s is a %s: :%s() is for a %s"):format(path, setting.type, kind, wanted), level + 1)
   end
   local label = options.label or setting.label or path
-  return (add(m, { kind = kind, path = path, setting = setting, options = options, label = label }, level + 1))
+  return (add(m, { kind = kind, path = path, setting = setting, options = options, label = label },
+    level + 1))
 end
 
-local settings_options = { when = true, label = true, on = true, off = true, step = true, columns = true, labels = true }
+local settings_options = { when = true, label = true, on = true, off = true, step = true,
+  columns = true, labels = true }
 
 function Menu:toggle(path, options)
-  return (setting_button(self, "toggle", path, { "boolean" }, read_options(options, settings_options, 2), 2))
+  options = read_options(options, settings_options, 2)
+  return (setting_button(self, "toggle", path, { "boolean" }, options, 2))
 end
 
 function Menu:choice(path, options)
-  return (setting_button(self, "choice", path, { "choice" }, read_options(options, settings_options, 2), 2))
+  options = read_options(options, settings_options, 2)
+  return (setting_button(self, "choice", path, { "choice" }, options, 2))
 end
 
 function Menu:number(path, options)
-  return (setting_button(self, "number", path, { "integer", "number" }, read_options(options, settings_options, 2), 2))
+  options = read_options(options, settings_options, 2)
+  return (setting_button(self, "number", path, { "integer", "number" }, options, 2))
 end
 
 -- A setting whose value the person writes, when the button was pressed.
@@ -136,26 +146,32 @@ end
 
 function Menu:submenu(label, other, options)
   check("a button's label", label, { "string", "function" }, 2)
-  if type(other) ~= "table" or getmetatable(other) ~= false then fail("a submenu must be a menu", 2) end
+  if type(other) ~= "table" or getmetatable(other) ~= false then
+    fail("a submenu must be a menu", 2)
+  end
   other.parent = other.parent or self
-  return (add(self, { kind = "submenu", label = label, to = other, options = read_options(options, common, 2) }, 2))
+  options = read_options(options, common, 2)
+  return (add(self, { kind = "submenu", label = label, to = other, options = options }, 2))
 end
 
 -- To the menu that has this one as a submenu, or the one that is named.
 function Menu:back(label, to, options)
   check("a button's label", label or "", { "string", "function" }, 2)
-  return (add(self, { kind = "back", label = label or "‹ Back", to = to, options = read_options(options, common, 2) }, 2))
+  options = read_options(options, common, 2)
+  return (add(self, { kind = "back", label = label or "‹ Back", to = to, options = options }, 2))
 end
 
 function Menu:close(label, options)
   check("a button's label", label or "", { "string", "function" }, 2)
-  return (add(self, { kind = "close", label = label or "✕ Close", options = read_options(options, common, 2) }, 2))
+  options = read_options(options, common, 2)
+  return (add(self, { kind = "close", label = label or "✕ Close", options = options }, 2))
 end
 
 function Menu:url(label, url, options)
   check("a button's label", label, { "string", "function" }, 2)
   check("a button's URL", url, { "string", "function" }, 2)
-  return (add(self, { kind = "url", label = label, url = url, options = read_options(options, common, 2) }, 2))
+  options = read_options(options, common, 2)
+  return (add(self, { kind = "url", label = label, url = url, options = options }, 2))
 end
 
 -- What comes next begins a row.
@@ -164,7 +180,8 @@ function Menu:row()
 end
 
 local page_types = {
-  list = { "function", "table" }, per = { "number" }, item = { "function" }, press = { "function" }, columns = { "number" },
+  list = { "function", "table" }, per = { "number" }, item = { "function" },
+  press = { "function" }, columns = { "number" },
   empty = { "string" },
 }
 
@@ -178,13 +195,16 @@ function Menu:page(options)
   local per, columns = options.per or 8, options.columns or 1
   if options.list == nil or options.press == nil then fail("a page must have list and press", 2) end
   if per % 1 ~= 0 or per < 1 or per > 90 then fail("per must be a whole number from 1 to 90", 2) end
-  if columns % 1 ~= 0 or columns < 1 or columns > ROW_MAX then fail("columns must be a whole number from 1 to 8", 2) end
+  if columns % 1 ~= 0 or columns < 1 or columns > ROW_MAX then
+    fail("columns must be a whole number from 1 to 8", 2)
+  end
   if self.paged then fail("a menu can have one list", 2) end
   self.paged = true
-  return (add(self, { kind = "page", page = options, per = math.tointeger(per), columns = columns, options = {} }, 2))
+  return (add(self, { kind = "page", page = options, per = math.tointeger(per), columns = columns,
+    options = {} }, 2))
 end
 
--- --- what a button carries ------------------------------------------------------------------------
+-- --- what a button carries -------------------------------------------------------------------
 
 local digits = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -203,8 +223,10 @@ local function shape_of(m)
     local parts = {}
     for i, b in ipairs(m.buttons) do
       -- what a button says may depend on the chat; what it is may not
-      local what = b.setting and b.setting.choices and b.path .. "\0" .. table.concat(b.setting.choices, "\0")
-      what = what or b.options.id or b.path or b.to and b.to.name or type(b.label) == "string" and b.label or ""
+      local what = b.setting and b.setting.choices and b.path .. "\0"
+        .. table.concat(b.setting.choices, "\0")
+      what = what or b.options.id or b.path or b.to and b.to.name or type(b.label) == "string"
+        and b.label or ""
       parts[i] = b.kind .. "\0" .. what
     end
     m.shape = core.sign("shape\0" .. m.name .. "\0" .. table.concat(parts, "\1")):sub(1, SHAPE)
@@ -219,11 +241,13 @@ end
 -- view: { chat =, owner =, page =, open = }
 local function data_of(m, view, button, op, item)
   local page = view.open and "." .. to_36(view.open) or to_36(view.page)
-  local text = ("m~%s~%s~%s%s~%s~%s%s"):format(m.name, page, to_36(button.place), op or "", to_36(view.owner), item or "",
+  local text = ("m~%s~%s~%s%s~%s~%s%s"):format(m.name, page, to_36(button.place), op or "",
+    to_36(view.owner), item or "",
     shape_of(m))
   local data = text .. signature(view.chat, text)
   if #data > DATA_MAX then
-    error(("menu %s: an item's id can have %d bytes here, %q has %d"):format(m.name, #(item or "") - 1 - (#data - DATA_MAX),
+    local room = #(item or "") - 1 - (#data - DATA_MAX)
+    error(("menu %s: an item's id can have %d bytes here, %q has %d"):format(m.name, room,
       item:sub(2), #item - 1), 0)
   end
   return data
@@ -232,13 +256,16 @@ end
 -- The parts of a press, or nil: it is none of ours.
 local function read_data(data, chat)
   local text = data:sub(1, -SIGNATURE - 1)
-  local name, page, place, op, owner, rest = text:match("^m~([%w_.-]+)~(%.?[%da-z]+)~([%da-z]+)([-+*/=<>]?)~([%da-z]+)~(.*)$")
+  local pattern = "^m~([%w_.-]+)~(%.?[%da-z]+)~([%da-z]+)([-+*/=<>]?)~([%da-z]+)~(.*)$"
+  local name, page, place, op, owner, rest = text:match(pattern)
   if not name or #rest < SHAPE then return nil end
   if not core.equal(signature(chat, text), data:sub(-SIGNATURE)) then return nil end
   local open = page:match("^%.(.+)$")
   return {
-    menu = menus[name], place = tonumber(place, 36), op = op, owner = math.tointeger(tonumber(owner, 36)),
-    page = open and 1 or tonumber(page, 36), open = open and tonumber(open, 36), item = rest:sub(1, -SHAPE - 1),
+    menu = menus[name], place = tonumber(place, 36), op = op,
+    owner = math.tointeger(tonumber(owner, 36)),
+    page = open and 1 or tonumber(page, 36), open = open and tonumber(open, 36),
+    item = rest:sub(1, -SHAPE - 1),
     shape = rest:sub(-SHAPE),
   }
 end
@@ -247,7 +274,8 @@ end
 local function id_of(m, id)
   if math.type(id) == "integer" then return "i" .. id end
   if type(id) == "string" then return "s" .. id end
-  error(("menu %s: an item's id must be a text or a whole number, got a %s"):format(m.name, type(id)), 0)
+  error(("menu %s: an item's id must be a text or a whole number, got a %s"):format(m.name,
+    type(id)), 0)
 end
 
 local function read_id(text)
@@ -255,7 +283,7 @@ local function read_id(text)
   return text:sub(2)
 end
 
--- --- drawing --------------------------------------------------------------------------------------------
+-- --- drawing ---------------------------------------------------------------------------------
 
 local function value_of(value, ...)
   if type(value) == "function" then return value(...) end
@@ -293,14 +321,17 @@ end
 
 local function label_of(ctx, button)
   local label = value_of(button.label, ctx)
-  if type(label) ~= "string" or label == "" then error("menu: a label must be a text that is not empty", 0) end
+  if type(label) ~= "string" or label == "" then
+    error("menu: a label must be a text that is not empty", 0)
+  end
   return label
 end
 
 local draw_kind = {}
 
 local function draw_plain(ctx, m, view, button, rows)
-  put(rows, { text = label_of(ctx, button), callback_data = data_of(m, view, button), style = button.options.style })
+  put(rows, { text = label_of(ctx, button), callback_data = data_of(m, view, button),
+    style = button.options.style })
 end
 for _, kind in ipairs{ "button", "submenu", "back", "close" } do draw_kind[kind] = draw_plain end
 
@@ -313,7 +344,8 @@ end
 function draw_kind.toggle(ctx, m, view, button, rows)
   local on = get(ctx, button.path)
   local mark = on and (button.options.on or "✅") or button.options.off or "❌"
-  put(rows, { text = mark .. " " .. label_of(ctx, button), callback_data = data_of(m, view, button, on and "-" or "+") })
+  local data = data_of(m, view, button, on and "-" or "+")
+  put(rows, { text = mark .. " " .. label_of(ctx, button), callback_data = data })
 end
 
 local function choice_label(button, value)
@@ -361,7 +393,9 @@ local function read_page(ctx, button, page)
     return table.move(list, (page - 1) * per + 1, math.min(page * per, #list), 1, {}), pages, page
   end
   local items, total = list(ctx, (page - 1) * per, per)
-  if type(items) ~= "table" then error("menu: the list of a page must be a table, got a " .. type(items), 0) end
+  if type(items) ~= "table" then
+    error("menu: the list of a page must be a table, got a " .. type(items), 0)
+  end
   local pages = math.max(1, ((total or #items) + per - 1) // per)
   if page > pages then -- there were more
     page = pages
@@ -379,7 +413,9 @@ function draw_kind.page(ctx, m, view, button, rows)
     if button.page.item then label, id = button.page.item(ctx, item) end
     if id == nil then id = label end
     if type(label) == "number" then label = tostring(label) end
-    if type(label) ~= "string" or label == "" then error("menu: an item's label must be a text", 0) end
+    if type(label) ~= "string" or label == "" then
+      error("menu: an item's label must be a text", 0)
+    end
     if (i - 1) % button.columns == 0 then draw_row(rows) end
     put(rows, { text = label, callback_data = data_of(m, view, button, "*", id_of(m, id)) })
   end
@@ -387,7 +423,8 @@ function draw_kind.page(ctx, m, view, button, rows)
   if pages > 1 then
     local function to(text, target)
       if target < 1 then target = pages elseif target > pages then target = 1 end
-      put(rows, { text = text, callback_data = data_of(m, { chat = view.chat, owner = view.owner, page = target }, button, "<") })
+      local there = { chat = view.chat, owner = view.owner, page = target }
+      put(rows, { text = text, callback_data = data_of(m, there, button, "<") })
     end
     to("‹", page - 1)
     put(rows, { text = page .. "/" .. pages, callback_data = data_of(m, view, button, "<") })
@@ -405,10 +442,12 @@ local function draw_choices(ctx, m, view, button)
   for i, choice in ipairs(button.setting.choices) do
     if (i - 1) % (button.options.columns or 2) == 0 then draw_row(rows) end
     local mark = choice == present and "• " or ""
-    put(rows, { text = mark .. choice_label(button, choice), callback_data = data_of(m, view, button, "=", "s" .. i) })
+    local data = data_of(m, view, button, "=", "s" .. i)
+    put(rows, { text = mark .. choice_label(button, choice), callback_data = data })
   end
   draw_row(rows)
-  put(rows, { text = "‹ Back", callback_data = data_of(m, { chat = view.chat, owner = view.owner, page = 1 }, button, "<") })
+  local closed = { chat = view.chat, owner = view.owner, page = 1 }
+  put(rows, { text = "‹ Back", callback_data = data_of(m, closed, button, "<") })
   return rows
 end
 
@@ -425,7 +464,9 @@ local function draw(ctx, m, view)
   end
   if #rows > 0 and #rows[#rows] == 0 then rows[#rows] = nil end
   for _, row in ipairs(rows) do n = n + #row end
-  if n > BUTTONS_MAX then error(("menu %s: %d buttons; a message can have 100"):format(m.name, n), 0) end
+  if n > BUTTONS_MAX then
+    error(("menu %s: %d buttons; a message can have 100"):format(m.name, n), 0)
+  end
   return { inline_keyboard = rows }
 end
 
@@ -451,7 +492,7 @@ local function new_view(ctx, m)
   return { chat = ctx.chat_id, owner = owner, page = 1 }
 end
 
--- --- changing the message ------------------------------------------------------------------------------------
+-- --- changing the message --------------------------------------------------------------------
 
 local function equal(a, b)
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
@@ -467,7 +508,8 @@ end
 -- Does the message say so already? With markup only Telegram can tell.
 local function is_same(message, params)
   return message and message.text == params.text and not params.parse_mode and not params.entities
-    and not message.entities and equal(message.reply_markup and message.reply_markup.inline_keyboard,
+    and not message.entities and equal(message.reply_markup
+      and message.reply_markup.inline_keyboard,
       params.reply_markup.inline_keyboard)
 end
 
@@ -482,7 +524,8 @@ local function show(ctx, m, view)
     params.chat_id, params.message_id = message.chat.id, message.message_id
   end
   local ok, err = pcall(ctx.api.editMessageText, params)
-  if not ok and not (type(err) == "table" and err.error_code == 400 and err.description:find("not modified", 1, true)) then
+  if not ok and not (type(err) == "table" and err.error_code == 400
+    and err.description:find("not modified", 1, true)) then
     error(err, 0)
   end
 end
@@ -501,11 +544,13 @@ end
 
 -- In place of the message whose button was pressed.                          [waits]
 function Menu:open(ctx)
-  if ctx.kind ~= "callback_query" then fail("open() is for presses of buttons; use reply() here", 2) end
+  if ctx.kind ~= "callback_query" then
+    fail("open() is for presses of buttons; use reply() here", 2)
+  end
   show(ctx, self, new_view(ctx, self))
 end
 
--- --- presses ---------------------------------------------------------------------------------------------------
+-- --- presses ---------------------------------------------------------------------------------
 
 -- May this person? Else why not.
 local function refusal(ctx, m, press)
@@ -601,7 +646,8 @@ end
 local function carry_out(ctx, m, press)
   local button = m.buttons[press.place]
   local view = { chat = ctx.chat_id, owner = press.owner, page = press.page, open = press.open }
-  if press.shape ~= shape_of(m) or not button or not press_kind[button.kind] or not is_shown(ctx, button) then
+  if press.shape ~= shape_of(m) or not button or not press_kind[button.kind]
+    or not is_shown(ctx, button) then
     view.page, view.open = 1, nil
     show(ctx, m, view)
     return ctx:answer(m.says.outdated)

@@ -14,11 +14,14 @@ local AUTHOR = 3
 local option_types = {
   timeout = "any", choices = "table", columns = "number", keyboard = "string", other = "boolean",
   check = "function", retry = "string", tries = "number", cancel = "any", commands = "string",
-  kind = "string", min = "number", max = "number", ["in"] = "string", from = "any", ended = "string",
-  cancelled = "any", timed_out = "any", stop = "boolean", keep_buttons = "boolean", force_reply = "boolean",
+  kind = "string", min = "number", max = "number", ["in"] = "string", from = "any",
+  ended = "string", cancelled = "any", timed_out = "any", stop = "boolean",
+  keep_buttons = "boolean",
+  force_reply = "boolean",
 }
 local wait_types = {
-  timeout = "any", commands = "string", cancel = "any", from = "any", ended = "string", ["in"] = "string",
+  timeout = "any", commands = "string", cancel = "any", from = "any", ended = "string",
+  ["in"] = "string",
 }
 
 -- What a message of a kind is: the field of it, or what is made of its text.
@@ -65,7 +68,9 @@ local function read_timeout(what, options, level)
   if options.timeout == nil then return TIMEOUT_MS end
   local ms, why = core.duration(options.timeout)
   if not ms then fail(what, "timeout: " .. why, level + 1) end
-  if ms <= 0 or ms > core.timeout_max then fail(what, "timeout: must be more than 0 and at most 30 days", level + 1) end
+  if ms <= 0 or ms > core.timeout_max then
+    fail(what, "timeout: must be more than 0 and at most 30 days", level + 1)
+  end
   return ms
 end
 
@@ -82,12 +87,16 @@ local function read_place(what, ctx, options, level)
     fail(what, 'from must be "anyone" or a user\'s id', level + 1)
   end
   if options["in"] == "private" then
-    if not user or user == 0 then fail(what, "this update is about no person who could be asked in private", level + 1) end
+    if not user or user == 0 then
+      fail(what, "this update is about no person who could be asked in private", level + 1)
+    end
     chat, topic = user, nil
   elseif options["in"] ~= nil and options["in"] ~= "chat" then
     fail(what, 'in must be "chat" or "private"', level + 1)
   end
-  if not chat or not user then fail(what, "this update has no chat or no person to ask", level + 1) end
+  if not chat or not user then
+    fail(what, "this update has no chat or no person to ask", level + 1)
+  end
   return { chat = chat, user = user, topic = topic or 0, elsewhere = chat ~= here }, message
 end
 
@@ -98,7 +107,8 @@ local function read_common(what, ctx, options, level)
   asked.commands = options.commands or "pass"
   one_of(what, "commands", asked.commands, { "pass", "end", "take" }, level + 1)
   local ended = options.ended
-  if ended and (#ended == 0 or #ended > core.ended_max or not utf8.len(ended) or ended:find("\0", 1, true)) then
+  if ended and (#ended == 0 or #ended > core.ended_max or not utf8.len(ended)
+    or ended:find("\0", 1, true)) then
     fail(what, "ended must be a text of at most 1000 bytes", level + 1)
   end
   asked.ended = options.ended
@@ -136,11 +146,17 @@ local function read_choices(options, level)
     choices[i] = read_choice(choice, level + 1)
     longest = math.max(longest, utf8.len(choices[i].text) or #choices[i].text)
   end
-  if #choices == 0 then fail("ctx:ask", "choices must be a list with at least one choice", level + 1) end
-  if #choices > CHOICES_MAX then fail("ctx:ask", "at most 100 choices can be buttons", level + 1) end
+  if #choices == 0 then
+    fail("ctx:ask", "choices must be a list with at least one choice", level + 1)
+  end
+  if #choices > CHOICES_MAX then
+    fail("ctx:ask", "at most 100 choices can be buttons", level + 1)
+  end
   one_of("ctx:ask", "keyboard", options.keyboard or "inline", { "inline", "reply" }, level + 1)
   local columns = options.columns or (longest <= 8 and 3 or longest <= 18 and 2 or 1)
-  if columns < 1 or columns > 8 or columns % 1 ~= 0 then fail("ctx:ask", "columns must be from 1 to 8", level + 1) end
+  if columns < 1 or columns > 8 or columns % 1 ~= 0 then
+    fail("ctx:ask", "columns must be from 1 to 8", level + 1)
+  end
   choices.columns = columns
   return choices
 end
@@ -182,7 +198,9 @@ local function send(ctx, q, what, id, with_buttons)
   else
     params.text = what
   end
-  if params.reply_markup == nil and (with_buttons or not q.choices) then params.reply_markup = markup_of(q, id) end
+  if params.reply_markup == nil and (with_buttons or not q.choices) then
+    params.reply_markup = markup_of(q, id)
+  end
   if q.asked.elsewhere then
     params.chat_id = q.asked.chat
     return ctx.api.sendMessage(params)
@@ -199,7 +217,9 @@ end
 
 local function is_cancel(word, answer)
   if word == "" or not answer.text then return false end
-  if word:sub(1, 1) == "/" and answer.command then return equal_text(answer.command, word:sub(2)) end
+  if word:sub(1, 1) == "/" and answer.command then
+    return equal_text(answer.command, word:sub(2))
+  end
   return equal_text(answer.text, word)
 end
 
@@ -216,16 +236,24 @@ end
 
 local function in_range(q, n)
   local options = q.options
-  if options.min and n < options.min then return nil, ("It must be at least %s."):format(options.min) end
-  if options.max and n > options.max then return nil, ("It must be at most %s."):format(options.max) end
+  if options.min and n < options.min then
+    return nil, ("It must be at least %s."):format(options.min)
+  end
+  if options.max and n > options.max then
+    return nil, ("It must be at most %s."):format(options.max)
+  end
   return n
 end
 
 -- value | nil, why
 local function read_text(q, text)
   local options, length = q.options, utf8.len(text) or #text
-  if options.min and length < options.min then return nil, ("It must have at least %d characters."):format(options.min) end
-  if options.max and length > options.max then return nil, ("It must have at most %d characters."):format(options.max) end
+  if options.min and length < options.min then
+    return nil, ("It must have at least %d characters."):format(options.min)
+  end
+  if options.max and length > options.max then
+    return nil, ("It must have at most %d characters."):format(options.max)
+  end
   return text
 end
 
@@ -260,7 +288,9 @@ local function read_answer(q, answer)
   if value == nil then return nil, why or q.options.retry or kinds[q.kind] end
   if q.options.check then
     value, why = q.options.check(value, answer)
-    if value == nil then return nil, why or q.options.retry or "That can't be. Please try again." end
+    if value == nil then
+      return nil, why or q.options.retry or "That can't be. Please try again."
+    end
   end
   return value
 end
@@ -268,7 +298,9 @@ end
 -- The question's buttons are of no use any more.
 local function take_buttons(ctx, q)
   local m = q.message
-  if not m or not q.choices or q.options.keyboard == "reply" or q.options.keep_buttons then return end
+  if not m or not q.choices or q.options.keyboard == "reply" or q.options.keep_buttons then
+    return
+  end
   pcall(ctx.api.editMessageReplyMarkup, { chat_id = m.chat.id, message_id = m.message_id })
 end
 
@@ -278,8 +310,12 @@ local function give_up(ctx, q, why)
   if why == "cancelled" then text = q.options.cancelled end
   if why == "timeout" then text = q.options.timed_out end
   -- not by what anybody did here: another process has the bot's updates now, or the chat has moved
-  if why == "ended" or why == "moved" then text = q.options.ended or "This was interrupted. Please start again." end
-  if text then send(ctx, { options = { force_reply = false }, asked = q.asked, group = false }, text) end
+  if why == "ended" or why == "moved" then
+    text = q.options.ended or "This was interrupted. Please start again."
+  end
+  if text then
+    send(ctx, { options = { force_reply = false }, asked = q.asked, group = false }, text)
+  end
   if q.options.stop then core.stop() end
   return nil, why
 end
@@ -308,7 +344,8 @@ function M.ask(ctx, question, options)
   options = check_options("ctx:ask", options, option_types, AUTHOR)
   local q = read_question(ctx, options, AUTHOR)
   if question ~= nil and type(question) ~= "string" and type(question) ~= "table" then
-    fail("ctx:ask", "the question must be a text, a table of sendMessage's parameters, or nil", AUTHOR)
+    fail("ctx:ask", "the question must be a text, a table of sendMessage's parameters, or nil",
+      AUTHOR)
   end
   local ends, text, tries = core.now() + q.asked.ms, question, 0
   q.asked.id = open(ctx, q, AUTHOR)
@@ -341,7 +378,9 @@ end
 -- Gives the word that cancels. What it needs is not kept while somebody waits.
 local function open_wait(ctx, filter, options, level)
   options = check_options("ctx:wait", options, wait_types, level + 1)
-  if filter ~= nil and type(filter) ~= "string" then fail("ctx:wait", "the filter must be a text", level + 1) end
+  if filter ~= nil and type(filter) ~= "string" then
+    fail("ctx:wait", "the filter must be a text", level + 1)
+  end
   local asked = read_common("ctx:wait", ctx, options, level + 1)
   asked.cancel = options.cancel or ""
   asked.filter = filter
