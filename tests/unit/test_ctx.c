@@ -209,6 +209,40 @@ static void test_ctx__types_while_a_function_runs(void **state)
     buf_reset(&t.calls);
 }
 
+static void move_time_on(struct op *op)
+{
+    int *steps = op->arg;
+
+    op_free(op);
+    loop_advance(t.db.loop, 2000);
+    if (++*steps == 6)
+        return;
+    op = timer_start(t.db.loop, 10);
+    op->done = move_time_on;
+    op->arg = steps;
+}
+
+/* Telegram shows it for 5 s: it is said again, until the function has ended. */
+static void test_ctx__types_again_and_again(void **state)
+{
+    struct op *op;
+    int steps = 0, said = 0;
+
+    (void)state;
+    handler("ctx:typing('upload_photo', function() "
+            "require('time').sleep(11) end)");
+    push(message_with(",'text':'hi'"));
+    op = timer_start(t.db.loop, 10);
+    op->done = move_time_on;
+    op->arg = &steps;
+    wait_tasks();
+    assert_int_equal(t.result, TASK_OK);
+    for (const char *p = t.calls.data; (p = strstr(p, "sendChatAction")); p++)
+        said++;
+    assert_in_range(said, 2, 3);
+    buf_reset(&t.calls);
+}
+
 static void test_ctx__here_is_the_chat(void **state)
 {
     (void)state;
@@ -324,6 +358,7 @@ int main(void)
         SCRIPT_TEST(test_ctx__deletes),
         SCRIPT_TEST(test_ctx__reacts_forwards_pins),
         SCRIPT_TEST(test_ctx__types_while_a_function_runs),
+        SCRIPT_TEST(test_ctx__types_again_and_again),
         SCRIPT_TEST(test_ctx__here_is_the_chat),
         SCRIPT_TEST(test_ctx__answers_queries),
         SCRIPT_TEST(test_ctx__entities),
