@@ -122,13 +122,10 @@ static void report_error(struct task *t)
 static void keep_error(struct task *t)
 {
     lua_State *L = t->vm->L;
-    bool overran = false;
 
     buf_reset(&t->trace);
     lua_xmove(t->fiber.co, L, 1); /* nothing can be called in a dead coroutine */
-    watchdog_enter(L, WATCHDOG_TASK, &overran);
     vm_add_error(L, -1, &t->trace);
-    watchdog_leave();
     lua_pop(L, 1);
     vm_add_traceback(t->fiber.co, 0, &t->trace);
 }
@@ -412,7 +409,11 @@ void fiber_resume(struct fiber *f, int nargs)
 
     t->state = TASK_RUNNING;
     watchdog_enter_task(f->co, t);
-    status = lua_resume(f->co, NULL, nargs, &nresults);
+    do {
+        f->again = false;
+        status = lua_resume(f->co, NULL, nargs, &nresults);
+        nargs = 0;
+    } while (status == LUA_YIELD && f->again);
     watchdog_leave_task();
     op_free(f->finished);
     f->finished = NULL;

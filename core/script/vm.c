@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "script/call.h"
+#include "script/concat.h"
 #include "script/ctx.h"
 #include "script/lazy.h"
 #include "script/safe_lib.h"
@@ -246,6 +247,7 @@ static int l_setmetatable(lua_State *L)
         if (lua_rawget(L, 2) != LUA_TNIL)
             return luaL_error(L, "__gc is not available to scripts");
         lua_pop(L, 1);
+        concat_wrap(L, 2);
     }
     if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
         return luaL_error(L, "cannot change a protected metatable");
@@ -324,8 +326,10 @@ static void add_start(struct buf *out, const char *text, size_t n)
 
 void vm_add_error(lua_State *L, int index, struct buf *out)
 {
+    bool alone = !watchdog_running(), overran = false;
     const char *text;
     size_t n;
+    int status;
 
     index = lua_absindex(L, index);
     if (is_no_text(L, index)) {
@@ -334,7 +338,12 @@ void vm_add_error(lua_State *L, int index, struct buf *out)
     }
     lua_pushcfunction(L, protected_tolstring);
     lua_pushvalue(L, index);
-    if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+    if (alone) /* a __tostring may loop for ever */
+        watchdog_enter(L, WATCHDOG_TASK, &overran);
+    status = lua_pcall(L, 1, 1, 0);
+    if (alone)
+        watchdog_leave();
+    if (status != LUA_OK)
         buf_adds(out, "(an error whose __tostring raises)");
     else if ((text = lua_tolstring(L, -1, &n)))
         add_start(out, text, n);
@@ -432,6 +441,7 @@ struct vm *vm_new(const struct services *services,
         log_error("script", "Lua: %s", lua_tostring(vm->L, -1));
         abort();
     }
+    lua_checkstack(vm->L, CONCAT_SLOTS);
     watchdog_start(vm);
     return vm;
 }

@@ -154,7 +154,7 @@ const failures = {
   tables: /not enough memory/,
   deep: /scripts\/bad\.lua:22: .*stack overflow|not enough memory/,
   close: /handler failed: .*(in close|first)/,
-  reply: /scripts\/bad\.lua:27: bad argument/,
+  reply: /scripts\/bad\.lua:27: ctx:reply: a text is expected/,
   assign: /scripts\/bad\.lua:28: /,
   late: /scripts\/bad\.lua:29: require "(lib\.)?other"/,
 };
