@@ -1,7 +1,7 @@
 // ctx:ask and ctx:wait: conversations, and what becomes of them when a process ends.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { environment, Host, startBot, world } from "./lib/host.mjs";
+import { environment, Host, query, Server, startBot, world } from "./lib/host.mjs";
 import { freePort, sleep, until } from "./lib/program.mjs";
 import { alice, bob, supergroup } from "./lib/simulator.mjs";
 
@@ -193,4 +193,40 @@ test("ask: an answer that comes to another process finds who waits", async (t) =
   await kill(one);
   assert.equal(await last(two, alice, 4), "I was restarted in the middle of this. Please start again.");
   await two.stop();
+});
+
+test("ask: without a database, and when it is there again", async (t) => {
+  const server = new Server();
+  t.after(() => server.remove());
+  server.start();
+  const host = await startBot(t, place, files, { url: server.url, env: { DATABASE_TIMEOUT_MS: "1000" } });
+  server.do("kill");
+  await host.line(/no connection to PostgreSQL/);
+  await host.sim.send(alice, "/name");
+  await host.sim.texts(alice, 1);
+  await host.sim.send(alice, "Ann"); // nothing of it needs the database
+  assert.equal(await last(host, alice, 2), "Hello, Ann");
+  await host.sim.send(bob, "/name");
+  await host.sim.texts(bob, 1);
+  server.start();
+  await host.line(/connected to PostgreSQL again/, 30000);
+  const noted = async () => (await query(server.url, "SELECT chat_id::int8 FROM asks")).map((r) => Number(r.chat_id));
+  await until("it is noted", async () => (await noted()).length === 1, 30000);
+  assert.deepEqual(await noted(), [bob]);
+  await host.sim.send(bob, "Bob");
+  assert.equal(await last(host, bob, 2), "Hello, Bob");
+  await until("it is over", async () => (await noted()).length === 0);
+  await host.stop();
+});
+
+test("ask: a reload does not end it", async (t) => {
+  const host = await startBot(t, place, files);
+  await host.sim.send(alice, "/name");
+  await host.sim.texts(alice, 1);
+  host.folder.write("scripts/bot.lua", 'local bot = require "bot"\nbot.command("new", "n", function(ctx) ctx:reply("new") end)');
+  await host.line(/reloaded|is loaded/i);
+  await host.sim.send(alice, "/new");
+  assert.equal(await last(host, alice, 2), "new");
+  await host.sim.send(alice, "Ann");
+  assert.equal(await last(host, alice, 3), "Hello, Ann");
 });
