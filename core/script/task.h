@@ -94,6 +94,7 @@ struct fiber {
     int number;           /* among its parent's children, from 1 */
     bool has_turn_coming; /* it gave way, and is in vm->turns */
     bool doomed;          /* it is to be closed as soon as it has committed */
+    bool again;           /* it yielded to be resumed at once: concat.h */
     TAILQ_ENTRY(fiber) link; /* the join's */
     TAILQ_ENTRY(fiber) turn_link;
 };
