@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bubble, field, hasBot, hasFocus, hostile, open, say, startBot, world } from "./lib/page.mjs";
 import { freePort, Program, sleep, until } from "./lib/program.mjs";
+import { alice, bob, group } from "./lib/simulator.mjs";
 
 /* ---- talking with a bot ---- */
 
@@ -37,6 +38,21 @@ test("page: buttons are busy until answered; toast, alert, edit", async (t) => {
   const changed = bubble(page, "Changed after a press");
   await changed.waitFor();
   await changed.getByText("edited").waitFor();
+});
+
+test("page: a message for one person is shown to nobody else", async (t) => {
+  const { sim, page } = await world(t);
+  await sim.post("member", { chat: group, user: 1, status: "administrator", quiet: true });
+  await page.getByRole("button", { name: /Garden/ }).click();
+  const call = (params) => fetch(`${sim.base}/bot1:page-test/sendMessage`, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ chat_id: group, ...params }),
+  }).then((r) => r.json());
+  for (const [id, text] of [[bob, "for Bob"], [alice, "for Alice"]]) {
+    const answer = await call({ text, ephemeral_message_parameters: { receiver_user_id: id } });
+    assert.equal(answer.result?.message_id, 0, JSON.stringify(answer));
+  }
+  await bubble(page, "for Alice").getByText("Only you see this").waitFor();
+  assert.equal(await bubble(page, "for Bob").count(), 0);
 });
 
 test("page: replies, reactions, reply keyboards, forced replies", async (t) => {
