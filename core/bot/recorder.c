@@ -27,6 +27,7 @@ struct written {
 
 struct asked {
     const struct op *op;
+    const struct op_class *class;
     int64_t number;
     UT_hash_handle hh;
 };
@@ -148,6 +149,7 @@ static void on_sent(void *arg, int64_t number, const struct op *op)
         a->op = op;
         HASH_ADD_PTR(r->asked, op, a);
     }
+    a->class = op->class;
     a->number = number; /* one that was there was freed before its end */
 }
 
@@ -188,7 +190,8 @@ static void on_finished(void *arg, const struct op *op)
     HASH_FIND_PTR(r->asked, &op, a);
     if (!a)
         return;
-    write_answer(r, a->number, (const struct tg_op *)op);
+    if (op->class == a->class) /* else a timer, or so, where a call was freed */
+        write_answer(r, a->number, (const struct tg_op *)op);
     HASH_DEL(r->asked, a);
     free(a);
 }

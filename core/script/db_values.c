@@ -13,6 +13,8 @@
 #include "script/lazy.h"
 
 #define BYTES_MT "moonpost.db.bytes"
+#define DIMENSIONS_MAX 6 /* PostgreSQL's MAXDIM */
+#define ARRAY_MAX 1000000
 
 /* --- parameters --------------------------------------------------------------------- */
 
@@ -83,11 +85,11 @@ static void add_quoted(struct buf *out, const char *text, size_t n)
 }
 
 static void add_value(lua_State *L, const char *what, int number, int index,
-                      struct buf *out);
+                      int depth, struct buf *out);
 
 /* Through a text of its own, which is then quoted. */
 static void add_element(lua_State *L, const char *what, int number, int index,
-                        struct buf *out)
+                        int depth, struct buf *out)
 {
     struct buf *text;
 
@@ -96,40 +98,43 @@ static void add_element(lua_State *L, const char *what, int number, int index,
         return;
     }
     if (lua_istable(L, index) && has_mt(L, index, DB_ARRAY_MT)) {
-        add_value(L, what, number, index, out);
+        add_value(L, what, number, index, depth, out);
         return;
     }
     text = json_push_buf(L);
-    add_value(L, what, number, index, text);
+    add_value(L, what, number, index, depth, text);
     add_quoted(out, text->data, text->len);
     lua_pop(L, 1);
 }
 
 static void add_array(lua_State *L, const char *what, int number, int index,
-                      struct buf *out)
+                      int depth, struct buf *out)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, index);
 
+    if (depth > DIMENSIONS_MAX) /* it may have been put into itself */
+        luaL_error(L, "%s: $%d: an array has at most %d dimensions", what,
+                   number, DIMENSIONS_MAX);
     luaL_checkstack(L, 6, "arrays within each other");
     buf_addc(out, '{');
     for (lua_Integer i = 1; i <= n; i++) {
         if (i > 1)
             buf_addc(out, ',');
         lua_rawgeti(L, index, i);
-        add_element(L, what, number, lua_gettop(L), out);
+        add_element(L, what, number, lua_gettop(L), depth + 1, out);
         lua_pop(L, 1);
     }
     buf_addc(out, '}');
 }
 
 static void add_table(lua_State *L, const char *what, int number, int index,
-                      struct buf *out)
+                      int depth, struct buf *out)
 {
     size_t n;
     const char *bytes;
 
     if (has_mt(L, index, DB_ARRAY_MT)) {
-        add_array(L, what, number, index, out);
+        add_array(L, what, number, index, depth, out);
     } else if (has_mt(L, index, BYTES_MT)) {
         lua_rawgeti(L, index, 1);
         bytes = lua_tolstring(L, -1, &n);
@@ -141,9 +146,9 @@ static void add_table(lua_State *L, const char *what, int number, int index,
     }
 }
 
-/* index is absolute; the value is not nil. */
+/* index is absolute; the value is not nil. depth: of the array that it is, from 1. */
 static void add_value(lua_State *L, const char *what, int number, int index,
-                      struct buf *out)
+                      int depth, struct buf *out)
 {
     size_t n;
     const char *text;
@@ -167,7 +172,7 @@ static void add_value(lua_State *L, const char *what, int number, int index,
                        what, number);
         buf_add(out, text, n);
         break;
-    case LUA_TTABLE: add_table(L, what, number, index, out); break;
+    case LUA_TTABLE: add_table(L, what, number, index, depth, out); break;
     case LUA_TLIGHTUSERDATA:
     case LUA_TUSERDATA: add_json(L, what, number, index, out); break;
     default:
@@ -187,7 +192,7 @@ struct slice *db_push_params(lua_State *L, const char *what, int first, int n)
         params[i] = SLICE_NONE;
         if (is_null(L, first + i))
             continue;
-        add_value(L, what, i + 1, first + i, bytes);
+        add_value(L, what, i + 1, first + i, 1, bytes);
         params[i] = (struct slice){ "", bytes->len - at };
         at = bytes->len;
     }
@@ -219,6 +224,7 @@ int db_array(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lazy_settle(L, 1);
     n = luaL_len(L, 1);
+    luaL_argcheck(L, n <= ARRAY_MAX, 1, "more than 1000000 elements");
     lua_createtable(L, (int)n, 0);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_geti(L, 1, i);

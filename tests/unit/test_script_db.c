@@ -159,7 +159,19 @@ static void test_db__arrays(void **state)
         "db.array{ 1, 2 }, db.array{ 3, 4 } }), true)\n"
         "a = db.value('SELECT $1::jsonb[]', db.array{ { x = 'q\"' }, { 1 } })\n"
         "eq(a[1].x, 'q\"') eq(a[2][1], 1)\n"
-        "eq(db.value('SELECT 7 = ANY ($1::int[])', db.array{ 6, 7 }), true)\n");
+        "eq(db.value('SELECT 7 = ANY ($1::int[])', db.array{ 6, 7 }), true)\n"
+        /* into each other, up to what PostgreSQL takes; into itself */
+        "a = db.array{ 1 }\n"
+        "for i = 2, 6 do a = db.array{ a } end\n"
+        "eq(db.value('SELECT array_ndims($1::int[])', a), 6)\n"
+        "local many = 'db.query: $1: an array has at most 6 dimensions'\n"
+        "says(raises(db.query, 'SELECT $1::int[]', db.array{ a }), many)\n"
+        "a = db.array{ 1 } a[1] = a\n"
+        "says(raises(db.query, 'SELECT $1::int[]', a), many)\n"
+        "local endless = setmetatable({}, { __len = function() return 2^40 | 0 "
+        "end "
+        "})\n"
+        "says(raises(db.array, endless), 'more than 1000000 elements')\n");
 }
 
 static void test_db__parameters(void **state)
