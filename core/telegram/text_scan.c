@@ -102,6 +102,7 @@ static uint32_t reference_code(struct slice name)
         { "lt", '<' }, { "gt", '>' }, { "amp", '&' }, { "quot", '"' }
     };
     char digits[REFERENCE_MAX + 1];
+    unsigned long code;
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (slice_eq(name, names[i].name))
@@ -110,8 +111,9 @@ static uint32_t reference_code(struct slice name)
         return 0;
     memcpy(digits, name.p + 1, name.n - 1);
     digits[name.n - 1] = '\0';
-    return (uint32_t)(digits[0] == 'x' ? strtoul(digits + 1, NULL, 16)
-                                       : strtoul(digits, NULL, 10));
+    code = digits[0] == 'x' ? strtoul(digits + 1, NULL, 16)
+                            : strtoul(digits, NULL, 10);
+    return code < 0x10FFFF ? (uint32_t)code : 0;
 }
 
 /* How many bytes at '&' may be a reference, without its ';'. */

@@ -171,6 +171,7 @@ static void test_text_split__html(void **state)
         TEXT_HTML, 16,
         "&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;&lt;|"
         "&#x1F600;");
+    splits("&#3333333;&#3333333;", TEXT_HTML, 16, "&#3333333;|&#3333333;");
     splits("<b>one <i>two three four</i></b> x", TEXT_HTML, 16,
            "<b>one <i>two three </i></b>|<b><i>four</i></b> x");
     splits("one two <a href=\"http://x/?a>b\">three four</a>", TEXT_HTML, 16,
