@@ -205,14 +205,10 @@ static int core_stop(lua_State *L)
 void mod_ctx_push(lua_State *L, struct generation *gen)
 {
     static const luaL_Reg functions[] = {
-        { "forget", ctx_core_forget },
-        { "keep_typing", ctx_core_keep_typing },
-        { "member", ctx_core_member },
-        { "misuse", core_misuse },
-        { "seconds", core_seconds },
-        { "split", core_split },
-        { "stop", core_stop },
-        { NULL, NULL },
+        { "forget", ctx_core_forget }, { "keep_typing", ctx_core_keep_typing },
+        { "member", ctx_core_member }, { "misuse", core_misuse },
+        { "seconds", core_seconds },   { "split", core_split },
+        { "stop", core_stop },         { NULL, NULL },
     };
 
     (void)gen;
