@@ -78,6 +78,39 @@ static void stop_children(struct join *j)
     }
 }
 
+/* Where it has failed: the stack is gone in parallel_ended(). */
+static int child_raises(lua_State *L)
+{
+    const struct fiber *f = task_fiber(L);
+    struct buf *trace = &f->task->child_trace;
+
+    if (!f->doomed && !trace->len && f->parent->join->mode != SETTLE)
+        vm_add_traceback(L, 1, trace);
+    return 1;
+}
+
+static int child_returned(lua_State *L, int status, lua_KContext k)
+{
+    (void)k;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L) - 1;
+}
+
+/* What a child runs: function, arguments. Without the protected call an error that
+ * the watchdog's hook raises would leave its coroutine without hooks, for its
+ * __close to loop in for ever. */
+static int child_main(lua_State *L)
+{
+    int n = lua_gettop(L) - 1;
+
+    lua_pushcfunction(L, child_raises);
+    lua_insert(L, 1);
+    return child_returned(L,
+                          lua_pcallk(L, n, LUA_MULTRET, 1, 0, child_returned),
+                          0);
+}
+
 /* In a protected call: join, slot → the child is made, with what it is to run. */
 static int make_child(lua_State *L)
 {
@@ -90,6 +123,7 @@ static int make_child(lua_State *L)
     fiber_push(L, f, j->parent); /* box, threads, thread */
     f->number = number;
     lua_rawseti(L, -2, slot + 1);
+    lua_pushcfunction(f->co, child_main);
     if (j->mode == MAP)
         lua_rawgeti(L, 3, FUNCTION);
     lua_rawgeti(L, 3, ITEMS);
@@ -127,7 +161,7 @@ static void start_child(struct join *j)
         return;
     }
     j->next++;
-    fiber_resume(f, j->mode == MAP ? 2 : 0);
+    fiber_resume(f, j->mode == MAP ? 3 : 1);
 }
 
 static void go(struct join *j)
@@ -217,14 +251,6 @@ static int take_result(lua_State *L)
     return 0;
 }
 
-static void keep_trace(struct join *j, const struct fiber *child)
-{
-    struct buf *trace = &j->parent->task->child_trace;
-
-    if (!trace->len)
-        vm_add_traceback(child->co, 0, trace);
-}
-
 void parallel_ended(struct fiber *child, int status, int nresults)
 {
     struct join *j = child->parent->join;
@@ -232,8 +258,6 @@ void parallel_ended(struct fiber *child, int status, int nresults)
     struct ending e = { j, child, status, nresults };
 
     if (!child->doomed) {
-        if (status != LUA_OK && j->mode != SETTLE)
-            keep_trace(j, child);
         lua_pushcfunction(L, take_result);
         lua_pushlightuserdata(L, &e);
         if (lua_pcall(L, 1, 0, 0) != LUA_OK) {

@@ -192,6 +192,21 @@ static void test_parallel__memory(void **state)
     expect_replies("alive\n");
 }
 
+/* Ended where nothing can yield, by an error: no hook runs in its coroutine from then
+ * on, but what it closes ends all the same. */
+static void test_parallel__endless(void **state)
+{
+    (void)state;
+    make_vm(16 << 20, 50, 60000);
+    body("parallel(function()\n"
+         "  local c <close> = setmetatable({}, { __close = function()\n"
+         "    while true do end end })\n"
+         "  table.sort({ 1, 2, 3 }, function() while true do end end) end)\n"
+         "ctx:reply('never')");
+    assert_int_equal(say("/a"), TASK_OVERRAN);
+    assert_has(t.log.data, "computed for too long");
+}
+
 /* Configs are the task's: one child commits after the other. */
 static void test_parallel__configs(void **state)
 {
@@ -232,7 +247,7 @@ int main(void)
         SCRIPT_TEST(test_parallel__results), SCRIPT_TEST(test_parallel__errors),
         SCRIPT_TEST(test_parallel__map),     SCRIPT_TEST(test_parallel__nested),
         SCRIPT_TEST(test_parallel__limits),  SCRIPT_TEST(test_parallel__memory),
-        SCRIPT_TEST(test_parallel__configs),
+        SCRIPT_TEST(test_parallel__configs), SCRIPT_TEST(test_parallel__endless),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
