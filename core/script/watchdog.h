@@ -14,6 +14,12 @@
  * function that does not return is not ended: hooks don't run in it. Those of
  * the string and table libraries are bounded instead (safe_*.c), and what is
  * left is hang.h's.
+ *
+ * A count hook may yield wherever lua_isyieldable(), also inside metamethods, a pcall
+ * and a __close: Lua 5.4.4 finishes the instruction that was interrupted when the
+ * coroutine is resumed (tests/unit/test_yields.c). A hook that raises leaves the
+ * coroutine without hooks until a protected call has caught it: so whatever a
+ * coroutine runs, it runs in one.
  */
 #ifndef SCRIPT_WATCHDOG_H
 #define SCRIPT_WATCHDOG_H
