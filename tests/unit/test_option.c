@@ -14,6 +14,7 @@
 #include <lauxlib.h>
 
 #include "base/json.h"
+#include "script/chunks.h"
 #include "script/generation.h"
 #include "script/vm.h"
 
@@ -74,7 +75,7 @@ static int teardown(void **state)
     assert_int_equal(lua_gettop(t.vm->L), 0);
     generation_unref(t.gen);
     t.gen = NULL;
-    assert_int_equal(count_registry(), t.registry);
+    assert_int_equal(count_registry() - chunks_kept(t.vm->L), t.registry);
     vm_free(t.vm);
     snprintf(command, sizeof(command), "rm -r '%s'", t.dir);
     return system(command);
@@ -116,6 +117,7 @@ static void refuses(const char *name, const char *text, const char *wanted)
     file(name, text);
     if (load(&err))
         fail_msg("it loads: %s", text);
+    err.text[strcspn(err.text, "\n")] = '\0'; /* the line itself is below it */
     assert_string_equal(err.text, wanted);
     assert_int_equal(err.kind, ERR_SCRIPT);
     assert_int_equal(lua_gettop(t.vm->L), 0);
@@ -381,7 +383,8 @@ static void test_option__too_many_settings(void **state)
                            "for i = 1, 10001 do t['a' .. i] = i end\n"
                            "return t");
     assert_false(load(&err));
-    assert_non_null(strstr(err.text, ": there are more than 10000 settings"));
+    if (!strstr(err.text, ": there are more than 10000 settings"))
+        fail_msg("%s", err.text);
 }
 
 static void test_option__init(void **state)
