@@ -287,7 +287,8 @@ bool tasks_find_hog(struct vm *vm)
 
 /* --- running ---------------------------------------------------------------------- */
 
-/* It goes on in a turn of its own: others come in between. */
+/* It goes on after half a slice: what others want takes several turns of the loop,
+ * a connection, a request, its answer, and each turn would wait for a slice. */
 static void on_turn(struct op *op)
 {
     struct vm *vm = op->arg;
@@ -305,7 +306,7 @@ static void want_turn(struct vm *vm)
 {
     if (vm->turn || TAILQ_EMPTY(&vm->turns))
         return;
-    vm->turn = timer_start(vm->services->loop, 0);
+    vm->turn = timer_start(vm->services->loop, vm->limits.slice_ms / 2);
     vm->turn->done = on_turn;
     vm->turn->arg = vm;
 }

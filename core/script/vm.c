@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <limits.h>
+#include <malloc.h>
 #include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,6 +419,9 @@ struct vm *vm_new(const struct services *services,
 {
     struct vm *vm = xalloc(sizeof(*vm));
 
+    /* What is large is the system's again when it is freed: glibc would keep more of
+     * it after each such block. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     vm->services = services;
     vm->limits = *limits;
     vm->pool.keeps = POOL_KEEPS;
