@@ -53,7 +53,7 @@ static void mkdir_in(const char *name)
 static int setup(void **state)
 {
     struct vm_limits limits = { .memory_max = 64 << 20,
-                                .cpu_ms = 100,
+                                .cpu_ms = 5000,
                                 .task_ms = 60000 };
 
     (void)state;
