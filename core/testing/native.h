@@ -17,7 +17,6 @@ struct native {
     int64_t since_ms;    /* when the spec last waited, by the real clock */
     lua_State *spec;     /* its coroutine */
     bool overran;        /* it did not wait for too long: an endless loop */
-    lua_State *L;        /* of player() */
     lua_State *active;   /* who called the function that waits */
     int web;             /* who answers as other sites; in the registry */
     int player;          /* in the registry; 0: none */
