@@ -27,8 +27,9 @@ struct session {
     struct line_client *client; /* NULL: gone */
     int refs;
     int64_t lane, chat; /* chat: what ctx is about, or 0 */
-    int variables;      /* in the registry: what was assigned */
-    lua_State *L;       /* the main thread */
+    int variables;      /* in the registry: what was assigned, or LUA_NOREF */
+    struct generation *gen; /* whose values may be among them; or NULL */
+    lua_State *L;           /* the main thread */
 };
 
 /* What was asked for: incoming.origin_arg. */
@@ -42,7 +43,6 @@ struct request {
 static struct session *session_of(struct repl *repl, struct line_client *client)
 {
     struct session *s = lines_data(client);
-    lua_State *L = repl->options.vm->L;
 
     if (s)
         return s;
@@ -51,18 +51,25 @@ static struct session *session_of(struct repl *repl, struct line_client *client)
     s->client = client;
     s->refs = 1;
     s->lane = UPDATE_LANE_OWN | INT64_C(1) << 60 | ++repl->sessions;
-    s->L = L;
-    lua_newtable(L);
-    s->variables = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->L = repl->options.vm->L;
+    s->variables = LUA_NOREF;
     lines_set_data(client, s);
     return s;
+}
+
+static void forget_variables(struct session *s)
+{
+    luaL_unref(s->L, LUA_REGISTRYINDEX, s->variables);
+    s->variables = LUA_NOREF;
+    generation_unref(s->gen);
+    s->gen = NULL;
 }
 
 static void session_unref(struct session *s)
 {
     if (--s->refs)
         return;
-    luaL_unref(s->L, LUA_REGISTRYINDEX, s->variables);
+    forget_variables(s);
     free(s);
 }
 
@@ -131,6 +138,24 @@ static void push_session(lua_State *L, struct session *s)
     lua_setmetatable(L, -2);
 }
 
+/* What a generation's functions stand on goes with it: a variable that holds one of
+ * them must not be there any more when it is gone. So all begin anew with each. */
+static void push_variables(lua_State *L, struct session *s,
+                           struct generation *gen)
+{
+    if (s->gen == gen) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, s->variables);
+        return;
+    }
+    lua_newtable(L);
+    if (!s->client) /* nothing comes after this */
+        return;
+    forget_variables(s);
+    lua_pushvalue(L, -1);
+    s->variables = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->gen = generation_ref(gen);
+}
+
 /* → run, ctx, text, variables, globals, send, chat */
 static int push_input(lua_State *L, struct task *t)
 {
@@ -142,7 +167,7 @@ static int push_input(lua_State *L, struct task *t)
     host_file_push(L, t->gen, "repl");
     lua_pushvalue(L, 1);
     lua_pushstring(L, r->text);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, r->session->variables);
+    push_variables(L, r->session, t->gen);
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->gen->globals_ref);
     lua_pushvalue(L, session);
     lua_pushcclosure(L, l_send, 1);
@@ -260,6 +285,7 @@ static void on_gone(struct line_client *client, void *arg)
     if (!s)
         return;
     s->client = NULL;
+    forget_variables(s);
     session_unref(s);
 }
 

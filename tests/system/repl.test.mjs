@@ -123,6 +123,29 @@ describe("moonpost repl", () => {
     assert.ok(!existsSync(socket));
   });
 
+  // a module that was kept would point to what is gone with the scripts before
+  test("what was assigned goes with the scripts it is from", async (t) => {
+    const { host, socket } = await start(t);
+    const client = connect(socket);
+    let said = "";
+    client.setEncoding("utf8").on("data", (d) => { said += d; });
+    const run = async (text) => {
+      said = "";
+      client.write(`${JSON.stringify({ run: text })}\n`);
+      await until("an answer", () => said.includes('"done"'));
+      return said.split("\n")[0];
+    };
+    await run("b = bot");
+    assert.equal(await run("#b.settings()"), '{"text":"1"}');
+    host.folder.write("scripts/a.lua", `${script}\nnewer = true`);
+    await host.line(/reload: reloaded/);
+    assert.equal(await run("newer, b"), '{"text":"true"}');
+    assert.match(said, /"text":"nil"/);
+    await run("b = bot");
+    assert.equal(await run("#b.settings()"), '{"text":"1"}');
+    client.destroy();
+  });
+
   test("no bot, and a socket that another bot has", async (t) => {
     let { code, err } = await repl("/tmp/moonpost-nobody", ["-e", "1"]);
     assert.equal(code, 1);
