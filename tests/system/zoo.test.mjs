@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { environment, folder, Host, startBot, world } from "./lib/host.mjs";
 import { atEnd, freePort, sleep, slow, until } from "./lib/program.mjs";
+import { alice } from "./lib/simulator.mjs";
 import { StreamServer } from "./lib/stream_server.mjs";
 
 const place = world();
@@ -112,6 +113,14 @@ const tame = new Set(["loop_in_settle", "decode_huge", "prints", "logs", "gc", "
 const script = `local bot, time, cjson, parallel, log = require "bot", require "time", require "cjson", require "parallel", require "log"
 ${Object.entries(cages).map(([name, body]) => `bot.command("${name}", function(ctx) ${body} end)`).join("\n")}
 `;
+
+// Equal strings of megabytes: each comparison reads all of both, and sort does it in C.
+const hang = `local bot = require "bot"
+bot.command("hang", function(ctx)
+  local a, t = ("x"):rep(8e6), {}
+  for i = 1, 4e5 do t[i] = a end
+  table.sort(t)
+end)`;
 
 const good = `local bot = require "bot"
 bot.command("hi", function(ctx) ctx.api.sendMessage{ chat_id = ctx.chat_id, text = "hello " .. ctx.args[1] } end)
@@ -222,13 +231,7 @@ describe("a zoo of bad scripts", () => {
   });
 
   test("what never comes back from C ends the program, and the update is set aside", async (t) => {
-    // Equal strings of megabytes: each comparison reads all of both, and sort does it in C.
-    const files = { "scripts/good.lua": good, "scripts/hang.lua": `local bot = require "bot"
-bot.command("hang", function(ctx)
-  local a, t = ("x"):rep(8e6), {}
-  for i = 1, 4e5 do t[i] = a end
-  table.sort(t)
-end)` };
+    const files = { "scripts/good.lua": good, "scripts/hang.lua": hang };
     const zoo = await startZoo(t, files, { WATCHDOG_S: "1", WEBHOOK_ALONE: "off" }); // each update is saved before it runs
     const said = [];
     zoo.server.send(1, "/hang", true);
@@ -246,5 +249,22 @@ end)` };
     assert.ok(await zoo.server.hi(7) >= 0);
     const dead = await zoo.db.query("SELECT reason, tries FROM dead_updates");
     assert.deepEqual(dead, [{ reason: "crash", tries: 3 }]);
+  });
+
+  test("the same when it is polled", async (t) => {
+    const files = { "scripts/good.lua": good, "scripts/hang.lua": hang };
+    const db = await place.newDatabase(t);
+    const env = { WATCHDOG_S: "1" };
+    let host = await startBot(t, place, files, { url: db.url, env });
+    await host.sim.send(alice, "/hang");
+    for (let died = 1; died <= 3; died++) { // the first time it was not in the inbox
+      await host.ended;
+      host.awaited = true;
+      assert.match(host.said, /hung in a C function for 1 s/);
+      host = await startBot(t, place, files, { url: db.url, env, folder: host.folder, bot: host.bot, ready: false });
+    }
+    await host.line(/is set aside: the program died while it ran this update/);
+    assert.deepEqual(await db.query("SELECT reason, tries FROM dead_updates"), [{ reason: "crash", tries: 3 }]);
+    await host.stop();
   });
 });
