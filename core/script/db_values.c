@@ -214,6 +214,8 @@ void db_push_array_mt(lua_State *L)
     if (luaL_newmetatable(L, DB_ARRAY_MT)) {
         lua_pushliteral(L, "db.array");
         lua_setfield(L, -2, "__name");
+        lua_pushboolean(L, false); /* it is all scripts', and outlives them */
+        lua_setfield(L, -2, "__metatable");
     }
 }
 
@@ -244,6 +246,8 @@ int db_bytes(lua_State *L)
     if (luaL_newmetatable(L, BYTES_MT)) {
         lua_pushliteral(L, "db.bytes");
         lua_setfield(L, -2, "__name");
+        lua_pushboolean(L, false);
+        lua_setfield(L, -2, "__metatable");
     }
     lua_setmetatable(L, -2);
     return 1;

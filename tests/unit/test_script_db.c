@@ -171,7 +171,9 @@ static void test_db__arrays(void **state)
         "local endless = setmetatable({}, { __len = function() return 2^40 | 0 "
         "end "
         "})\n"
-        "says(raises(db.array, endless), 'more than 1000000 elements')\n");
+        "says(raises(db.array, endless), 'more than 1000000 elements')\n"
+        "eq(getmetatable(db.array{}), false)\n"
+        "eq(getmetatable(db.bytes('')), false)\n");
 }
 
 static void test_db__parameters(void **state)
