@@ -80,9 +80,9 @@ struct settings {
     char *http_allow_private;  /* NULL: none; see io/address.h */
     int memory_max_mb;         /* of the Lua state */
     int stats_s;               /* between two lines of statistics; 0: none */
-    int jobs_max;            /* that run at once here */
-    int jobs_keep_days;      /* those that failed */
-    int counters_max;        /* counts in memory */
+    int jobs_max;              /* that run at once here */
+    int jobs_keep_days;        /* those that failed */
+    int counters_max;          /* counts in memory */
     int broadcast_window;      /* calls of one broadcast at once */
     int broadcast_keep_days;   /* after its end */
     bool chats_seen;           /* are noted, for broadcasts to all */

@@ -8,24 +8,24 @@ void host_open_data(struct host *host)
 {
     const struct settings *s = host->settings;
 
-    host->script_db = script_db_new(
-        host->loop, &(struct script_db_options){
-                        .url = s->database_url,
-                        .schema = s->database_schema,
-                        .prepare = s->database_prepare,
-                        .require_ssl = s->on_heroku,
-                        .connections = s->database_script_connections,
-                        .timeout_ms = s->database_script_timeout_ms,
-                        .rows_max = s->database_script_rows,
-                        .bytes_max = (size_t)s->database_script_kb << 10,
-                    });
-    host->stores =
-        stores_new(host->loop, host->pg,
-                   &(struct stores_options){
-                       .configs = host->store,
-                       .value_max = (size_t)s->store_value_kb << 10,
-                       .keys_max = s->store_keys,
-                   });
+    host->script_db =
+        script_db_new(host->loop,
+                      &(struct script_db_options){
+                          .url = s->database_url,
+                          .schema = s->database_schema,
+                          .prepare = s->database_prepare,
+                          .require_ssl = s->on_heroku,
+                          .connections = s->database_script_connections,
+                          .timeout_ms = s->database_script_timeout_ms,
+                          .rows_max = s->database_script_rows,
+                          .bytes_max = (size_t)s->database_script_kb << 10,
+                      });
+    host->stores = stores_new(host->loop, host->pg,
+                              &(struct stores_options){
+                                  .configs = host->store,
+                                  .value_max = (size_t)s->store_value_kb << 10,
+                                  .keys_max = s->store_keys,
+                              });
     host->services.db = script_db_desk(host->script_db);
     host->services.stores = stores_desk(host->stores);
 }

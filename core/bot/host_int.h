@@ -91,12 +91,12 @@ struct host {
     struct host_webhook *webhook; /* NULL: polling */
     struct host_metrics *metrics;
     struct watch *watch;
-    struct op *collecting; /* the timer of the next step; or NULL */
-    int cycles_left;       /* of collecting what a reload has left */
-    bool refused;          /* what was saved last did not load */
-    struct repl *repl; /* or NULL */
+    struct op *collecting;     /* the timer of the next step; or NULL */
+    int cycles_left;           /* of collecting what a reload has left */
+    bool refused;              /* what was saved last did not load */
+    struct repl *repl;         /* or NULL */
     struct recorder *recorder; /* or NULL */
-    struct op *step; /* of starting or stopping */
+    struct op *step;           /* of starting or stopping */
     enum host_stop_phase stop_phase;
     bool handed_over; /* all that is not done stands in the inbox */
     bool ready;       /* on_ready was called */

@@ -9,7 +9,7 @@
     "WITH room AS (SELECT EXISTS (SELECT FROM store "                          \
     "WHERE chat_id = $1::bigint AND key = $2::text) OR "                       \
     "(SELECT count(*) FROM (SELECT FROM store WHERE chat_id = $1::bigint "     \
-    "AND " LIVES("$4") " LIMIT " most "::bigint) AS few) < " most             \
+    "AND " LIVES("$4") " LIMIT " most "::bigint) AS few) < " most              \
                        "::bigint AS enough), "
 
 const struct pg_statement store_get_statement = {

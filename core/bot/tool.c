@@ -80,8 +80,7 @@ static bool load_folder(struct tool *tool, const struct tool_options *o,
 
     tool->services = xalloc(sizeof(*tool->services));
     *tool->services = (struct services){ .bot_username = "", .dir = o->dir };
-    tool->vm =
-        vm_new(tool->services, &limits);
+    tool->vm = vm_new(tool->services, &limits);
     tool->gen = generation_new(tool->vm->L, o->dir, 1);
     tool->gen->settings_only = !o->with_scripts;
     if (!generation_load(tool->gen, err))

@@ -23,12 +23,13 @@ static int run(struct invocation *in)
 const struct command cmd_run = {
     .name = "run",
     .summary = "run a bot: get updates from Telegram and answer them",
-    .usage = "run [DIR] [--record FILE [--anonymous]]\n\n"
-             "  DIR            the bot's folder, with scripts/, defaults/ and "
-             "migrations/\n                 (default: .)\n"
-             "  --record FILE  append updates, settings and calls to a file, for "
-             "moonpost replay\n"
-             "  --anonymous    with other names in it",
+    .usage =
+        "run [DIR] [--record FILE [--anonymous]]\n\n"
+        "  DIR            the bot's folder, with scripts/, defaults/ and "
+        "migrations/\n                 (default: .)\n"
+        "  --record FILE  append updates, settings and calls to a file, for "
+        "moonpost replay\n"
+        "  --anonymous    with other names in it",
     .shows_settings = true,
     .run = run,
 };

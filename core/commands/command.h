@@ -26,8 +26,9 @@ struct command {
 };
 
 extern const struct command cmd_broadcast, cmd_check, cmd_config, cmd_dev,
-    cmd_doctor, cmd_explain, cmd_inbox, cmd_jobs, cmd_migrate, cmd_new, cmd_repl,
-    cmd_replay, cmd_run, cmd_simulate, cmd_test, cmd_types, cmd_version;
+    cmd_doctor, cmd_explain, cmd_inbox, cmd_jobs, cmd_migrate, cmd_new,
+    cmd_repl, cmd_replay, cmd_run, cmd_simulate, cmd_test, cmd_types,
+    cmd_version;
 
 /* What a subcommand takes; fields that it does not take are NULL or 0. */
 struct arguments {

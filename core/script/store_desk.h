@@ -21,8 +21,8 @@ enum store_outcome {
 struct store_op {
     struct op op;
     enum store_outcome outcome;
-    struct slice value; /* JSON; of a get, a take, an add that is done */
-    int64_t n;          /* of a clear: how many there were; of all: rows */
+    struct slice value;  /* JSON; of a get, a take, an add that is done */
+    int64_t n;           /* of a clear: how many there were; of all: rows */
     struct pg_op *query; /* of all: rows of key, value */
     /* private */
     struct stores *stores;

@@ -124,7 +124,8 @@ static void keep_error(struct task *t)
     lua_State *L = t->vm->L;
 
     buf_reset(&t->trace);
-    lua_xmove(t->fiber.co, L, 1); /* nothing can be called in a dead coroutine */
+    /* nothing can be called in a dead coroutine */
+    lua_xmove(t->fiber.co, L, 1);
     vm_add_error(L, -1, &t->trace);
     lua_pop(L, 1);
     vm_add_traceback(t->fiber.co, 0, &t->trace);
@@ -138,7 +139,7 @@ static void report_overrun(struct task *t, const struct fiber *f,
 
     buf_adds(&why, what);
     n = why.len;
-    if (t->watch.end == WATCHDOG_MEMORY) /* where that was: it has gone on since */
+    if (t->watch.end == WATCHDOG_MEMORY) /* where it was then */
         buf_add_slice(&why, buf_slice(&t->vm->refused_at));
     else
         for (int i = 0; f && i < 3; i++, f = f->parent) /* of parallel() */

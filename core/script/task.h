@@ -87,8 +87,8 @@ struct join;
 struct fiber {
     struct task *task;
     lua_State *co;
-    struct op *op;       /* waits on */
-    struct op *finished; /* what it waited on; during the resume */
+    struct op *op;        /* waits on */
+    struct op *finished;  /* what it waited on; during the resume */
     struct fiber *parent; /* NULL: the task's own */
     struct join *join;    /* of its children, while it waits for them */
     int number;           /* among its parent's children, from 1 */
@@ -104,8 +104,8 @@ struct task {
     struct fiber fiber; /* its own */
     int ref;            /* of its coroutine in the registry */
     enum task_state state;
-    int nfibers; /* of parallel(), alive */
-    struct fiber *commits; /* the one that does: others wait at gates */
+    int nfibers;              /* of parallel(), alive */
+    struct fiber *commits;    /* the one that does: others wait at gates */
     TAILQ_HEAD(, gate) gates; /* view_commit.c */
     struct watch watch;
     struct generation *gen;
@@ -119,7 +119,7 @@ struct task {
     bool asking;              /* it waits to be answered */
     int nanswers;             /* of updates */
     void (*on_ask)(struct task *t); /* then: current is done; or NULL */
-    struct ctx *ctx; /* its first userdata, while the coroutine lives */
+    struct ctx *ctx;     /* its first userdata, while the coroutine lives */
     struct view *views;  /* of chats' configs; views_end() ends them */
     const char *handler; /* what runs, for messages; borrowed from gen */
     int handler_number;  /* and its place, from 1; 0: none */
@@ -133,8 +133,8 @@ struct task {
     bool failed;
     bool handler_failed; /* also when bot.catch took it */
     bool no_database;
-    bool answer_kept; /* see call_answer.h */
-    struct buf trace; /* of an error that bot.catch gets */
+    bool answer_kept;       /* see call_answer.h */
+    struct buf trace;       /* of an error that bot.catch gets */
     struct buf child_trace; /* of an error in parallel(), before that */
     task_end_fn on_end;
     void (*on_leave)(struct task *t); /* see task_leave_lane(); once, or NULL */

@@ -72,7 +72,8 @@ static int fetched(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     if (err.kind)
         return raise_err(L, &err);
-    if (view_find(t, op->config->chat_id)) /* of parallel(), another was first */
+    /* of parallel(), another was first */
+    if (view_find(t, op->config->chat_id))
         return view_with(L, t, op->config->chat_id, (lua_KFunction)ctx);
     push_view(L, t, op->config);
     return ((lua_KFunction)ctx)(L, LUA_OK, 0);
@@ -259,7 +260,8 @@ int view_load(lua_State *L, struct view *v, const struct setting *s,
         return k(L, LUA_OK, ctx);
     if (!lua_isyieldable(L))
         return cannot_wait(L, v, wanted);
-    lua_pushinteger(L, wanted); /* not kept in v: of parallel(), several may load */
+    /* not kept in v: of parallel(), several may load */
+    lua_pushinteger(L, wanted);
     lua_pushlightuserdata(L, (void *)k);
     lua_pushlightuserdata(L, (void *)ctx);
     /* also those that it has: the answer takes the place of what there is */
@@ -396,7 +398,8 @@ void view_committed(lua_State *L, struct view *v, const struct config_op *op)
 
     config_unref(v->config);
     v->config = config_ref(op->config);
-    config_patch_drop(&v->patch, &op->patch); /* parallel() may have added some */
+    /* not all of it: parallel() may have added some */
+    config_patch_drop(&v->patch, &op->patch);
     if (only_ours)
         return;
     view_collect(L, v);

@@ -317,7 +317,8 @@ static void add_start(struct buf *out, const char *text, size_t n)
 
     if (n > ERROR_MAX) {
         kept = ERROR_MAX;
-        while (kept > 0 && (text[kept] & 0xc0) == 0x80) /* not within a letter */
+        /* not within a letter */
+        while (kept > 0 && (text[kept] & 0xc0) == 0x80)
             kept--;
     }
     buf_add(out, text, kept);
@@ -426,8 +427,8 @@ struct vm *vm_new(const struct services *services,
     vm->limits = *limits;
     vm->pool.keeps = POOL_KEEPS;
     buf_init(&vm->refused_at);
-    vm->reports =
-        throttle_new(services->loop, REPORT_WINDOW_MS, REPORTS_FULL, tell_reports);
+    vm->reports = throttle_new(services->loop, REPORT_WINDOW_MS, REPORTS_FULL,
+                               tell_reports);
     vm->lines = throttle_new(services->loop, 1000,
                              limits->log_lines_per_s ? limits->log_lines_per_s
                                                      : INT_MAX,

@@ -45,7 +45,7 @@ struct services {
     struct asks *asks;                       /* or NULL: nothing can be asked */
     const char *bot_username;                /* "" until getMe has answered */
     struct slice me; /* its User, of getMe; SLICE_NONE until then */
-    const char *dir;                         /* the bot's folder */
+    const char *dir; /* the bot's folder */
     struct file_rules files;
     /* The scripts' variables hold nearly all memory: load them anew; or NULL. */
     void (*renew)(void *arg);
@@ -62,7 +62,7 @@ struct vm_limits {
     int slice_ms;      /* of it at a time, then others have their turn */
     int64_t pattern_steps; /* of one string.find(), match(), gsub() … */
     int log_lines_per_s;   /* of one file of scripts */
-    int breaker_failures;  /* in a row, of a handler in a chat; then it pauses */
+    int breaker_failures; /* in a row, of a handler in a chat; then it pauses */
     int64_t breaker_pause_ms;
 };
 
@@ -89,13 +89,13 @@ struct vm {
     struct op *turn;                     /* one of them goes on then */
     struct task *hog; /* it waits, and is to be ended for its memory; or NULL */
     struct op *hog_op;
-    struct op *renewal; /* then services->renew() is called */
-    int64_t renewed_ms; /* when that was last */
-    const void *refused; /* the block that was to grow, and to what size */
-    size_t refused_size; /* 0: none was refused last */
+    struct op *renewal;       /* then services->renew() is called */
+    int64_t renewed_ms;       /* when that was last */
+    const void *refused;      /* the block that was to grow, and to what size */
+    size_t refused_size;      /* 0: none was refused last */
     struct throttle *reports; /* of errors */
     struct throttle *lines;   /* of print() and log.* */
-    struct buf refused_at; /* the calls of scripts that it came from */
+    struct buf refused_at;    /* the calls of scripts that it came from */
 };
 
 struct vm *vm_new(const struct services *services,

@@ -244,10 +244,14 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRIPT_TEST(test_parallel__results), SCRIPT_TEST(test_parallel__errors),
-        SCRIPT_TEST(test_parallel__map),     SCRIPT_TEST(test_parallel__nested),
-        SCRIPT_TEST(test_parallel__limits),  SCRIPT_TEST(test_parallel__memory),
-        SCRIPT_TEST(test_parallel__configs), SCRIPT_TEST(test_parallel__endless),
+        SCRIPT_TEST(test_parallel__results),
+        SCRIPT_TEST(test_parallel__errors),
+        SCRIPT_TEST(test_parallel__map),
+        SCRIPT_TEST(test_parallel__nested),
+        SCRIPT_TEST(test_parallel__limits),
+        SCRIPT_TEST(test_parallel__memory),
+        SCRIPT_TEST(test_parallel__configs),
+        SCRIPT_TEST(test_parallel__endless),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
