@@ -268,11 +268,17 @@ static int on_error(lua_State *L)
     return 1;
 }
 
+/* bot.catch has ended. It runs in a protected call, as everything does: watchdog.h. */
 static int caught(lua_State *L, int status, lua_KContext k)
 {
-    (void)L;
-    (void)status;
+    struct task *t = task_find(L);
+
     (void)k;
+    if (status == LUA_OK || status == LUA_YIELD || raise_is_stop(L, -1))
+        return 0;
+    t->failed = true;
+    if (!t->trace.len)
+        vm_add_error(L, -1, &t->trace);
     return 0;
 }
 
@@ -299,8 +305,8 @@ static int chain_ended(lua_State *L, int status, lua_KContext k)
     views_reset(L, t); /* what a failed handler assigned is not kept */
     lua_insert(L, -2);
     lua_pushvalue(L, 1); /* catch, error, ctx */
-    lua_callk(L, 2, 0, 0, caught);
-    return 0;
+    buf_reset(&t->trace);
+    return caught(L, lua_pcallk(L, 2, 0, 2, 0, caught), 0);
 }
 
 int dispatch_main(lua_State *L)

@@ -246,6 +246,22 @@ static void test_task__endless_in_close(void **state)
     assert_int_equal(t.result, TASK_KILLED);
 }
 
+/* Ended by an error, where nothing can yield: its variables are closed with hooks. */
+static void test_task__endless_in_catch(void **state)
+{
+    (void)state;
+    make_vm(16 << 20, 60, 60000);
+    script(
+        "local bot = require 'bot'\n"
+        "bot.command('a', function() error('oh no') end)\n"
+        "bot.catch(function()\n"
+        "  local c <close> = setmetatable({}, { __close = function()\n"
+        "    while true do end end })\n"
+        "  table.sort({ 1, 2, 3 }, function() while true do end end) end)\n");
+    assert_int_equal(say("/a"), TASK_OVERRAN);
+    expect_log("it computed for too long");
+}
+
 static void test_task__short_computing_is_fine(void **state)
 {
     (void)state;
@@ -379,6 +395,7 @@ int main(void)
         SCRIPT_TEST(test_task__time_out),
         SCRIPT_TEST(test_task__endless),
         SCRIPT_TEST(test_task__endless_in_close),
+        SCRIPT_TEST(test_task__endless_in_catch),
         SCRIPT_TEST(test_task__short_computing_is_fine),
         SCRIPT_TEST(test_task__memory),
         SCRIPT_TEST(test_sandbox__globals),
