@@ -1,5 +1,5 @@
-/* mod_menu.c - the part of require "menu" that is C: what a button of a menu carries
- * is signed, with a key made from the bot's token. */
+/* mod_menu.c - the part of require "menu" that is C, for lua/moonpost.menu_data.lua: what
+ * a button carries is signed, with a key made from the bot's token. */
 #include <lauxlib.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

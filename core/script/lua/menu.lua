@@ -1,14 +1,15 @@
 -- require "menu": menus of buttons that are declared once. Nothing of a menu that was
--- sent is kept: a button carries which it is, of which menu, page and person, in at most
--- 64 bytes, and a signature, since anybody can send any data as a press.
---
---   m~NAME~PAGE~BUTTON OP~OWNER~ITEM SHAPE SIGNATURE
---
--- BUTTON is its place among those declared, SHAPE (3 characters) says what was declared
--- when it was sent: if that has changed, the place may be another button's, and nothing
--- is done but drawing the menu anew.
-local core = ...
+-- sent is kept: a button carries which it is, of which menu, page and person, and a
+-- signature, since anybody can send any data as a press (moonpost.menu_data.lua). If what
+-- was declared has changed since, nothing is done but drawing the menu anew. Here is what
+-- is declared, and what a press does; moonpost.menu_draw.lua draws.
 local bot = require "bot"
+local carried = require "moonpost.menu_data"
+local drawing = require "moonpost.menu_draw"
+
+local cut, get, place_of = drawing.cut, drawing.get, drawing.place_of
+local label_of, is_shown = drawing.label_of, drawing.is_shown
+local render, new_view = drawing.render, drawing.new_view
 
 local menus = {} -- by name
 
@@ -18,8 +19,7 @@ Menu.__index = Menu
 Menu.__metatable = false
 Menu.__name = "menu"
 
-local NAME_MAX, DATA_MAX, ROW_MAX, BUTTONS_MAX = 16, 64, 8, 100
-local SHAPE, SIGNATURE = 3, 8
+local NAME_MAX, ROW_MAX = 16, drawing.ROW_MAX
 
 local says = {
   admins = "Only administrators can do this.",
@@ -204,294 +204,6 @@ function Menu:page(options)
     options = {} }, 2))
 end
 
--- --- what a button carries -------------------------------------------------------------------
-
-local digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-local function to_36(n)
-  local text = ""
-  repeat
-    local d = n % 36
-    text = digits:sub(d + 1, d + 1) .. text
-    n = n // 36
-  until n == 0
-  return text
-end
-
-local function shape_of(m)
-  if not m.shape then
-    local parts = {}
-    for i, b in ipairs(m.buttons) do
-      -- what a button says may depend on the chat; what it is may not
-      local what = b.setting and b.setting.choices and b.path .. "\0"
-        .. table.concat(b.setting.choices, "\0")
-      what = what or b.options.id or b.path or b.to and b.to.name or type(b.label) == "string"
-        and b.label or ""
-      parts[i] = b.kind .. "\0" .. what
-    end
-    m.shape = core.sign("shape\0" .. m.name .. "\0" .. table.concat(parts, "\1")):sub(1, SHAPE)
-  end
-  return m.shape
-end
-
-local function signature(chat, text)
-  return core.sign(("press\0%d\0%s"):format(chat or 0, text))
-end
-
--- view: { chat =, owner =, page =, open = }
-local function data_of(m, view, button, op, item)
-  local page = view.open and "." .. to_36(view.open) or to_36(view.page)
-  local text = ("m~%s~%s~%s%s~%s~%s%s"):format(m.name, page, to_36(button.place), op or "",
-    to_36(view.owner), item or "",
-    shape_of(m))
-  local data = text .. signature(view.chat, text)
-  if #data > DATA_MAX then
-    local room = #(item or "") - 1 - (#data - DATA_MAX)
-    error(("menu %s: an item's id can have %d bytes here, %q has %d"):format(m.name, room,
-      item:sub(2), #item - 1), 0)
-  end
-  return data
-end
-
--- The parts of a press, or nil: it is none of ours.
-local function read_data(data, chat)
-  local text = data:sub(1, -SIGNATURE - 1)
-  local pattern = "^m~([%w_.-]+)~(%.?[%da-z]+)~([%da-z]+)([-+*/=<>]?)~([%da-z]+)~(.*)$"
-  local name, page, place, op, owner, rest = text:match(pattern)
-  if not name or #rest < SHAPE then return nil end
-  if not core.equal(signature(chat, text), data:sub(-SIGNATURE)) then return nil end
-  local open = page:match("^%.(.+)$")
-  return {
-    menu = menus[name], place = tonumber(place, 36), op = op,
-    owner = math.tointeger(tonumber(owner, 36)),
-    page = open and 1 or tonumber(page, 36), open = open and tonumber(open, 36),
-    item = rest:sub(1, -SHAPE - 1),
-    shape = rest:sub(-SHAPE),
-  }
-end
-
--- An item's id as it is carried: "i5" the number, "s5" the text.
-local function id_of(m, id)
-  if math.type(id) == "integer" then return "i" .. id end
-  if type(id) == "string" then return "s" .. id end
-  error(("menu %s: an item's id must be a text or a whole number, got a %s"):format(m.name,
-    type(id)), 0)
-end
-
-local function read_id(text)
-  if text:sub(1, 1) == "i" then return math.tointeger(tonumber(text:sub(2))) end
-  return text:sub(2)
-end
-
--- --- drawing ---------------------------------------------------------------------------------
-
-local function value_of(value, ...)
-  if type(value) == "function" then return value(...) end
-  return value
-end
-
-local function cut(text, max)
-  if (utf8.len(text) or 0) <= max then return text end
-  return text:sub(1, utf8.offset(text, max) - 1) .. "…"
-end
-
-local function place_of(ctx, path)
-  local section = ctx.config
-  for name in path:gmatch("([^.]+)%.") do section = section[name] end
-  return section, path:match("[^.]+$")
-end
-
-local function get(ctx, path)
-  local section, key = place_of(ctx, path)
-  return section[key]
-end
-
-local function is_shown(ctx, button)
-  return button.options.when == nil or value_of(button.options.when, ctx) and true or false
-end
-
-local function draw_row(rows)
-  if #rows == 0 or #rows[#rows] > 0 then rows[#rows + 1] = {} end
-end
-
-local function put(rows, button)
-  if #rows == 0 or #rows[#rows] >= ROW_MAX then rows[#rows + 1] = {} end
-  table.insert(rows[#rows], button)
-end
-
-local function label_of(ctx, button)
-  local label = value_of(button.label, ctx)
-  if type(label) ~= "string" or label == "" then
-    error("menu: a label must be a text that is not empty", 0)
-  end
-  return label
-end
-
-local draw_kind = {}
-
-local function draw_plain(ctx, m, view, button, rows)
-  put(rows, { text = label_of(ctx, button), callback_data = data_of(m, view, button),
-    style = button.options.style })
-end
-for _, kind in ipairs{ "button", "submenu", "back", "close" } do draw_kind[kind] = draw_plain end
-
-function draw_kind.row(_, _, _, _, rows) draw_row(rows) end
-
-function draw_kind.url(ctx, _, _, button, rows)
-  put(rows, { text = label_of(ctx, button), url = value_of(button.url, ctx) })
-end
-
-function draw_kind.toggle(ctx, m, view, button, rows)
-  local on = get(ctx, button.path)
-  local mark = on and (button.options.on or "✅") or button.options.off or "❌"
-  local data = data_of(m, view, button, on and "-" or "+")
-  put(rows, { text = mark .. " " .. label_of(ctx, button), callback_data = data })
-end
-
-local function choice_label(button, value)
-  return button.options.labels and button.options.labels[value] or tostring(value)
-end
-
-function draw_kind.choice(ctx, m, view, button, rows)
-  local text = label_of(ctx, button) .. ": " .. choice_label(button, get(ctx, button.path))
-  put(rows, { text = text, callback_data = data_of(m, view, button, ">") })
-end
-
-local function shown(value)
-  if value == nil then return "–" end
-  if math.type(value) == "float" and value % 1 == 0 then return ("%d"):format(value) end
-  if type(value) == "table" then
-    local parts = {}
-    for i, v in ipairs(value) do parts[i] = tostring(v) end
-    return #parts == 0 and "–" or table.concat(parts, ", ")
-  end
-  return tostring(value)
-end
-
-function draw_kind.number(ctx, m, view, button, rows)
-  local unit = button.setting.unit and " " .. button.setting.unit or ""
-  draw_row(rows)
-  put(rows, { text = "−", callback_data = data_of(m, view, button, "-") })
-  put(rows, { text = label_of(ctx, button) .. ": " .. shown(get(ctx, button.path)) .. unit,
-    callback_data = data_of(m, view, button, "/") })
-  put(rows, { text = "+", callback_data = data_of(m, view, button, "+") })
-  draw_row(rows)
-end
-
-function draw_kind.input(ctx, m, view, button, rows)
-  local text = label_of(ctx, button) .. ": " .. cut(shown(get(ctx, button.path)), 30)
-  put(rows, { text = text, callback_data = data_of(m, view, button, "/") })
-end
-
--- The items of a page, and how many pages there are. A list function may give all items,
--- or, with how many there are in all, only those it was asked for.
-local function read_page(ctx, button, page)
-  local per, list = button.per, button.page.list
-  if type(list) == "table" then
-    local pages = math.max(1, (#list + per - 1) // per)
-    page = math.min(page, pages)
-    return table.move(list, (page - 1) * per + 1, math.min(page * per, #list), 1, {}), pages, page
-  end
-  local items, total = list(ctx, (page - 1) * per, per)
-  if type(items) ~= "table" then
-    error("menu: the list of a page must be a table, got a " .. type(items), 0)
-  end
-  local pages = math.max(1, ((total or #items) + per - 1) // per)
-  if page > pages then -- there were more
-    page = pages
-    if total then items = list(ctx, (page - 1) * per, per) end
-  end
-  if total then return items, pages, page end
-  return table.move(items, (page - 1) * per + 1, math.min(page * per, #items), 1, {}), pages, page
-end
-
-function draw_kind.page(ctx, m, view, button, rows)
-  local items, pages, page = read_page(ctx, button, view.page)
-  view.page = page
-  for i, item in ipairs(items) do
-    local label, id = item, item
-    if button.page.item then label, id = button.page.item(ctx, item) end
-    if id == nil then id = label end
-    if type(label) == "number" then label = tostring(label) end
-    if type(label) ~= "string" or label == "" then
-      error("menu: an item's label must be a text", 0)
-    end
-    if (i - 1) % button.columns == 0 then draw_row(rows) end
-    put(rows, { text = label, callback_data = data_of(m, view, button, "*", id_of(m, id)) })
-  end
-  draw_row(rows)
-  if pages > 1 then
-    local function to(text, target)
-      if target < 1 then target = pages elseif target > pages then target = 1 end
-      local there = { chat = view.chat, owner = view.owner, page = target }
-      put(rows, { text = text, callback_data = data_of(m, there, button, "<") })
-    end
-    to("‹", page - 1)
-    put(rows, { text = page .. "/" .. pages, callback_data = data_of(m, view, button, "<") })
-    to("›", page + 1)
-    draw_row(rows)
-  elseif #items == 0 and button.page.empty then
-    put(rows, { text = button.page.empty, callback_data = data_of(m, view, button, "<") })
-    draw_row(rows)
-  end
-end
-
--- The choices of a setting, in place of the menu's buttons.
-local function draw_choices(ctx, m, view, button)
-  local rows, present = {}, get(ctx, button.path)
-  for i, choice in ipairs(button.setting.choices) do
-    if (i - 1) % (button.options.columns or 2) == 0 then draw_row(rows) end
-    local mark = choice == present and "• " or ""
-    local data = data_of(m, view, button, "=", "s" .. i)
-    put(rows, { text = mark .. choice_label(button, choice), callback_data = data })
-  end
-  draw_row(rows)
-  local closed = { chat = view.chat, owner = view.owner, page = 1 }
-  put(rows, { text = "‹ Back", callback_data = data_of(m, closed, button, "<") })
-  return rows
-end
-
-local function draw(ctx, m, view)
-  local rows, n = {}, 0
-  local opened = view.open and m.buttons[view.open]
-  if opened and opened.kind == "choice" then
-    rows = draw_choices(ctx, m, view, opened)
-  else
-    view.open = nil
-    for _, button in ipairs(m.buttons) do
-      if is_shown(ctx, button) then draw_kind[button.kind](ctx, m, view, button, rows) end
-    end
-  end
-  if #rows > 0 and #rows[#rows] == 0 then rows[#rows] = nil end
-  for _, row in ipairs(rows) do n = n + #row end
-  if n > BUTTONS_MAX then
-    error(("menu %s: %d buttons; a message can have 100"):format(m.name, n), 0)
-  end
-  return { inline_keyboard = rows }
-end
-
--- What sendMessage and editMessageText take.
-local function render(ctx, m, view)
-  local text = value_of(m.options.text, ctx)
-  local params = { reply_markup = draw(ctx, m, view) }
-  for name, value in pairs(m.options.options or {}) do params[name] = value end
-  if type(text) == "table" then -- of fmt, or { text =, entities = }
-    params.text, params.parse_mode, params.entities = text.text, text.parse_mode, text.entities
-  else
-    params.text = text
-  end
-  params.parse_mode = params.parse_mode or m.options.parse_mode
-  if type(params.text) ~= "string" or params.text == "" then
-    error(("menu %s: its text must not be empty"):format(m.name), 0)
-  end
-  return params
-end
-
-local function new_view(ctx, m)
-  local owner = m.options.owner and ctx.from and ctx.from.id or 0
-  return { chat = ctx.chat_id, owner = owner, page = 1 }
-end
-
 -- --- changing the message --------------------------------------------------------------------
 
 local function equal(a, b)
@@ -532,7 +244,7 @@ end
 
 -- The reply_markup, for messages of the author's own.
 function Menu:markup(ctx)
-  return draw(ctx, self, new_view(ctx, self))
+  return drawing.draw(ctx, self, new_view(ctx, self))
 end
 
 -- Send it where the update came from. Gives the Message.                     [waits]
@@ -627,7 +339,7 @@ function press_kind.input(ctx, _, _, button) return ask_value(ctx, button) end
 
 function press_kind.page(ctx, m, press, button)
   if press.op == "*" then
-    local result = button.page.press(ctx, read_id(press.item), m)
+    local result = button.page.press(ctx, carried.read_id(press.item), m)
     if type(result) == "table" and result.buttons then return nil, result end
     return result
   end
@@ -646,7 +358,7 @@ end
 local function carry_out(ctx, m, press)
   local button = m.buttons[press.place]
   local view = { chat = ctx.chat_id, owner = press.owner, page = press.page, open = press.open }
-  if press.shape ~= shape_of(m) or not button or not press_kind[button.kind]
+  if press.shape ~= carried.shape_of(m) or not button or not press_kind[button.kind]
     or not is_shown(ctx, button) then
     view.page, view.open = 1, nil
     show(ctx, m, view)
@@ -670,9 +382,9 @@ local function carry_out(ctx, m, press)
 end
 
 bot.callback("^m~", function(ctx)
-  local press = read_data(ctx.data, ctx.chat_id)
+  local press = carried.read_data(ctx.data, ctx.chat_id)
   if not press then return ctx:answer(says.invalid, { show_alert = true }) end
-  local m = press.menu
+  local m = menus[press.menu]
   if not m then return ctx:answer(says.gone, { show_alert = true }) end
   local why = refusal(ctx, m, press)
   if why then return ctx:answer(why, { show_alert = true }) end
