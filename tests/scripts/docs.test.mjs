@@ -156,7 +156,7 @@ test("the settings from the environment are all in docs/operating.md", () => {
 
 test("docs/ARCHITECTURE.md names files and functions that exist", () => {
   const text = read("docs/ARCHITECTURE.md");
-  const sources = readdirSync(path.join(root, "core"), { recursive: true }).filter((f) => /\.[ch]$/.test(f));
+  const sources = readdirSync(path.join(root, "core"), { recursive: true }).filter((f) => /\.([ch]|sql)$/.test(f));
   const code = sources.map((f) => read(path.join("core", f))).join("\n");
   const names = [...text.matchAll(/`(\w+)\(\)`/g)].map((m) => m[1]);
   assert.ok(names.length > 40);
