@@ -13,7 +13,7 @@
 
 #define PARALLEL_MAX 64 /* children of a task at once */
 
-/* For task.c: the fiber waits for its join now, so its children can begin. The task
+/* For fiber.c: the fiber waits for its join now, so its children can begin. The task
  * may be gone then. */
 void parallel_go(struct fiber *parent);
 /* A child has run to its end, was ended in a commit (LUA_YIELD), or failed. The task

@@ -1,12 +1,12 @@
 /*
- * task.c - see task.h.
+ * task.c - see task.h: a task's beginning, its questions, and its ends. Its coroutines
+ * run in fiber.c.
  *
  * Stack of a task's coroutine: the ctx at index 1; dispatch.c runs the
  * handlers with it.
  */
 #include "script/task.h"
 
-#include <assert.h>
 #include <lauxlib.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -16,18 +16,14 @@
 #include "base/metrics.h"
 #include "script/ask.h"
 #include "script/breaker.h"
-#include "script/call_answer.h"
 #include "script/ctx.h"
 #include "script/dispatch.h"
-#include "script/parallel.h"
 #include "script/raise.h"
-#include "script/recording.h"
+#include "script/task_int.h"
 #include "script/throttle.h"
 #include "script/watchdog.h"
 
 #define SWEEP_MS 1000
-
-static void want_turn(struct vm *vm);
 
 void incoming_free(struct incoming *in)
 {
@@ -38,38 +34,6 @@ void incoming_free(struct incoming *in)
     buf_release(&in->text);
     free(in->error);
     free(in);
-}
-
-static struct fiber **slot_of(lua_State *L)
-{
-    return lua_getextraspace(L);
-}
-
-struct fiber *task_fiber(lua_State *L)
-{
-    return *slot_of(L);
-}
-
-struct task *task_find(lua_State *L)
-{
-    const struct fiber *f = task_fiber(L);
-
-    return f ? f->task : NULL;
-}
-
-struct task *task_current(lua_State *L)
-{
-    struct task *t = task_find(L);
-
-    if (!t)
-        luaL_error(L, "this can only be called in a handler, not while the "
-                      "scripts are being loaded");
-    return t;
-}
-
-struct op *task_finished(lua_State *L)
-{
-    return task_fiber(L)->finished;
 }
 
 /* --- ending ---------------------------------------------------------------------- */
@@ -242,8 +206,6 @@ static void collect_all(struct vm *vm)
     vm->renewal->arg = vm;
 }
 
-static void end_overrun(struct fiber *f);
-
 static void on_hog(struct op *op)
 {
     struct vm *vm = op->arg;
@@ -260,7 +222,7 @@ static void on_hog(struct op *op)
     t->watch.end = WATCHDOG_MEMORY;
     buf_reset(&vm->refused_at);
     vm_add_traceback(t->fiber.co, 0, &vm->refused_at);
-    end_overrun(&t->fiber);
+    task_overran(&t->fiber);
 }
 
 bool tasks_find_hog(struct vm *vm)
@@ -284,65 +246,6 @@ bool tasks_find_hog(struct vm *vm)
     vm->hog_op->done = on_hog;
     vm->hog_op->arg = vm;
     return true;
-}
-
-/* --- running ---------------------------------------------------------------------- */
-
-/* It goes on after half a slice: what others want takes several turns of the loop,
- * a connection, a request, its answer, and each turn would wait for a slice. */
-static void on_turn(struct op *op)
-{
-    struct vm *vm = op->arg;
-    struct fiber *f = TAILQ_FIRST(&vm->turns);
-
-    op_free(op);
-    vm->turn = NULL;
-    TAILQ_REMOVE(&vm->turns, f, turn_link);
-    f->has_turn_coming = false;
-    want_turn(vm);
-    fiber_resume(f, 0);
-}
-
-static void want_turn(struct vm *vm)
-{
-    if (vm->turn || TAILQ_EMPTY(&vm->turns))
-        return;
-    vm->turn = timer_start(vm->services->loop, vm->limits.slice_ms / 2);
-    vm->turn->done = on_turn;
-    vm->turn->arg = vm;
-}
-
-static void wait_for_turn(struct fiber *f)
-{
-    struct vm *vm = f->task->vm;
-
-    TAILQ_INSERT_TAIL(&vm->turns, f, turn_link);
-    f->has_turn_coming = true;
-    want_turn(vm);
-}
-
-void fiber_close(struct fiber *f)
-{
-    struct vm *vm = f->task->vm;
-    struct watch spent = f->task->watch;
-    bool overran = false;
-
-    op_free(f->op); /* with its children, if it waits for them */
-    op_free(f->finished);
-    if (f->task->commits == f)
-        task_commit_over(f->task);
-    f->op = f->finished = NULL;
-    if (f->has_turn_coming)
-        TAILQ_REMOVE(&vm->turns, f, turn_link);
-    f->has_turn_coming = false;
-    if (TAILQ_EMPTY(&vm->turns)) {
-        op_free(vm->turn);
-        vm->turn = NULL;
-    }
-    watchdog_enter(f->co, WATCHDOG_TASK, &overran);
-    lua_resetthread(f->co); /* closes <close> variables */
-    watchdog_leave();
-    f->task->watch = spent;
 }
 
 static const char *why_ended(const struct task *t, char *text, size_t size)
@@ -371,7 +274,7 @@ static const char *why_ended(const struct task *t, char *text, size_t size)
     return text;
 }
 
-static void end_overrun(struct fiber *f)
+void task_overran(struct fiber *f)
 {
     struct task *t = f->task;
     struct vm *vm = t->vm;
@@ -385,8 +288,7 @@ static void end_overrun(struct fiber *f)
         collect_all(vm);
 }
 
-/* The task's own coroutine has run to its end. */
-static void end_run(struct task *t, int status)
+void task_ran(struct task *t, int status)
 {
     if ((status == LUA_OK && !t->failed) ||
         (status != LUA_OK && raise_is_stop(t->fiber.co, -1))) {
@@ -400,102 +302,6 @@ static void end_run(struct task *t, int status)
     if (!t->no_database)
         breaker_ended(t, true);
     task_end(t, t->no_database ? TASK_NO_DATABASE : TASK_FAILED);
-}
-
-/* The one lua_resume. */
-void fiber_resume(struct fiber *f, int nargs)
-{
-    struct task *t = f->task;
-    int nresults, status;
-    bool failed;
-
-    t->state = TASK_RUNNING;
-    watchdog_enter_task(f->co, t);
-    do {
-        f->again = false;
-        status = lua_resume(f->co, NULL, nargs, &nresults);
-        nargs = 0;
-    } while (status == LUA_YIELD && f->again);
-    watchdog_leave_task();
-    op_free(f->finished);
-    f->finished = NULL;
-    t->state = TASK_WAITING;
-    failed = status > LUA_YIELD || (status == LUA_OK && t->failed);
-    if (failed && t->watch.refused)
-        t->watch.end = WATCHDOG_MEMORY;
-    if (t->watch.end)
-        end_overrun(f);
-    else if (status == LUA_YIELD && t->watch.gave_way)
-        wait_for_turn(f);
-    else if (status == LUA_YIELD && f->join)
-        parallel_go(f);
-    else if (status == LUA_YIELD && f->op)
-        return;
-    else if (f->parent)
-        parallel_ended(f, status, nresults);
-    else
-        end_run(t, status);
-}
-
-static void start_clock(struct task *t)
-{
-    if (t->stopped_ms)
-        t->free_ms += loop_now_ms() - t->stopped_ms;
-    t->stopped_ms = 0;
-}
-
-static void on_op_done(struct op *op)
-{
-    struct fiber *f = op->arg;
-    struct task *t = f->task;
-    const struct recording *recording = t->vm->services->recording;
-
-    assert(t->state == TASK_WAITING && f->op == op);
-    if (recording)
-        recording->finished(recording->arg, op);
-    f->finished = op;
-    f->op = NULL;
-    start_clock(t);
-    fiber_resume(f, 0);
-}
-
-int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
-                  lua_KFunction k)
-{
-    struct task *t = task_current(L);
-    struct fiber *f = task_fiber(L);
-
-    if (!lua_isyieldable(L)) {
-        op_free(op);
-        return luaL_error(L, "can't wait here: inside a function that was "
-                             "called from C (a comparator, a gsub callback, a "
-                             "metamethod)");
-    }
-    call_answer_send(t);
-    if (f->op != op)
-        op_free(f->op); /* left by an error that the script caught */
-    f->op = op;
-    op->done = on_op_done;
-    op->arg = f;
-    return lua_yieldk(L, 0, ctx, k);
-}
-
-void task_keep(lua_State *L, struct op *op)
-{
-    struct fiber *f = task_fiber(L);
-
-    op_free(f->op);
-    f->op = op;
-}
-
-int task_wait(lua_State *L, struct op *op, lua_KFunction k)
-{
-    return task_wait_ctx(L, op, 0, k);
-}
-
-void task_stop_clock(struct task *t)
-{
-    t->stopped_ms = loop_now_ms();
 }
 
 static void sweep_later(struct vm *vm);
@@ -548,6 +354,8 @@ void task_answer(struct task *t, struct incoming *in)
     t->in = in;
 }
 
+/* --- time ------------------------------------------------------------------------- */
+
 static void sweep(struct op *op);
 
 static void sweep_later(struct vm *vm)
@@ -582,12 +390,7 @@ static void sweep(struct op *op)
     sweep_later(vm);
 }
 
-void fiber_push(lua_State *L, struct fiber *f, struct fiber *parent)
-{
-    *f = (struct fiber){ .task = parent->task, .parent = parent };
-    f->co = lua_newthread(L);
-    *slot_of(f->co) = f;
-}
+/* --- beginning -------------------------------------------------------------------- */
 
 /* Everything that may run out of memory. */
 static int push_task(lua_State *L)

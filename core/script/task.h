@@ -170,7 +170,7 @@ void task_ask(struct task *t);
  * Its clock begins anew. The op that it waits on is to be completed then. */
 void task_answer(struct task *t, struct incoming *in);
 
-/* --- for the modules ------------------------------------------------------------ */
+/* --- for the modules: in fiber.c -------------------------------------------------- */
 
 /* The task that runs; raises outside of handlers (while scripts are loaded). */
 struct task *task_current(lua_State *L);
@@ -189,7 +189,7 @@ void task_keep(lua_State *L, struct op *op);
 /* The coroutine of the task that runs; there must be one. */
 struct fiber *task_fiber(lua_State *L);
 
-/* --- for parallel.c -------------------------------------------------------------- */
+/* --- for parallel.c: in fiber.c ---------------------------------------------------- */
 
 /* Push a new coroutine that belongs to the task of parent.         [-0, +1, m] */
 void fiber_push(lua_State *L, struct fiber *f, struct fiber *parent);
