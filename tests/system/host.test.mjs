@@ -223,7 +223,7 @@ end)`;
 // Node's own program for a person in the simulator of `dev`.
 test("a session of dev, with the bot of this repository", async (t) => {
   const home = folder(t);
-  for (const name of ["scripts", "defaults", "migrations"]) cpSync(path.join(root, name), home.path(name), { recursive: true });
+  for (const name of ["scripts", "defaults", "locales", "migrations"]) cpSync(path.join(root, name), home.path(name), { recursive: true });
   const { url } = await place.newDatabase(t);
   const host = new Host(["dev", home.dir, "--port", "0"], { env: { DATABASE_URL: url, TASK_CPU_MS: String(250 * slow) } });
   atEnd(t, () => (host.awaited ? undefined : host.stop()));
