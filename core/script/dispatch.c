@@ -163,7 +163,7 @@ static int find(lua_State *L, struct task *t, int from)
     return number;
 }
 
-static int answered(lua_State *L, int status, lua_KContext number);
+static int answered(lua_State *L, int status, lua_KContext context);
 
 /* Do all conditions of its group hold? */
 static bool is_for_it(lua_State *L, struct task *t, int number)
@@ -194,15 +194,15 @@ static int search(lua_State *L, int from)
 }
 
 /* A condition was waited for. */
-static int answered(lua_State *L, int status, lua_KContext number)
+static int answered(lua_State *L, int status, lua_KContext context)
 {
     struct task *t = ctx_task(L, CTX);
+    int number = groups_answered(L, context);
 
     (void)status;
-    groups_answer(L);
-    if (is_for_it(L, t, (int)number))
-        return run(L, t, (int)number);
-    return search(L, (int)number + 1);
+    if (is_for_it(L, t, number))
+        return run(L, t, number);
+    return search(L, number + 1);
 }
 
 static int run_handlers(lua_State *L)

@@ -91,8 +91,17 @@ static void ask_function(lua_State *L, const struct task *t, int number,
     lua_callk(L, 1, 1, context, k);
 }
 
-int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k)
+/* Of what is asked: the handler, the group, and whether its administrators are known.
+ * Several of parallel() may be asking. */
+static lua_KContext pack(int number, int asking, uint8_t known)
 {
+    return (lua_KContext)number | (lua_KContext)asking << 32 |
+           (lua_KContext)known << 61;
+}
+
+int groups_hold(lua_State *L, int group, int number, lua_KFunction k)
+{
+    lua_KContext context;
     const struct task *t = ctx_task(L, 1);
     const struct handlers *hs = &t->gen->handlers;
     struct asked *a = make_asked(L, hs);
@@ -103,6 +112,7 @@ int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k)
     g = next_to_ask(hs, a, group, &a->asking);
     if (!g)
         return 1;
+    context = pack(number, a->asking, a->known[a->asking - 1]);
     if (a->known[a->asking - 1] == NOTHING &&
         (g->admin != ADMIN_ANY || g->rights))
         ask_member(L, g, &t->in->u, context, k);
@@ -141,4 +151,18 @@ void groups_answer(lua_State *L)
         yes = !yes;
     *known = !yes ? FAILS : *known == NOTHING ? MEMBER_FITS : HOLDS;
     lua_pop(L, 1);
+}
+
+int groups_answered(lua_State *L, lua_KContext context)
+{
+    struct asked *a = asked_of(L);
+    int asking = (int)(context >> 32 & 0xffffff);
+
+    if (a->known[asking - 1] == context >> 61) {
+        a->asking = asking;
+        groups_answer(L);
+    } else {
+        lua_pop(L, 1); /* the same was asked, and answered before */
+    }
+    return (int)(context & 0x7fffffff);
 }

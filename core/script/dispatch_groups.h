@@ -14,11 +14,13 @@
 
 /*
  * Do the conditions of the group, and of those around it, hold? 1, 0, or -1: it was
- * asked, and the answer will be at the stack's top: then groups_answer(), and once
- * more. That may be at once; or the coroutine waits, and k is called with it there.
- * The stack: the ctx at 1; at 2 nil, or what an earlier call has put there.
+ * asked, and the answer is at the stack's top: then groups_answer(), and once more.
+ * Or the coroutine waits, and k is called with it there: it calls groups_answered()
+ * with its context, which gives the number of the handler. The stack: the ctx at 1;
+ * at 2 nil, or what an earlier call has put there, perhaps in another coroutine.
  */
-int groups_hold(lua_State *L, int group, lua_KContext context, lua_KFunction k);
+int groups_hold(lua_State *L, int group, int number, lua_KFunction k);
 void groups_answer(lua_State *L);
+int groups_answered(lua_State *L, lua_KContext context);
 
 #endif

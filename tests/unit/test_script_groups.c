@@ -316,6 +316,23 @@ static int group_teardown(void **state)
     return script_group_teardown("test_groups");
 }
 
+/* Two branches ask at once: the second answer is none to the next question. */
+static void test_group__asked_in_parallel(void **state)
+{
+    (void)state;
+    script("local bot = require 'bot'\n"
+           "bot.group{ when = function() return true end }.use(\n"
+           "  function(ctx, next) require 'parallel' (next, next) end)\n"
+           "bot.group{ rights = 'can_pin_messages' }.command('a',\n"
+           "  function(ctx) ctx:reply('may') end)\n");
+    for (int i = 0; i < 2; i++)
+        answer("getChatMember", 200,
+               "{\"ok\":true,\"result\":{\"status\":\"administrator\","
+               "\"user\":{\"id\":7},\"can_delete_messages\":true}}");
+    message_in("supergroup", -6, ",\"text\":\"/a\"");
+    expect_replies("");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +345,7 @@ int main(void)
         SCRIPT_TEST(test_group__admin_false),
         SCRIPT_TEST(test_group__rights),
         SCRIPT_TEST(test_group__of_nobody),
+        SCRIPT_TEST(test_group__asked_in_parallel),
         SCRIPT_TEST(test_group__mistakes),
         SCRIPT_TEST(test_group__one_command_in_two_files),
     };
