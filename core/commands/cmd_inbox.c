@@ -2,7 +2,6 @@
  * cmd_inbox.c - moonpost inbox: updates that wait in the database, and those that
  * were set aside. Here are the arguments; inbox_*.c have the subcommands.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,25 +110,12 @@ static void print_help(int argc, char **argv)
 
 /* --- arguments ---------------------------------------------------------------------- */
 
-static bool read_number(const char *text, const char *what, int64_t min,
-                        int64_t max, int64_t *n, struct err *err)
-{
-    char *end;
-
-    errno = 0;
-    *n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || *n < min || *n > max || !*n)
-        return err_set(err, ERR_USAGE, "\"%s\" is not %s", text, what);
-    return true;
-}
-
 /* One that begins with "-". i: where it is, moved over its value. */
 static bool read_option(const struct invocation *in, int *i,
                         const struct row *row, struct inbox_call *c,
                         struct err *err)
 {
     const char *arg = in->argv[*i], *value = in->argv[*i + 1];
-    int64_t n;
 
     if (strcmp(arg, "--json") == 0) {
         c->json = true;
@@ -146,17 +132,10 @@ static bool read_option(const struct invocation *in, int *i,
     if (++*i == in->argc)
         return err_set(err, ERR_USAGE, "%s needs a number", arg);
     if (strcmp(arg, "--bot") == 0)
-        return read_number(value, "a bot's id: what its token begins with", 1,
-                           INT64_MAX, &c->bot, err);
+        return subcommand_read_bot(value, &c->bot, err);
     if (strcmp(arg, "--chat") == 0)
-        return read_number(value,
-                           "a chat's id: a number like 123456 or "
-                           "-1001234567890",
-                           INT64_MIN, INT64_MAX, &c->chat, err);
-    if (!read_number(value, "a number of lines", 1, 1000000, &n, err))
-        return false;
-    c->limit = (int)n;
-    return true;
+        return subcommand_read_chat(value, &c->chat, err);
+    return subcommand_read_limit(value, &c->limit, err);
 }
 
 static bool check_count(const struct row *row, const struct inbox_call *c,
@@ -184,8 +163,8 @@ static bool read_arguments(const struct invocation *in, const struct row *row,
         if (in->argv[i][0] == '-') {
             if (!read_option(in, &i, row, c, err))
                 return false;
-        } else if (!read_number(in->argv[i], "an update's number", 1, INT64_MAX,
-                                &c->ids[c->n++], err)) {
+        } else if (!subcommand_read_id(in->argv[i], "an update's number",
+                                       &c->ids[c->n++], err)) {
             return false;
         }
     }

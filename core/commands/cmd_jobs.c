@@ -2,7 +2,6 @@
  * cmd_jobs.c - moonpost jobs: what runs at a time, and what of it has failed. Here
  * are the arguments; jobs_show.c has the subcommands.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,40 +102,19 @@ static void print_help(int argc, char **argv)
 
 /* --- arguments ---------------------------------------------------------------------- */
 
-static bool read_number(const char *text, const char *what, int64_t min,
-                        int64_t max, int64_t *n, struct err *err)
-{
-    char *end;
-
-    errno = 0;
-    *n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || *n < min || *n > max || !*n)
-        return err_set(err, ERR_USAGE, "\"%s\" is not %s", text, what);
-    return true;
-}
-
 /* An option with the value after it. */
 static bool read_value(const char *option, const char *value,
                        struct jobs_call *c, struct err *err)
 {
-    int64_t n;
-
     if (strcmp(option, "--name") == 0) {
         c->filter.name = value;
         return true;
     }
     if (strcmp(option, "--bot") == 0)
-        return read_number(value, "a bot's id: what its token begins with", 1,
-                           INT64_MAX, &c->filter.bot, err);
+        return subcommand_read_bot(value, &c->filter.bot, err);
     if (strcmp(option, "--chat") == 0)
-        return read_number(value,
-                           "a chat's id: a number like 123456 or "
-                           "-1001234567890",
-                           INT64_MIN + 1, INT64_MAX, &c->filter.chat_id, err);
-    if (!read_number(value, "a number of lines", 1, 1000000, &n, err))
-        return false;
-    c->filter.limit = (int)n;
-    return true;
+        return subcommand_read_chat(value, &c->filter.chat_id, err);
+    return subcommand_read_limit(value, &c->filter.limit, err);
 }
 
 /* One that begins with "-". i: where it is, moved over its value. */
@@ -177,8 +155,8 @@ static bool read_arguments(const struct invocation *in, const struct row *row,
         if (in->argv[i][0] == '-') {
             if (!read_option(in, &i, row, c, err))
                 return false;
-        } else if (!read_number(in->argv[i], "a job's number", 1, INT64_MAX,
-                                &c->ids[c->n++], err)) {
+        } else if (!subcommand_read_id(in->argv[i], "a job's number",
+                                       &c->ids[c->n++], err)) {
             return false;
         }
     }

@@ -1,7 +1,9 @@
 /* subcommand.c - see subcommand.h. */
 #include "subcommand.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct subcommand *find(const struct subcommand_list *list,
@@ -93,4 +95,46 @@ bool subcommand_check_tables(struct tool *tool, struct pg_op *ready,
                      "program; run `moonpost migrate` first");
     op_free(&ready->op);
     return ok;
+}
+
+static bool read_number(const char *text, const char *what, int64_t min,
+                        int64_t max, int64_t *n, struct err *err)
+{
+    char *end;
+
+    errno = 0;
+    *n = strtoll(text, &end, 10);
+    if (end == text || *end || errno || *n < min || *n > max || !*n)
+        return err_set(err, ERR_USAGE, "\"%s\" is not %s", text, what);
+    return true;
+}
+
+bool subcommand_read_id(const char *text, const char *what, int64_t *id,
+                        struct err *err)
+{
+    return read_number(text, what, 1, INT64_MAX, id, err);
+}
+
+bool subcommand_read_bot(const char *text, int64_t *bot, struct err *err)
+{
+    return read_number(text, "a bot's id: what its token begins with", 1,
+                       INT64_MAX, bot, err);
+}
+
+bool subcommand_read_chat(const char *text, int64_t *chat, struct err *err)
+{
+    /* INT64_MIN stands for any chat elsewhere */
+    return read_number(text,
+                       "a chat's id: a number like 123456 or -1001234567890",
+                       INT64_MIN + 1, INT64_MAX, chat, err);
+}
+
+bool subcommand_read_limit(const char *text, int *limit, struct err *err)
+{
+    int64_t n;
+
+    if (!read_number(text, "a number of lines", 1, 1000000, &n, err))
+        return false;
+    *limit = (int)n;
+    return true;
 }

@@ -1,6 +1,6 @@
 /*
  * subcommand.h - for commands that have subcommands (moonpost config, inbox):
- * finding them, and their help. Each keeps a table of its own; its rows begin
+ * finding them, their help, and arguments that several take. Each keeps a table of its own; its rows begin
  * with a struct subcommand.
  */
 #ifndef SUBCOMMAND_H
@@ -41,5 +41,16 @@ int subcommand_status(bool ok, const struct err *err);
  * false for an answer; it is freed. */
 bool subcommand_check_tables(struct tool *tool, struct pg_op *ready,
                              struct err *err) MUST_CHECK;
+
+/* Arguments that are numbers. ERR_USAGE says what the text is not; an id is more than
+ * 0, what: "a job's number". */
+bool subcommand_read_id(const char *text, const char *what, int64_t *id,
+                        struct err *err) MUST_CHECK;
+bool subcommand_read_bot(const char *text, int64_t *bot,
+                         struct err *err) MUST_CHECK;
+bool subcommand_read_chat(const char *text, int64_t *chat,
+                          struct err *err) MUST_CHECK;
+bool subcommand_read_limit(const char *text, int *limit,
+                           struct err *err) MUST_CHECK;
 
 #endif
