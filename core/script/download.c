@@ -2,8 +2,8 @@
  * download.c - see download.h.
  *
  * Stack of a call: file_id, where to (name, function or nil), the download. The
- * last is closed with the call, however that ends. What comes is not told to
- * the task piece by piece: it waits on a `struct wake`, made anew for each wait.
+ * last is closed with the call, however that ends. What comes goes into its sink
+ * (sink.h).
  */
 #include "script/download.h"
 
@@ -15,14 +15,13 @@
 #include "base/json.h"
 #include "io/loop.h"
 #include "script/call.h"
-#include "script/data_file.h"
 #include "script/json_lua.h"
 #include "script/raise.h"
+#include "script/sink.h"
 #include "script/task.h"
 #include "telegram/file.h"
 
 #define DOWNLOAD_MT "moonpost.download"
-#define CHUNK_BYTES ((size_t)64 << 10) /* what a function gets at once */
 #define STRING_BYTES ((size_t)4 << 20) /* without a sink */
 #define MAX_MB 20                      /* the public server gives no more */
 #define LOCAL_MAX_MB 2000
@@ -30,79 +29,21 @@
 #define PAUSE_MS 500 /* before the second try; doubled after that */
 
 enum { ARG_ID = 1, ARG_TO, DOWNLOAD };
-enum kind { TO_FILE, TO_FUNCTION, TO_STRING };
 
 struct download {
-    const struct services *services;
-    enum kind kind;
+    struct sink sink;
     struct op *transfer; /* runs, or NULL */
     struct op *pause;    /* before another try, or NULL */
-    struct wake *wake;   /* the task waits, or NULL */
-    struct data_file file;
-    struct buf bytes; /* for the function or the string */
-    char *path;       /* getFile's file_path */
-    int64_t got;
+    char *path;          /* getFile's file_path */
     int tries;
-    bool full;  /* bytes is; the transfer waits */
     bool given; /* a piece, to the function */
-    bool ended;
-    struct err err;
 };
-
-/* --- waiting -------------------------------------------------------------------- */
-
-struct wake {
-    struct op op;
-    struct download *d; /* NULL: it is gone */
-};
-
-static void wake_stop(struct op *op)
-{
-    (void)op;
-}
-
-static void wake_free(struct op *op)
-{
-    struct wake *wake = (struct wake *)op;
-
-    if (wake->d)
-        wake->d->wake = NULL;
-    free(wake);
-}
-
-static const struct op_class wake_class = { "download", wake_stop, wake_free };
-
-static void wake_task(struct download *d)
-{
-    if (d->wake && d->wake->op.state == OP_RUNNING)
-        op_complete(&d->wake->op);
-}
-
-/* The two don't know each other any more. */
-static void forget_wake(struct download *d)
-{
-    if (d->wake)
-        d->wake->d = NULL;
-    d->wake = NULL;
-}
-
-static struct op *wake_start(struct download *d)
-{
-    struct wake *wake = xalloc(sizeof(*wake));
-
-    op_init(&wake->op, &wake_class, d->services->loop);
-    wake->d = d;
-    d->wake = wake;
-    if (d->ended || d->full)
-        wake_task(d);
-    return &wake->op;
-}
 
 /* --- the transfer ----------------------------------------------------------------- */
 
 static int64_t max_mb(const struct download *d)
 {
-    const struct file_rules *rules = &d->services->files;
+    const struct file_rules *rules = &d->sink.services->files;
 
     if (rules->download_max_mb)
         return rules->download_max_mb;
@@ -112,11 +53,11 @@ static int64_t max_mb(const struct download *d)
 static bool check_size(struct download *d, int64_t size)
 {
     if (size > max_mb(d) << 20)
-        return err_set(&d->err, ERR_USAGE,
+        return err_set(&d->sink.err, ERR_USAGE,
                        "the file is larger than DOWNLOAD_MAX_MB=%lld",
                        (long long)max_mb(d));
-    if (d->kind == TO_STRING && size > (int64_t)STRING_BYTES)
-        return err_set(&d->err, ERR_USAGE,
+    if (d->sink.kind == SINK_STRING && size > (int64_t)STRING_BYTES)
+        return err_set(&d->sink.err, ERR_USAGE,
                        "the file is larger than %d MiB: give the name of a "
                        "file or a function as the second argument",
                        (int)(STRING_BYTES >> 20));
@@ -127,27 +68,9 @@ static enum http_sink_result on_piece(struct slice piece, void *arg)
 {
     struct download *d = arg;
 
-    if (!check_size(d, d->got + (int64_t)piece.n))
+    if (!check_size(d, d->sink.got + (int64_t)piece.n))
         return HTTP_STOP;
-    if (d->kind == TO_FILE) {
-        if (!data_file_write(&d->file, piece, &d->err))
-            return HTTP_STOP;
-    } else if (d->kind == TO_FUNCTION && d->bytes.len &&
-               d->bytes.len + piece.n > CHUNK_BYTES) {
-        d->full = true;
-        wake_task(d);
-        return HTTP_WAIT;
-    } else {
-        buf_add_slice(&d->bytes, piece);
-    }
-    d->got += (int64_t)piece.n;
-    return HTTP_TAKEN;
-}
-
-static void end(struct download *d)
-{
-    d->ended = true;
-    wake_task(d);
+    return sink_take(&d->sink, piece);
 }
 
 static void on_transferred(struct op *op);
@@ -155,7 +78,7 @@ static void on_transferred(struct op *op);
 static void start_transfer(struct download *d)
 {
     d->tries++;
-    d->transfer = file_start(d->services->tg,
+    d->transfer = file_start(d->sink.services->tg,
                              &(struct file_request){
                                  .path = d->path, .sink = on_piece, .arg = d });
     d->transfer->done = on_transferred;
@@ -173,12 +96,13 @@ static void on_pause_over(struct op *op)
 
 static bool can_try_again(struct download *d, const struct err *err)
 {
-    if (d->err.kind || d->tries == TRIES || d->given || d->full ||
+    if (d->sink.err.kind || d->tries == TRIES || d->given || d->sink.full ||
         (err->kind != ERR_NETWORK && err->kind != ERR_TIMEOUT))
         return false;
-    buf_reset(&d->bytes);
-    d->got = 0;
-    return d->kind != TO_FILE || data_file_rewind(&d->file, &d->err);
+    buf_reset(&d->sink.bytes);
+    d->sink.got = 0;
+    return d->sink.kind != SINK_FILE ||
+           data_file_rewind(&d->sink.file, &d->sink.err);
 }
 
 static void on_transferred(struct op *op)
@@ -187,13 +111,14 @@ static void on_transferred(struct op *op)
 
     d->transfer = NULL;
     if (op->err.kind && can_try_again(d, &op->err)) {
-        d->pause = timer_start(d->services->loop, PAUSE_MS << (d->tries - 1));
+        d->pause =
+            timer_start(d->sink.services->loop, PAUSE_MS << (d->tries - 1));
         d->pause->done = on_pause_over;
         d->pause->arg = d;
     } else {
         if (op->err.kind)
-            err_set(&d->err, op->err.kind, "%s", op->err.text);
-        end(d);
+            err_set(&d->sink.err, op->err.kind, "%s", op->err.text);
+        sink_end(&d->sink);
     }
     op_free(op);
 }
@@ -203,17 +128,18 @@ static bool begin_local(struct download *d)
 {
     struct stat st;
 
-    if (!d->services->files.local)
-        return err_set(&d->err, ERR_USAGE,
+    if (!d->sink.services->files.local)
+        return err_set(&d->sink.err, ERR_USAGE,
                        "the Bot API server gave a path on its own disk: it "
                        "runs with --local, so TELEGRAM_API_LOCAL=on must say "
                        "that it runs here");
     if (stat(d->path, &st) == 0 && S_ISREG(st.st_mode)) {
         if (!check_size(d, st.st_size))
             return false;
-        if (d->kind == TO_FILE && data_file_link(&d->file, d->path)) {
-            d->got = st.st_size;
-            end(d);
+        if (d->sink.kind == SINK_FILE &&
+            data_file_link(&d->sink.file, d->path)) {
+            d->sink.got = st.st_size;
+            sink_end(&d->sink);
         }
     }
     return true;
@@ -222,8 +148,8 @@ static bool begin_local(struct download *d)
 static void begin(struct download *d)
 {
     if (d->path[0] == '/' && !begin_local(d))
-        end(d);
-    else if (!d->ended)
+        sink_end(&d->sink);
+    else if (!d->sink.ended)
         start_transfer(d);
 }
 
@@ -236,9 +162,7 @@ static int download_release(lua_State *L)
     op_free(d->transfer);
     op_free(d->pause);
     d->transfer = d->pause = NULL;
-    forget_wake(d);
-    data_file_abort(&d->file);
-    buf_release(&d->bytes);
+    sink_release(&d->sink);
     free(d->path);
     d->path = NULL;
     return 0;
@@ -248,9 +172,8 @@ static struct download *push_download(lua_State *L)
 {
     struct download *d = lua_newuserdatauv(L, sizeof(*d), 0);
 
-    *d = (struct download){ .services = vm_of(L)->services,
-                            .file = DATA_FILE_INIT,
-                            .bytes = BUF_INIT };
+    *d = (struct download){ 0 };
+    sink_init(&d->sink, vm_of(L)->services);
     luaL_setmetatable(L, DOWNLOAD_MT);
     lua_toclose(L, -1);
     return d;
@@ -270,36 +193,19 @@ void download_open(lua_State *L)
 
 static int on_woken(lua_State *L, int status, lua_KContext k);
 
-static int wait_more(lua_State *L, struct download *d)
-{
-    task_stop_clock(task_current(L));
-    return task_wait(L, wake_start(d), on_woken);
-}
-
-/* --- into a file */
-
-static bool begin_file(struct download *d, const char *name)
-{
-    struct buf folder = BUF_INIT;
-    bool ok;
-
-    data_folder_add(&d->services->files, d->services->dir, &folder);
-    ok = data_file_begin(&d->file, folder.data, name, &d->err);
-    buf_release(&folder);
-    return ok;
-}
-
 /* Stack: as everywhere; the result is pushed. */
 static int finish(lua_State *L, struct download *d)
 {
-    switch (d->kind) {
-    case TO_FILE:
-        if (!data_file_finish(&d->file, &d->err))
-            return raise_err(L, &d->err);
+    switch (d->sink.kind) {
+    case SINK_FILE:
+        if (!data_file_finish(&d->sink.file, &d->sink.err))
+            return raise_err(L, &d->sink.err);
         lua_pushfstring(L, "data/%s", lua_tostring(L, ARG_TO));
         break;
-    case TO_FUNCTION: lua_pushinteger(L, d->got); break;
-    case TO_STRING: lua_pushlstring(L, d->bytes.data, d->bytes.len); break;
+    case SINK_FUNCTION: lua_pushinteger(L, d->sink.got); break;
+    case SINK_STRING:
+        lua_pushlstring(L, d->sink.bytes.data, d->sink.bytes.len);
+        break;
     }
     return 1;
 }
@@ -310,17 +216,17 @@ static int on_given(lua_State *L, int status, lua_KContext k)
     (void)status;
     (void)k;
     lua_settop(L, DOWNLOAD);
-    return wait_more(L, lua_touserdata(L, DOWNLOAD));
+    return sink_wait(L, &((struct download *)lua_touserdata(L, DOWNLOAD))->sink,
+                     on_woken);
 }
 
 static int give(lua_State *L, struct download *d)
 {
     lua_pushvalue(L, ARG_TO);
-    lua_pushlstring(L, d->bytes.data, d->bytes.len);
-    buf_reset(&d->bytes);
+    sink_push(L, &d->sink);
     d->given = true;
-    if (d->full && d->transfer) { /* the next one comes meanwhile */
-        d->full = false;
+    if (d->sink.full && d->transfer) { /* the next one comes meanwhile */
+        d->sink.full = false;
         file_resume(d->transfer);
     }
     lua_callk(L, 1, 0, 0, on_given);
@@ -333,14 +239,14 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
 
     (void)status;
     (void)k;
-    forget_wake(d);
-    if (d->err.kind)
-        return raise_err(L, &d->err);
-    if (d->kind == TO_FUNCTION && d->bytes.len)
+    sink_woken(&d->sink);
+    if (d->sink.err.kind)
+        return raise_err(L, &d->sink.err);
+    if (d->sink.kind == SINK_FUNCTION && d->sink.bytes.len)
         return give(L, d);
-    if (d->ended)
+    if (d->sink.ended)
         return finish(L, d);
-    return wait_more(L, d);
+    return sink_wait(L, &d->sink, on_woken);
 }
 
 static void read_file(struct download *d, struct slice file)
@@ -351,7 +257,8 @@ static void read_file(struct download *d, struct slice file)
 
     if (!path.p || !json_to_text(path, &text) || !text.len ||
         strlen(text.data) != text.len)
-        err_set(&d->err, ERR_TELEGRAM, "getFile: the answer has no file_path");
+        err_set(&d->sink.err, ERR_TELEGRAM,
+                "getFile: the answer has no file_path");
     else if (!json_to_int(json_get(file, "file_size"), &size) ||
              check_size(d, size))
         d->path = buf_detach(&text);
@@ -369,11 +276,11 @@ static int got_file(lua_State *L, int status, lua_KContext k)
     if (op->op.err.kind)
         return raise_tg(L, op, "getFile");
     read_file(d, op->result);
-    if (d->err.kind ||
-        (d->kind == TO_FILE && !begin_file(d, lua_tostring(L, ARG_TO))))
-        return raise_err(L, &d->err);
+    if (d->sink.err.kind ||
+        (d->sink.kind == SINK_FILE && !sink_begin_file(&d->sink)))
+        return raise_err(L, &d->sink.err);
     begin(d);
-    return wait_more(L, d);
+    return sink_wait(L, &d->sink, on_woken);
 }
 
 /* Stack top: the parameters' owner. */
@@ -390,30 +297,33 @@ static int ask_for_file(lua_State *L, int status, lua_KContext k)
                      got_file);
 }
 
-static enum kind check_sink(lua_State *L)
+static enum sink_kind check_sink(lua_State *L)
 {
     struct err err = ERR_INIT;
 
     if (lua_isfunction(L, ARG_TO))
-        return TO_FUNCTION;
+        return SINK_FUNCTION;
     if (lua_isnoneornil(L, ARG_TO))
-        return TO_STRING;
+        return SINK_STRING;
     if (!data_name_check(luaL_checkstring(L, ARG_TO), &err))
         luaL_error(L, "download: %s", err.text);
-    return TO_FILE;
+    return SINK_FILE;
 }
 
 int download(lua_State *L)
 {
     struct slice id;
     struct buf *body;
-    enum kind kind;
+    enum sink_kind kind;
+    struct download *d;
 
     task_current(L);
     id.p = luaL_checklstring(L, ARG_ID, &id.n);
     kind = check_sink(L);
     lua_settop(L, ARG_TO);
-    push_download(L)->kind = kind;
+    d = push_download(L);
+    d->sink.kind = kind;
+    d->sink.name = kind == SINK_FILE ? lua_tostring(L, ARG_TO) : NULL;
     body = json_push_buf(L);
     buf_adds(body, "{\"file_id\":");
     json_add_text(body, id);

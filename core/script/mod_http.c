@@ -3,23 +3,21 @@
  * redirects. What scripts call is lua/http.lua.
  *
  * Stack of a request: what it was given (enum below), then the transfer. A body
- * that goes into a file or to a function is not told to the task piece by piece:
- * it waits on a `struct wake`, made anew for each wait, as in download.c.
+ * that goes into a file or to a function goes through a sink (sink.h).
  */
 #include <lauxlib.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "script/data_file.h"
 #include "script/json_lua.h"
 #include "script/modules.h"
 #include "script/raise.h"
+#include "script/sink.h"
 #include "script/task.h"
 #include "script/web.h"
 
 #define TRANSFER_MT "moonpost.http"
-#define CHUNK_BYTES ((size_t)64 << 10)  /* what a function gets at once */
 #define STRING_BYTES ((int64_t)4 << 20) /* a body, unless max_bytes says more */
 #define SINK_TIMEOUT_MS 600000
 #define STALL_MS 30000
@@ -39,108 +37,24 @@ enum {
     TRANSFER
 };
 
-enum kind { TO_STRING, TO_FILE, TO_FUNCTION };
-
-struct wake;
-
 struct transfer {
-    const struct services *services;
-    enum kind kind;
+    struct sink sink;
     struct http_op *http; /* runs or is done; or NULL */
-    struct wake *wake;    /* the task waits, or NULL */
-    const char *name;     /* of the file; on the Lua stack */
-    struct data_file file;
-    struct buf bytes; /* for the function */
-    int64_t got, max;
-    bool full;  /* bytes is; the transfer waits */
-    bool ended; /* http is done */
-    struct err err;
+    int64_t max;
 };
-
-/* --- waiting -------------------------------------------------------------------- */
-
-struct wake {
-    struct op op;
-    struct transfer *d; /* NULL: it is gone */
-};
-
-static void wake_stop(struct op *op)
-{
-    (void)op;
-}
-
-static void wake_free(struct op *op)
-{
-    struct wake *wake = (struct wake *)op;
-
-    if (wake->d)
-        wake->d->wake = NULL;
-    free(wake);
-}
-
-static const struct op_class wake_class = { "http body", wake_stop, wake_free };
-
-static void wake_task(struct transfer *d)
-{
-    if (d->wake && d->wake->op.state == OP_RUNNING)
-        op_complete(&d->wake->op);
-}
-
-static void forget_wake(struct transfer *d)
-{
-    if (d->wake)
-        d->wake->d = NULL;
-    d->wake = NULL;
-}
-
-static struct op *wake_start(struct transfer *d)
-{
-    struct wake *wake = xalloc(sizeof(*wake));
-
-    op_init(&wake->op, &wake_class, d->services->loop);
-    wake->d = d;
-    d->wake = wake;
-    if (d->ended || d->full)
-        wake_task(d);
-    return &wake->op;
-}
 
 /* --- the body -------------------------------------------------------------------- */
-
-static bool begin_file(struct transfer *d)
-{
-    struct buf folder = BUF_INIT;
-    bool ok;
-
-    if (d->file.fd >= 0)
-        return true;
-    data_folder_add(&d->services->files, d->services->dir, &folder);
-    ok = data_file_begin(&d->file, folder.data, d->name, &d->err);
-    buf_release(&folder);
-    return ok;
-}
 
 static enum http_sink_result on_piece(struct slice piece, void *arg)
 {
     struct transfer *d = arg;
 
-    if (d->got + (int64_t)piece.n > d->max) {
-        err_set(&d->err, ERR_NETWORK, "answer larger than %lld bytes",
+    if (d->sink.got + (int64_t)piece.n > d->max) {
+        err_set(&d->sink.err, ERR_NETWORK, "answer larger than %lld bytes",
                 (long long)d->max);
         return HTTP_STOP;
     }
-    if (d->kind == TO_FILE) {
-        if (!begin_file(d) || !data_file_write(&d->file, piece, &d->err))
-            return HTTP_STOP;
-    } else if (d->bytes.len && d->bytes.len + piece.n > CHUNK_BYTES) {
-        d->full = true;
-        wake_task(d);
-        return HTTP_WAIT;
-    } else {
-        buf_add_slice(&d->bytes, piece);
-    }
-    d->got += (int64_t)piece.n;
-    return HTTP_TAKEN;
+    return sink_take(&d->sink, piece);
 }
 
 static void on_transferred(struct op *op)
@@ -148,9 +62,8 @@ static void on_transferred(struct op *op)
     struct transfer *d = op->arg;
 
     if (op->err.kind)
-        err_set(&d->err, op->err.kind, "%s", op->err.text);
-    d->ended = true;
-    wake_task(d);
+        err_set(&d->sink.err, op->err.kind, "%s", op->err.text);
+    sink_end(&d->sink);
 }
 
 /* --- the transfer's object --------------------------------------------------------- */
@@ -162,9 +75,7 @@ static int transfer_release(lua_State *L)
     if (d->http)
         op_free(&d->http->op);
     d->http = NULL;
-    forget_wake(d);
-    data_file_abort(&d->file);
-    buf_release(&d->bytes);
+    sink_release(&d->sink);
     return 0;
 }
 
@@ -172,9 +83,8 @@ static struct transfer *push_transfer(lua_State *L)
 {
     struct transfer *d = lua_newuserdatauv(L, sizeof(*d), 0);
 
-    *d = (struct transfer){ .services = vm_of(L)->services,
-                            .file = DATA_FILE_INIT,
-                            .bytes = BUF_INIT };
+    *d = (struct transfer){ 0 };
+    sink_init(&d->sink, vm_of(L)->services);
     if (luaL_newmetatable(L, TRANSFER_MT)) {
         lua_pushcfunction(L, transfer_release);
         lua_setfield(L, -2, "__gc");
@@ -241,15 +151,16 @@ static int finish(lua_State *L, struct transfer *d)
 {
     bool taken = is_taken(d);
 
-    if (taken && d->kind == TO_FILE &&
-        (!begin_file(d) || !data_file_finish(&d->file, &d->err)))
-        return fail(L, &d->err, false);
+    if (taken && d->sink.kind == SINK_FILE &&
+        (!sink_begin_file(&d->sink) ||
+         !data_file_finish(&d->sink.file, &d->sink.err)))
+        return fail(L, &d->sink.err, false);
     push_answer(L, d->http, !taken);
     if (!taken)
         return 4;
-    lua_pushinteger(L, d->got);
-    if (d->kind == TO_FILE)
-        lua_pushfstring(L, "data/%s", d->name);
+    lua_pushinteger(L, d->sink.got);
+    if (d->sink.kind == SINK_FILE)
+        lua_pushfstring(L, "data/%s", d->sink.name);
     else
         lua_pushnil(L);
     return 6;
@@ -259,26 +170,20 @@ static int finish(lua_State *L, struct transfer *d)
 
 static int on_woken(lua_State *L, int status, lua_KContext k);
 
-static int wait_more(lua_State *L, struct transfer *d)
-{
-    task_stop_clock(task_current(L));
-    return task_wait(L, wake_start(d), on_woken);
-}
-
 static int on_given(lua_State *L, int status, lua_KContext k)
 {
     (void)status, (void)k;
     lua_settop(L, TRANSFER);
-    return wait_more(L, lua_touserdata(L, TRANSFER));
+    return sink_wait(L, &((struct transfer *)lua_touserdata(L, TRANSFER))->sink,
+                     on_woken);
 }
 
 static int give(lua_State *L, struct transfer *d)
 {
     lua_pushvalue(L, ARG_SINK);
-    lua_pushlstring(L, d->bytes.data, d->bytes.len);
-    buf_reset(&d->bytes);
-    if (d->full && !d->ended) { /* the next one comes meanwhile */
-        d->full = false;
+    sink_push(L, &d->sink);
+    if (d->sink.full && !d->sink.ended) { /* the next one comes meanwhile */
+        d->sink.full = false;
         http_resume(d->http);
     }
     lua_callk(L, 1, 0, 0, on_given);
@@ -290,14 +195,14 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
     struct transfer *d = lua_touserdata(L, TRANSFER);
 
     (void)status, (void)k;
-    forget_wake(d);
-    if (d->err.kind)
-        return fail(L, &d->err, is_in_doubt(L, d->http));
-    if (d->kind == TO_FUNCTION && d->bytes.len)
+    sink_woken(&d->sink);
+    if (d->sink.err.kind)
+        return fail(L, &d->sink.err, is_in_doubt(L, d->http));
+    if (d->sink.kind == SINK_FUNCTION && d->sink.bytes.len)
         return give(L, d);
-    if (d->ended)
+    if (d->sink.ended)
         return finish(L, d);
-    return wait_more(L, d);
+    return sink_wait(L, &d->sink, on_woken);
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -355,8 +260,8 @@ static int send_for_sink(lua_State *L, const struct web *web)
     struct buf body = BUF_INIT;
     struct http_request req = read_request(L, headers, &body);
 
-    d->kind = lua_isfunction(L, ARG_SINK) ? TO_FUNCTION : TO_FILE;
-    d->name = d->kind == TO_FILE ? lua_tostring(L, ARG_SINK) : NULL;
+    d->sink.kind = lua_isfunction(L, ARG_SINK) ? SINK_FUNCTION : SINK_FILE;
+    d->sink.name = d->sink.kind == SINK_FILE ? lua_tostring(L, ARG_SINK) : NULL;
     d->max = max_bytes(L, web, web->bytes_max);
     req.body_max = (size_t)STRING_BYTES; /* what is said instead of a 2xx */
     req.sink = on_piece;
@@ -365,7 +270,7 @@ static int send_for_sink(lua_State *L, const struct web *web)
     d->http = http_start(web->http, &req);
     d->http->op.done = on_transferred;
     d->http->op.arg = d;
-    return wait_more(L, d);
+    return sink_wait(L, &d->sink, on_woken);
 }
 
 static int send_now(lua_State *L, int status, lua_KContext k)
