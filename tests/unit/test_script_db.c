@@ -1,6 +1,6 @@
 /* test_script_db.c - require "db": values, errors, limits, transactions. */
 #include "pg_proxy.h"
-#include "script_test.h"
+#include "script_body.h"
 
 #include "bot/script_db.h"
 
@@ -43,23 +43,7 @@ static int teardown(void **state)
 /* The handler /a has this body. */
 static void body(const char *text)
 {
-    struct buf all = BUF_INIT;
-
-    buf_addf(&all,
-             "local bot, db, cjson = require('bot'), require('db'), "
-             "require('cjson')\n"
-             "local function raises(f, ...) local ok, e = pcall(f, ...) "
-             "assert(not ok) return e end\n"
-             "local function eq(a, b) if a ~= b or math.type(a) ~= "
-             "math.type(b) then error(tostring(a) .. ' is not ' .. "
-             "tostring(b), 2) end end\n"
-             "local function says(e, text) e = tostring(e) if not "
-             "e:find(text, 1, true) then error(e .. '\\nis not: ' .. text, 2) "
-             "end end\n"
-             "bot.command('a', function(ctx)\n%s\nend)\n",
-             text);
-    script(all.data);
-    buf_release(&all);
+    script_body("local db = require('db')", "", text);
 }
 
 static void run(const char *text)
@@ -70,14 +54,9 @@ static void run(const char *text)
 
 static void expect_notes(const char *wanted)
 {
-    PGresult *res = PQexec(t.peek, "SELECT coalesce(string_agg(id || ':' || "
-                                   "coalesce(n, -1), ' ' ORDER BY id), '') "
-                                   "FROM notes");
-
-    if (PQresultStatus(res) != PGRES_TUPLES_OK)
-        fail_msg("%s", PQerrorMessage(t.peek));
-    assert_string_equal(PQgetvalue(res, 0, 0), wanted);
-    PQclear(res);
+    expect_query("SELECT coalesce(string_agg(id || ':' || coalesce(n, -1), ' ' "
+                 "ORDER BY id), '') FROM notes",
+                 wanted);
 }
 
 /* --- values ------------------------------------------------------------------------- */

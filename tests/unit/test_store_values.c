@@ -1,5 +1,5 @@
 /* test_store_values.c - ctx.store: values by key, counting, expiry, limits. */
-#include "script_test.h"
+#include "script_body.h"
 
 #include "base/clock.h"
 #include "bot/stores.h"
@@ -34,20 +34,7 @@ static int teardown(void **state)
 
 static void body(const char *text)
 {
-    struct buf all = BUF_INIT;
-
-    buf_addf(&all,
-             "local bot, cjson = require('bot'), require('cjson')\n"
-             "local function eq(a, b) if a ~= b or math.type(a) ~= "
-             "math.type(b) then error(tostring(a) .. ' is not ' .. "
-             "tostring(b), 2) end end\n"
-             "local function fails(text, f, ...) local ok, e = pcall(f, ...) "
-             "e = tostring(e) if ok or not e:find(text, 1, true) then error(e "
-             ".. '\\nis not: ' .. text, 2) end end\n"
-             "bot.command('a', function(ctx)\nlocal s = ctx.store\n%s\nend)\n",
-             text);
-    script(all.data);
-    buf_release(&all);
+    script_body("", "local s = ctx.store", text);
 }
 
 static void run(const char *text)
@@ -58,14 +45,9 @@ static void run(const char *text)
 
 static void expect_rows(const char *wanted)
 {
-    PGresult *res = PQexec(t.peek, "SELECT coalesce(string_agg(chat_id || ' ' "
-                                   "|| key || '=' || value, '; ' ORDER BY "
-                                   "chat_id, key), '') FROM store");
-
-    if (PQresultStatus(res) != PGRES_TUPLES_OK)
-        fail_msg("%s", PQerrorMessage(t.peek));
-    assert_string_equal(PQgetvalue(res, 0, 0), wanted);
-    PQclear(res);
+    expect_query("SELECT coalesce(string_agg(chat_id || ' ' || key || '=' || "
+                 "value, '; ' ORDER BY chat_id, key), '') FROM store",
+                 wanted);
 }
 
 static void test_store__fields(void **state)
