@@ -114,6 +114,12 @@ int native_done(lua_State *L, bool ok, const struct err *err)
     return ok ? 0 : native_fail(L, err);
 }
 
+void native_set_text(lua_State *L, const char *key, const char *text)
+{
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
 /* open(): the database and the simulator, for all specs */
 static int l_open(lua_State *L)
 {
@@ -207,14 +213,10 @@ static int l_lines(lua_State *L)
     for (lua_Integer i = 1; line; i++, line = next) {
         next = line->next;
         lua_createtable(L, 0, 4);
-        lua_pushstring(L, log_level_name(line->level));
-        lua_setfield(L, -2, "level");
-        lua_pushstring(L, line->area);
-        lua_setfield(L, -2, "area");
-        lua_pushstring(L, line->text);
-        lua_setfield(L, -2, "text");
-        lua_pushstring(L, line->fields);
-        lua_setfield(L, -2, "fields");
+        native_set_text(L, "level", log_level_name(line->level));
+        native_set_text(L, "area", line->area);
+        native_set_text(L, "text", line->text);
+        native_set_text(L, "fields", line->fields);
         lua_rawseti(L, -2, i);
         stage_line_free(line);
     }

@@ -20,6 +20,9 @@ struct stage *native_begun(lua_State *L);
 /* The end of a function that has waited. */
 int native_done(lua_State *L, bool ok, const struct err *err);
 
+/* table[key] = text, of the table at the top; NULL: nothing.        [-0, +0, m] */
+void native_set_text(lua_State *L, const char *key, const char *text);
+
 /* Answers as the sites that a script asks. */
 void native_on_web(struct httpd_request *req, void *arg);
 

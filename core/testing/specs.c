@@ -7,7 +7,7 @@
 
 #include "base/embedded.h"
 #include "script/json_lua.h"
-#include "testing/native.h"
+#include "testing/native_int.h"
 
 extern const struct embedded testing_lua[];
 
@@ -64,10 +64,8 @@ static void push_options(lua_State *L, const struct specs_options *o)
     static const char *const formats[] = { "text", "tap", "json" };
 
     lua_newtable(L);
-    lua_pushstring(L, o->dir);
-    lua_setfield(L, -2, "dir");
-    lua_pushstring(L, o->filter);
-    lua_setfield(L, -2, "filter");
+    native_set_text(L, "dir", o->dir);
+    native_set_text(L, "filter", o->filter);
     lua_pushboolean(L, o->verbose);
     lua_setfield(L, -2, "verbose");
     lua_pushboolean(L, o->list);
@@ -76,12 +74,10 @@ static void push_options(lua_State *L, const struct specs_options *o)
     lua_setfield(L, -2, "colour");
     lua_pushinteger(L, o->timeout_ms);
     lua_setfield(L, -2, "timeout_ms");
-    lua_pushstring(L, o->recording);
-    lua_setfield(L, -2, "recording");
+    native_set_text(L, "recording", o->recording);
     lua_pushinteger(L, o->update);
     lua_setfield(L, -2, "update");
-    lua_pushstring(L, formats[o->format]);
-    lua_setfield(L, -2, "format");
+    native_set_text(L, "format", formats[o->format]);
     lua_createtable(L, o->nfiles, 0);
     for (int i = 0; i < o->nfiles; i++) {
         lua_pushstring(L, o->files[i]);
