@@ -24,7 +24,8 @@ struct counter_writes {
     struct count_change *changes; /* on their way */
     int nchanges;
     int64_t pruned_ms;
-    bool stopped, told_trouble;
+    int64_t lost; /* told of */
+    bool stopped, told_trouble, told_lost;
     struct loop_turn_hook *hook;
     void (*idle)(void *arg);
     void *arg;
@@ -60,8 +61,29 @@ void counter_writes_kick(struct counter_writes *w)
         flush_later(w);
 }
 
+/* Once for each time that the database is away. */
+static void tell_lost(struct counter_writes *w)
+{
+    if (w->told_lost || counters_lost(w->all) == w->lost)
+        return;
+    w->told_lost = true;
+    log_warn("counter",
+             "more counts than COUNTERS_MAX can't be written for now: "
+             "those not used for longest are lost");
+}
+
+static void tell_how_many_lost(struct counter_writes *w)
+{
+    if (w->told_lost)
+        log_warn("counter", "%lld counts were lost before they were written",
+                 (long long)(counters_lost(w->all) - w->lost));
+    w->told_lost = false;
+    w->lost = counters_lost(w->all);
+}
+
 static void on_turn(void *arg)
 {
+    tell_lost(arg);
     counter_writes_kick(arg);
 }
 
@@ -86,6 +108,8 @@ static void on_written(struct op *op)
     if (!ok && !w->told_trouble && pg_is_up(w->pg))
         log_warn("counter", "%s; trying again", op->err.text);
     w->told_trouble = !ok;
+    if (ok)
+        tell_how_many_lost(w);
     w->writing = NULL;
     op_free(op);
     free(now);

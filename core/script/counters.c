@@ -4,6 +4,10 @@
  * A count has a ring of parts: parts[p % RING] is what was added in part number p
  * (time / length of a part), for the last RING parts, and `last` is the newest one
  * that was used.
+ *
+ * A count is in one of three lists: taken ones have to stay, of the unwritten and
+ * of the others the first is the one not used for longest. So there is room for a
+ * new one at once, however many can't be written.
  */
 #include "script/counters.h"
 
@@ -35,6 +39,8 @@ struct pending {
     int64_t added[RING], sent[RING];
 };
 
+TAILQ_HEAD(count_list, count);
+
 struct count {
     int64_t parts[RING];
     int64_t last;
@@ -43,6 +49,7 @@ struct count {
     unsigned epoch;          /* of resets */
     int taken;               /* changes that are to be told */
     bool loaded;
+    struct count_list *in; /* by `used` */
     TAILQ_ENTRY(count) used, dirty;
     UT_hash_handle hh;
     struct lookup at; /* last: it has no fixed size */
@@ -51,9 +58,10 @@ struct count {
 struct counters {
     struct counter *list;
     struct count *by_key;
-    TAILQ_HEAD(, count) used;  /* longest ago first */
-    TAILQ_HEAD(, count) dirty; /* unwritten > 0 */
+    struct count_list used, unwritten, taken; /* longest ago first */
+    struct count_list dirty; /* unwritten > 0, in the order to write them */
     int n, max, ndirty;
+    int64_t lost;
 };
 
 /* --- which -------------------------------------------------------------------------- */
@@ -113,7 +121,7 @@ static size_t key_length(const struct count *count)
 static void count_free(struct counters *all, struct count *count)
 {
     HASH_DEL(all->by_key, count);
-    TAILQ_REMOVE(&all->used, count, used);
+    TAILQ_REMOVE(count->in, count, used);
     if (count->unwritten) {
         TAILQ_REMOVE(&all->dirty, count, dirty);
         all->ndirty--;
@@ -123,16 +131,30 @@ static void count_free(struct counters *all, struct count *count)
     free(count);
 }
 
-/* What is to be written stays. */
+/* Behind the others that are as it is. */
+static void count_used(struct counters *all, struct count *count)
+{
+    if (count->in)
+        TAILQ_REMOVE(count->in, count, used);
+    count->in = count->taken       ? &all->taken
+                : count->unwritten ? &all->unwritten
+                                   : &all->used;
+    TAILQ_INSERT_TAIL(count->in, count, used);
+}
+
+/* What is to be written stays while there are others, what is taken always. */
 static void make_room(struct counters *all)
 {
-    struct count *count, *next;
+    while (all->n >= all->max) {
+        struct count *count = TAILQ_FIRST(&all->used);
 
-    for (count = TAILQ_FIRST(&all->used); count && all->n >= all->max;
-         count = next) {
-        next = TAILQ_NEXT(count, used);
-        if (!count->unwritten && !count->taken)
-            count_free(all, count);
+        if (!count) {
+            count = TAILQ_FIRST(&all->unwritten);
+            if (!count)
+                return;
+            all->lost++;
+        }
+        count_free(all, count);
     }
 }
 
@@ -161,8 +183,7 @@ static struct count *get(struct counter *c, const struct count_key *key)
     struct count *count = find(c, key);
 
     if (count) {
-        TAILQ_REMOVE(&all->used, count, used);
-        TAILQ_INSERT_TAIL(&all->used, count, used);
+        count_used(all, count);
         return count;
     }
     make_room(all);
@@ -173,26 +194,28 @@ static struct count *get(struct counter *c, const struct count_key *key)
     if (key->key.n)
         memcpy(count->at.key, key->key.p, key->key.n);
     HASH_ADD(hh, all->by_key, at, key_size(key->key.n), count);
-    TAILQ_INSERT_TAIL(&all->used, count, used);
+    count_used(all, count);
     all->n++;
     return count;
 }
 
 static void mark_dirty(struct counters *all, struct count *count)
 {
-    int unwritten = 0;
+    int unwritten = 0, before = count->unwritten;
 
     for (int i = 0; i < RING; i++)
         unwritten +=
             count->pending->added[i] != 0 || count->pending->sent[i] != 0;
-    if (!count->unwritten && unwritten) {
+    count->unwritten = unwritten;
+    if (!before && unwritten) {
         TAILQ_INSERT_TAIL(&all->dirty, count, dirty);
         all->ndirty++;
-    } else if (count->unwritten && !unwritten) {
+    } else if (before && !unwritten) {
         TAILQ_REMOVE(&all->dirty, count, dirty);
         all->ndirty--;
     }
-    count->unwritten = unwritten;
+    if (!before != !unwritten)
+        count_used(all, count);
 }
 
 /* Time has passed: what is out of the window is forgotten. What was added long ago
@@ -372,7 +395,8 @@ int counters_take(struct counters *all, int64_t now_ms,
             };
             *sent = *added;
             *added = 0;
-            count->taken++;
+            if (count->taken++ == 0)
+                count_used(all, count);
         }
     }
     return n;
@@ -384,7 +408,8 @@ void counters_told(struct counters *all, const struct count_change *change,
     struct count *count = change->of;
     int64_t i = change->part % RING;
 
-    count->taken--;
+    if (--count->taken == 0)
+        count_used(all, count);
     if (count->epoch != change->epoch)
         return;
     count->pending->sent[i] = 0;
@@ -402,6 +427,11 @@ int counters_unwritten(const struct counters *all)
     return all->ndirty;
 }
 
+int64_t counters_lost(const struct counters *all)
+{
+    return all->lost;
+}
+
 /* --- life ---------------------------------------------------------------------------------- */
 
 struct counters *counters_new(int max)
@@ -410,18 +440,21 @@ struct counters *counters_new(int max)
 
     all->max = max;
     TAILQ_INIT(&all->used);
+    TAILQ_INIT(&all->unwritten);
+    TAILQ_INIT(&all->taken);
     TAILQ_INIT(&all->dirty);
     return all;
 }
 
 void counters_free(struct counters *all)
 {
+    struct count *count, *next;
     struct counter *c;
 
     if (!all)
         return;
-    while (!TAILQ_EMPTY(&all->used))
-        count_free(all, TAILQ_FIRST(&all->used));
+    HASH_ITER (hh, all->by_key, count, next)
+        count_free(all, count);
     while ((c = all->list)) {
         all->list = c->next;
         free(c->name);

@@ -9,7 +9,8 @@
  *
  * Those of a durable counter are also in the database: what was added since is
  * taken (counters_take()), written, and told (counters_told()). Such a count is not
- * forgotten before it is written. Knows no SQL and no Lua.
+ * forgotten before it is written, unless all that are kept are unwritten: then what
+ * was added to the one not used for longest is lost. Knows no SQL and no Lua.
  */
 #ifndef SCRIPT_COUNTERS_H
 #define SCRIPT_COUNTERS_H
@@ -86,5 +87,7 @@ void counters_told(struct counters *all, const struct count_change *change,
                    bool written, int64_t n);
 /* How many counts have something to be taken or told. */
 int counters_unwritten(const struct counters *all);
+/* How many counts were forgotten before they were written. */
+int64_t counters_lost(const struct counters *all);
 
 #endif

@@ -193,31 +193,103 @@ static void test_counters__durable(void **state)
     counters_free(all);
 }
 
+/* Those that are written go first. */
 static void test_counters__unwritten_ones_stay(void **state)
 {
     struct counters *all = counters_new(10);
-    struct counter *c = counters_find(all, "w", 60000, true);
+    struct counter *c = counters_find(all, "w", 60000, true),
+                   *plain = counters_find(all, "p", 0, false);
     struct count_change change[100];
     int n;
+
+    (void)state;
+    for (int64_t i = 1; i <= 9; i++) {
+        struct count_key key = person(i);
+
+        counters_add(c, &key, NOW, i);
+    }
+    for (int64_t i = 1; i <= 30; i++) {
+        struct count_key key = person(i);
+
+        counters_add(plain, &key, NOW, i);
+        assert_true(counters_kept(all) <= 10);
+    }
+    assert_int_equal(counters_lost(all), 0);
+    n = counters_take(all, NOW, change, 100);
+    assert_int_equal(n, 9);
+    for (int i = 0; i < n; i++) {
+        assert_true(change[i].keep_ms >= 60000 && change[i].keep_ms <= 72000);
+        assert_true(change[i].slot <= NOW && change[i].slot > NOW - 6000);
+        counters_told(all, &change[i], true, change[i].n);
+    }
+    assert_int_equal(counters_unwritten(all), 0);
+    for (int64_t i = 1; i <= 10; i++) { /* as any other, now */
+        struct count_key key = person(100 + i);
+
+        counters_add(plain, &key, NOW, i);
+    }
+    assert_int_equal(counters_top(c, 0, 0, NOW, &(struct count_top){ 0 }, 1),
+                     0);
+    assert_int_equal(counters_lost(all), 0);
+    counters_free(all);
+}
+
+/* The database is away: what can't be written is bounded, too, and what is on its
+ * way to it stays. */
+static void test_counters__unwritten_ones_are_bounded(void **state)
+{
+    struct counters *all = counters_new(10);
+    struct counter *c = counters_find(all, "w", 0, true);
+    struct count_key first = person(3);
+    struct count_change change[20], more[20];
 
     (void)state;
     for (int64_t i = 1; i <= 30; i++) {
         struct count_key key = person(i);
 
         counters_add(c, &key, NOW, i);
+        assert_int_equal(counters_kept(all), i < 10 ? i : 10);
+        if (i == 4)
+            assert_int_equal(counters_take(all, NOW, change, 3), 3);
+        if (i > 3)
+            assert_int_equal(counters_add(c, &first, NOW, 1), i);
     }
-    assert_int_equal(counters_kept(all), 30);
-    n = counters_take(all, NOW, change, 100);
-    assert_int_equal(n, 30);
-    for (int i = 0; i < n; i++) {
-        assert_true(change[i].keep_ms >= 60000 && change[i].keep_ms <= 72000);
-        assert_true(change[i].slot <= NOW && change[i].slot > NOW - 6000);
-        counters_told(all, &change[i], true, change[i].n);
+    assert_int_equal(counters_lost(all), 20);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(change[i].n, i + 1);
+        assert_int_equal(change[i].key.user, i + 1);
+        counters_told(all, &change[i], false, 0);
     }
-    struct count_key more = person(99);
+    assert_int_equal(counters_unwritten(all), 10);
+    assert_int_equal(counters_take(all, NOW, more, 20), 10);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(more[i].key.user, i < 3 ? i + 1 : 21 + i);
+        assert_int_equal(more[i].n, i == 2 ? 30 : more[i].key.user);
+    }
+    /* all are on their way: one more than the limit at most */
+    for (int64_t i = 100; i < 130; i++) {
+        struct count_key key = person(i);
 
-    counters_add(c, &more, NOW, 1);
-    assert_int_equal(counters_kept(all), 10);
+        counters_add(c, &key, NOW, 1);
+        assert_int_equal(counters_kept(all), 11);
+    }
+    counters_free(all);
+}
+
+/* A new one does not look through all that can't be written: that hung. */
+static void test_counters__room_at_once(void **state)
+{
+    struct counters *all = counters_new(100000);
+    struct counter *c = counters_find(all, "w", 0, true);
+
+    (void)state;
+    for (int64_t i = 1; i <= 400000; i++) {
+        struct count_key key = person(i);
+
+        counters_add(c, &key, NOW, 1);
+    }
+    assert_int_equal(counters_kept(all), 100000);
+    assert_int_equal(counters_lost(all), 300000);
     counters_free(all);
 }
 
@@ -232,6 +304,8 @@ int main(void)
         cmocka_unit_test(test_counters__top),
         cmocka_unit_test(test_counters__durable),
         cmocka_unit_test(test_counters__unwritten_ones_stay),
+        cmocka_unit_test(test_counters__unwritten_ones_are_bounded),
+        cmocka_unit_test(test_counters__room_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
