@@ -53,7 +53,7 @@ struct dead {
     void *arg;
 };
 
-const char *dead_reason_name(enum dead_reason reason)
+static const char *reason_name(enum dead_reason reason)
 {
     static const char *const names[DEAD_REASONS] = { "error", "deadline",
                                                      "crash", "unreadable" };
@@ -98,7 +98,7 @@ static void add_json(struct buf *out, const struct dead_update *u)
     bool readable = u->reason != DEAD_UNREADABLE;
 
     buf_addf(out, "\"id\":%lld,\"reason\":\"%s\",\"tries\":%d,\"error\":",
-             (long long)u->id, dead_reason_name(u->reason), u->tries);
+             (long long)u->id, reason_name(u->reason), u->tries);
     add_text(out, u->error, ERROR_MAX);
     buf_adds(out, ",\"text\":");
     if (readable)

@@ -25,7 +25,6 @@ enum dead_reason {
     DEAD_UNREADABLE, /* it is no update that this program can read */
     DEAD_REASONS,
 };
-const char *dead_reason_name(enum dead_reason reason); /* "error" */
 
 struct dead_update {
     int64_t id, chat_id; /* chat_id 0: the update says */

@@ -205,17 +205,6 @@ bool parked_has_busy(const struct parked *p)
     return p->nbusy > 0;
 }
 
-void parked_each(struct parked *p, void (*fn)(struct incoming *in, void *arg),
-                 void *arg)
-{
-    struct lane *lane, *next;
-    struct incoming *in;
-
-    HASH_ITER (hh, p->by_id, lane, next)
-        TAILQ_FOREACH (in, &lane->queue, link)
-            fn(in, arg);
-}
-
 int parked_count(const struct parked *p)
 {
     return p->count;

@@ -42,9 +42,6 @@ bool parked_has_busy(const struct parked *parked);
 void parked_run_suspect(struct parked *parked, int64_t update_id);
 /* An update is done: if it was a suspect, the next one follows. */
 void parked_done(struct parked *parked, int64_t update_id);
-/* Call fn for each that waits, oldest of a lane first. */
-void parked_each(struct parked *parked,
-                 void (*fn)(struct incoming *in, void *arg), void *arg);
 int parked_count(const struct parked *parked);
 
 #endif

@@ -105,25 +105,6 @@ static void half_add(struct half *h, int64_t first, int64_t last)
     remove_at(h, i + 1, n - 1);
 }
 
-static void half_remove(struct half *h, int64_t id)
-{
-    size_t i = find(h, id);
-    struct interval v;
-
-    if (i == h->n || h->list[i].first > id)
-        return;
-    v = h->list[i];
-    if (v.first == id && v.last == id) {
-        remove_at(h, i, 1);
-    } else if (v.first == id) {
-        h->list[i].first++;
-    } else {
-        h->list[i].last = id - 1;
-        if (v.last > id)
-            insert_at(h, i + 1, (struct interval){ id + 1, v.last });
-    }
-}
-
 static void turn_over(struct seen *seen, int64_t now_ms)
 {
     if (now_ms - seen->began_ms < SEEN_HALF_MS)
@@ -153,12 +134,6 @@ bool seen_add(struct seen *seen, int64_t id, int64_t now_ms)
         return false;
     seen_add_range(seen, id, id, now_ms);
     return true;
-}
-
-void seen_remove(struct seen *seen, int64_t id)
-{
-    half_remove(&seen->now, id);
-    half_remove(&seen->before, id);
 }
 
 /* "[1,5)" at p; NULL: it is none. */

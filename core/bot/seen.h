@@ -30,7 +30,6 @@ void seen_add_range(struct seen *seen, int64_t first, int64_t last,
                     int64_t now_ms);
 /* As PostgreSQL prints an int8multirange: "{[1,5),[7,9)}". False: it is none. */
 bool seen_add_multirange(struct seen *seen, struct slice text, int64_t now_ms);
-void seen_remove(struct seen *seen, int64_t id); /* it may come again */
 size_t seen_intervals(const struct seen *seen);
 
 #endif

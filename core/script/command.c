@@ -25,10 +25,15 @@ void command_add_name(struct command *c, const char *name)
     c->names[c->n++] = xstrdup(name);
 }
 
+static bool scope_eq(struct command_scope a, struct command_scope b)
+{
+    return a.type == b.type && a.chat_id == b.chat_id && a.user_id == b.user_id;
+}
+
 void command_add_scope(struct command *c, struct command_scope scope)
 {
     for (int i = 0; i < c->nscopes; i++)
-        if (command_scope_eq(c->scopes[i], scope))
+        if (scope_eq(c->scopes[i], scope))
             return;
     c->scopes =
         xrealloc(c->scopes, (size_t)(c->nscopes + 1) * sizeof(*c->scopes));
@@ -63,11 +68,6 @@ const char *command_text_in(const struct command *c, const char *language)
 
 /* --- scopes ----------------------------------------------------------------------- */
 
-bool command_scope_eq(struct command_scope a, struct command_scope b)
-{
-    return a.type == b.type && a.chat_id == b.chat_id && a.user_id == b.user_id;
-}
-
 /* Of one chat: is it one of private chats, or of groups? Ids of people are above
  * 0. */
 static bool chat_within(struct command_scope list, struct command_scope of)
@@ -81,7 +81,7 @@ static bool chat_within(struct command_scope list, struct command_scope of)
     case SCOPE_ADMINS: return list.type == SCOPE_CHAT_ADMINS;
     case SCOPE_CHAT: return list.chat_id == of.chat_id;
     case SCOPE_CHAT_ADMINS: /* a member may be one: who knows? */
-    case SCOPE_CHAT_MEMBER: return command_scope_eq(list, of);
+    case SCOPE_CHAT_MEMBER: return scope_eq(list, of);
     }
     return false;
 }

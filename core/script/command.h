@@ -59,7 +59,6 @@ const char *command_text_in(const struct command *c, const char *language);
  * list only, the narrowest that there is, so that it must have the wider ones'. */
 bool command_scope_within(struct command_scope list, struct command_scope of);
 
-bool command_scope_eq(struct command_scope a, struct command_scope b);
 /* Append the BotCommandScope object. */
 void command_scope_add_json(struct buf *out, struct command_scope scope);
 

@@ -91,11 +91,6 @@ const char *counter_name(const struct counter *c)
     return c->name;
 }
 
-bool counter_is_durable(const struct counter *c)
-{
-    return c->durable;
-}
-
 int64_t counter_window_ms(const struct counter *c)
 {
     return c->window_ms;

@@ -36,7 +36,6 @@ void counters_free(struct counters *all); /* NULL is allowed */
 struct counter *counters_find(struct counters *all, const char *name,
                               int64_t window_ms, bool durable);
 const char *counter_name(const struct counter *c);
-bool counter_is_durable(const struct counter *c);
 int64_t counter_window_ms(const struct counter *c);
 
 /* now_ms: since 1970. add: n may be negative; the count never is. */

@@ -45,9 +45,6 @@ bool spec_check(const struct spec *spec, const struct spec_method *method,
  */
 json_t *spec_result(const struct spec *spec, const struct spec_method *method,
                     const json_t *params, const json_t *known);
-/* The same for one type: "Message", "Array of Sticker". */
-json_t *spec_sample(const struct spec *spec, const char *type,
-                    const json_t *params, const json_t *known);
 
 /*
  * Has value the shape of the type: all required fields, each of a declared

@@ -152,14 +152,6 @@ static json_t *sample(const struct sampler *s, const char *type,
     return sample_object(s, type, depth);
 }
 
-json_t *spec_sample(const struct spec *spec, const char *type,
-                    const json_t *params, const json_t *known)
-{
-    struct sampler s = { spec, params, known };
-
-    return sample(&s, type, "", 0);
-}
-
 /* "sendVideoNote" → "video_note", what such a message has; "" for others. */
 static void content_name(struct buf *out, const char *method)
 {

@@ -212,11 +212,6 @@ int64_t updates_push_raw(struct updates *u, struct slice text)
     return id;
 }
 
-size_t updates_pending(const struct updates *u)
-{
-    return u->n;
-}
-
 bool updates_connected(const struct updates *u)
 {
     return u->webhook || u->poll ||

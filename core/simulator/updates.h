@@ -27,7 +27,6 @@ int64_t updates_push_raw(struct updates *updates, struct slice text);
 bool updates_connected(const struct updates *updates);
 const char *updates_webhook_url(const struct updates *updates); /* or "" */
 bool updates_polled(const struct updates *updates); /* one waits here now */
-size_t updates_pending(const struct updates *updates);
 void updates_drop_pending(struct updates *updates);
 
 /* The methods' part; each says the answer or keeps the call (getUpdates). */

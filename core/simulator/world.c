@@ -19,17 +19,6 @@ struct user *world_user(const struct world *world, int64_t id)
     return user;
 }
 
-struct user *world_user_named(const struct world *world, const char *username)
-{
-    for (struct user *u = world->users; u; u = u->hh.next) {
-        const char *name = json_str(u->json, "username");
-
-        if (name && strcasecmp(name, username) == 0)
-            return u;
-    }
-    return NULL;
-}
-
 static struct user *add_user(struct world *world, int64_t id, bool is_bot,
                              const char *first_name)
 {

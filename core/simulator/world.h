@@ -92,7 +92,6 @@ struct world *world_new(void); /* with the people and chats it starts with */
 void world_free(struct world *world); /* bots' updates must be gone */
 
 struct user *world_user(const struct world *world, int64_t id); /* or NULL */
-struct user *world_user_named(const struct world *world, const char *username);
 /* Makes a person; id 0: a free one. NULL when the id is taken. */
 struct user *world_add_person(struct world *world, int64_t id,
                               const char *first_name);

@@ -521,8 +521,3 @@ struct pg *stage_pg(const struct stage *stage)
 {
     return stage->pg;
 }
-
-const char *stage_schema(const struct stage *stage)
-{
-    return stage->schema;
-}

@@ -75,7 +75,6 @@ void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
 bool stage_heed(struct stage *stage, struct err *err) MUST_CHECK;
 
 struct pg *stage_pg(const struct stage *stage); /* its schema is the specs' */
-const char *stage_schema(const struct stage *stage);
 /* The lines that came since the last time; the caller frees each. */
 struct stage_line *stage_take_lines(struct stage *stage);
 void stage_line_free(struct stage_line *line);

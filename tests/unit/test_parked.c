@@ -267,27 +267,6 @@ static void test_parked__busy_while_a_suspect_is_noted(void **state)
     push(4, 8, 1);
 }
 
-static void count(struct incoming *in, void *arg)
-{
-    int64_t *last = arg;
-
-    assert_true(in->u.id > *last);
-    *last = in->u.id;
-}
-
-static void test_parked__each(void **state)
-{
-    int64_t last = 0;
-
-    (void)state;
-    busy(1, 7, 0);
-    push(1, 7, 0);
-    push(2, 7, 1);
-    push(3, 7, 0);
-    parked_each(parked, count, &last);
-    assert_int_equal(last, 3);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,7 +280,6 @@ int main(void)
         TEST(test_parked__a_suspects_lane),
         TEST(test_parked__two_suspects_in_a_lane),
         TEST(test_parked__busy_while_a_suspect_is_noted),
-        TEST(test_parked__each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
