@@ -47,11 +47,12 @@ struct ask_rows {
     struct sender *sender;
     char bot[24], instance[24], ttl[24];
     struct slice bot_param, instance_param, ttl_param;
-    struct change *changes;
+    struct change *changes; /* by key, the one noted first in front */
+    int max;
     struct pg_op *write, *over; /* over is asked behind write */
     struct op *pause;
     bool due; /* those that are over, too */
-    bool told_trouble;
+    bool told_trouble, told_lost;
     struct loop_turn_hook *hook;
     struct pg_op *lost;
     int looks;
@@ -131,6 +132,7 @@ static void on_written(struct op *op)
         log_warn("asks", "where questions wait can't be noted for now: %s",
                  failed->err.text);
     rows->told_trouble = failed != NULL;
+    rows->told_lost = rows->told_lost && failed;
     written(rows, !failed);
     if (rows->write)
         op_free(&rows->write->op);
@@ -190,7 +192,9 @@ static void flush(void *arg)
         (rows->told_trouble && rows->pause))
         return;
     HASH_ITER (hh, rows->changes, c, next) {
-        if ((!c->until_ms && !rows->due && !rows->stopping) || n == WRITE_MAX)
+        if (n == WRITE_MAX)
+            break;
+        if (!c->until_ms && !rows->due && !rows->stopping)
             continue;
         add_change(c->until_ms ? &asked : &over, c);
         c->sent = true;
@@ -206,6 +210,25 @@ static void flush(void *arg)
     last->op.arg = rows;
 }
 
+/* The last state of a key is all that counts; of too many keys the oldest are not
+ * noted at all. Those that are on their way may be among them: they get there. */
+static struct change *change_new(struct ask_rows *rows,
+                                 const struct ask_key *key)
+{
+    struct change *c = xalloc(sizeof(*c));
+
+    if (ask_rows_unwritten(rows) >= rows->max) {
+        if (!rows->told_lost)
+            log_warn("asks", "more changes than ASKS_MAX can't be noted for "
+                             "now: the oldest are lost");
+        rows->told_lost = true;
+        change_free(rows, rows->changes);
+    }
+    c->key = *key;
+    HASH_ADD(hh, rows->changes, key, sizeof(c->key), c);
+    return c;
+}
+
 void ask_rows_note(const struct ask_key *key, const char *ended,
                    int64_t until_ms, void *arg)
 {
@@ -213,11 +236,8 @@ void ask_rows_note(const struct ask_key *key, const char *ended,
     struct change *c;
 
     HASH_FIND(hh, rows->changes, key, sizeof(*key), c);
-    if (!c) {
-        c = xalloc(sizeof(*c));
-        c->key = *key;
-        HASH_ADD(hh, rows->changes, key, sizeof(c->key), c);
-    }
+    if (!c)
+        c = change_new(rows, key);
     free(c->ended);
     c->ended = ended && until_ms ? xstrdup(ended) : NULL;
     c->until_ms = until_ms;
@@ -226,6 +246,11 @@ void ask_rows_note(const struct ask_key *key, const char *ended,
         loop_turn_wanted(rows->loop);
     else
         flush_in(rows, OVER_MS);
+}
+
+int ask_rows_unwritten(const struct ask_rows *rows)
+{
+    return (int)HASH_COUNT(rows->changes);
 }
 
 /* --- telling ---------------------------------------------------------------------------- */
@@ -370,13 +395,14 @@ void ask_rows_look(struct ask_rows *rows)
 
 struct ask_rows *ask_rows_new(struct loop *loop, struct pg *pg,
                               struct sender *sender, int64_t bot,
-                              int64_t instance)
+                              int64_t instance, int max)
 {
     struct ask_rows *rows = xalloc(sizeof(*rows));
 
     rows->loop = loop;
     rows->pg = pg;
     rows->sender = sender;
+    rows->max = max > WRITE_MAX ? max : WRITE_MAX;
     rows->bot_param = pg_int_param(rows->bot, bot);
     rows->instance_param = pg_int_param(rows->instance, instance);
     rows->ttl_param = pg_int_param(rows->ttl, INSTANCE_TTL_MS);

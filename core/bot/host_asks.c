@@ -43,7 +43,7 @@ void host_open_ask_rows(struct host *host)
 {
     host->ask_rows =
         ask_rows_new(host->loop, host->pg, host->sender, tg_bot_id(host->tg),
-                     instance_id(host->instance));
+                     instance_id(host->instance), host->settings->asks_max);
 }
 
 void host_look_at_asks(struct host *host)
