@@ -353,6 +353,29 @@ void counters_loaded(struct counter *c, const struct count_key *key)
     get(c, key)->loaded = true;
 }
 
+/* What was added in a part of its window. */
+static struct count_change change_of(struct count *count, int64_t part,
+                                     int64_t now_ms)
+{
+    const struct counter *c = count->at.of;
+    int64_t slot = part * c->part_ms;
+
+    return (struct count_change){
+        .name = c->name,
+        .key = { count->at.chat,
+                 count->at.user,
+                 { count->at.key, key_length(count) } },
+        .slot = slot,
+        .n = count->pending->added[part % RING],
+        .total = count->parts[part % RING],
+        .keep_ms =
+            c->window_ms ? slot + c->window_ms + 2 * c->part_ms - now_ms : 0,
+        .of = count,
+        .part = part,
+        .epoch = count->epoch,
+    };
+}
+
 int counters_take(struct counters *all, int64_t now_ms,
                   struct count_change *out, int max)
 {
@@ -360,10 +383,8 @@ int counters_take(struct counters *all, int64_t now_ms,
     int n = 0;
 
     TAILQ_FOREACH (count, &all->dirty, dirty) {
-        const struct counter *c = count->at.of;
-
         for (int64_t p = count->last - RING + 1; p <= count->last; p++) {
-            int64_t *added, *sent, slot = p * c->part_ms;
+            int64_t *added, *sent;
 
             if (p < 0)
                 continue;
@@ -373,21 +394,7 @@ int counters_take(struct counters *all, int64_t now_ms,
                 continue; /* one at a time */
             if (n == max)
                 return n;
-            out[n++] = (struct count_change){
-                .name = c->name,
-                .key = { count->at.chat,
-                         count->at.user,
-                         { count->at.key, key_length(count) } },
-                .slot = slot,
-                .n = *added,
-                .total = count->parts[p % RING],
-                .keep_ms = c->window_ms
-                               ? slot + c->window_ms + 2 * c->part_ms - now_ms
-                               : 0,
-                .of = count,
-                .part = p,
-                .epoch = count->epoch,
-            };
+            out[n++] = change_of(count, p, now_ms);
             *sent = *added;
             *added = 0;
             if (count->taken++ == 0)

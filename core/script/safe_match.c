@@ -274,6 +274,25 @@ static const byte *match_again(struct matching *m, const byte *s, int digit)
     return memcmp(c->p, s, (size_t)c->n) == 0 ? s + c->n : NULL;
 }
 
+/* After a %: is it more than a class of characters? */
+static inline bool is_special(int c)
+{
+    return c == 'b' || c == 'f' || (c >= '0' && c <= '9');
+}
+
+/* %b, %f, %1: where the text goes on, or NULL; *p is moved behind the item. */
+static const byte *match_special(struct matching *m, const byte *s,
+                                 const byte **p)
+{
+    const byte *item = *p;
+
+    switch (item[1]) {
+    case 'b': *p = item + 4; return match_balanced(m, s, item + 2);
+    case 'f': *p = match_frontier(m, s, item + 2); return *p ? s : NULL;
+    default: *p = item + 2; return match_again(m, s, item[1]);
+    }
+}
+
 /* Where the text ends that the pattern from p on fits from s on, or NULL. */
 static const byte *match_items(struct matching *m, const byte *s, const byte *p)
 {
@@ -290,25 +309,11 @@ static const byte *match_items(struct matching *m, const byte *s, const byte *p)
                 return s == m->text_end ? s : NULL;
             break;
         case '%':
-            if (p[1] == 'b') {
-                if (!(s = match_balanced(m, s, p + 2)))
-                    return NULL;
-                p += 4;
-                continue;
-            }
-            if (p[1] == 'f') {
-                if (!(p = match_frontier(m, s, p + 2)))
-                    return NULL;
-                continue;
-            }
-            if (p[1] >= '0' && p[1] <= '9') {
-                if (!(s = match_again(m, s, p[1])))
-                    return NULL;
-                p += 2;
-                continue;
-            }
-            break;
-        default: break;
+            if (!is_special(p[1]))
+                break;
+            if (!(s = match_special(m, s, &p)))
+                return NULL;
+            continue;
         }
         end = class_end(m, p);
         switch (end < m->pattern_end ? *end : '\0') {
