@@ -178,6 +178,7 @@ int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
 
     if (!lua_isyieldable(L)) {
         op_free(op);
+        start_clock(t); /* it may have been stopped for this wait */
         return luaL_error(L, "can't wait here: inside a function that was "
                              "called from C (a comparator, a gsub callback, a "
                              "metamethod)");

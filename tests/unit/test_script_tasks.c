@@ -191,6 +191,21 @@ static void test_task__time_out(void **state)
     expect_log("handler ended: it ran longer than TASK_TIMEOUT_S");
 }
 
+/* The clock stands while a call is waited for, and goes on where none can be. */
+static void test_task__time_out_after_a_call_that_can_not_wait(void **state)
+{
+    (void)state;
+    make_vm(16 << 20, 200, 100);
+    body("assert(not pcall(string.gsub, 'a', 'a', function()\n"
+         "  bot.api.sendDocument{ document =\n"
+         "  bot.file{ data = 'x', name = 'a' } } end))\n"
+         "time.sleep(5)");
+    push(message_of("/a"));
+    wait_tasks();
+    assert_int_equal(t.result, TASK_OVERRAN);
+    expect_log("handler ended: it ran longer than TASK_TIMEOUT_S");
+}
+
 static void test_task__endless(void **state)
 {
     static const char *const loops[] = {
@@ -393,6 +408,7 @@ int main(void)
         SCRIPT_TEST(test_task__kill_while_it_waits),
         SCRIPT_TEST(test_task__kill_while_it_calls),
         SCRIPT_TEST(test_task__time_out),
+        SCRIPT_TEST(test_task__time_out_after_a_call_that_can_not_wait),
         SCRIPT_TEST(test_task__endless),
         SCRIPT_TEST(test_task__endless_in_close),
         SCRIPT_TEST(test_task__endless_in_catch),
