@@ -25,18 +25,8 @@ static int free_box(lua_State *L)
 /* Push a group to be filled, which the collector frees if anything raises. */
 static struct group *begin(lua_State *L)
 {
-    struct group *g = lua_newuserdatauv(L, sizeof(*g), 0);
+    struct group *g = register_box(L, sizeof(*g), &box_key, free_box);
 
-    memset(g, 0, sizeof(*g));
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 1);
-        lua_pushcfunction(L, free_box);
-        lua_setfield(L, -2, "__gc");
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &box_key);
-    }
-    lua_setmetatable(L, -2);
     g->source = register_source(L);
     g->parent = register_group(L);
     return g;

@@ -79,21 +79,29 @@ static int free_box(lua_State *L)
     return 0;
 }
 
-struct handler *register_begin(lua_State *L, enum handler_type type)
+void *register_box(lua_State *L, size_t size, const void *key,
+                   lua_CFunction free_it)
 {
-    struct handler *h = lua_newuserdatauv(L, sizeof(*h), 0);
+    void *box = lua_newuserdatauv(L, size, 0);
 
-    memset(h, 0, sizeof(*h));
-    h->type = type;
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key) != LUA_TTABLE) {
+    memset(box, 0, size);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
-        lua_pushcfunction(L, free_box);
+        lua_pushcfunction(L, free_it);
         lua_setfield(L, -2, "__gc");
         lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &box_key);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, key);
     }
     lua_setmetatable(L, -2);
+    return box;
+}
+
+struct handler *register_begin(lua_State *L, enum handler_type type)
+{
+    struct handler *h = register_box(L, sizeof(*h), &box_key, free_box);
+
+    h->type = type;
     h->source = register_source(L);
     h->group = register_group(L);
     return h;

@@ -19,6 +19,10 @@ extern const struct luaL_Reg register_functions[];
 struct generation *register_check(lua_State *L, const char *what);
 int register_group(lua_State *L); /* the number of the group it is for, or 0 */
 
+/* Push zeroed memory that the collector frees by free_it; its metatable is kept in the
+ * registry under key.                                              [-0, +1, m] */
+void *register_box(lua_State *L, size_t size, const void *key,
+                   lua_CFunction free_it);
 /* Push a handler to be filled, which the collector frees if anything raises. */
 struct handler *register_begin(lua_State *L, enum handler_type type);
 /* Register it with the function at index. Its what is taken over. */
