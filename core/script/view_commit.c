@@ -180,9 +180,9 @@ static int committed(lua_State *L, int status, lua_KContext ctx)
     struct err err = ERR_INIT;
 
     (void)status;
+    task_commit_over(t); /* first: what follows may run out of memory */
     for (size_t i = 0; i < c->n; i++)
         take_part(L, t, &c->parts[i], &err);
-    task_commit_over(t);
     if (task_fiber(L)->doomed)
         return lua_yield(L, 0); /* for good: see parallel.c */
     if (err.kind)
@@ -214,7 +214,7 @@ int task_commit(lua_State *L, lua_KFunction k)
         return k(L, LUA_OK, 0);
     if (!lua_isyieldable(L)) /* it raises, and nothing has been sent */
         return task_wait_ctx(L, NULL, 0, committed);
-    if (t->commits)
+    if (t->commits && t->commits != task_fiber(L))
         return wait_at_gate(L, t, k);
     for (struct view *v = t->views; v; v = v->next)
         make_ready(L, t, v);

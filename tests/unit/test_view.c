@@ -6,6 +6,7 @@
 #include "script_test.h"
 
 #include "script/derived.h"
+#include "script/watchdog.h"
 
 static void declare(void)
 {
@@ -90,6 +91,70 @@ static int setup(void **state)
     script_setup(state);
     declare();
     return 0;
+}
+
+/* --- memory ---------------------------------------------------------------------- */
+
+/* From a script's print() on: somebody else writes, and the n-th block is refused
+ * to the scripts, once and after the collection. */
+static struct {
+    lua_Alloc plain;
+    int left; /* 0: none is refused */
+    bool armed, refused;
+    size_t size;
+} scarce;
+
+static void *scarce_alloc(void *ud, void *p, size_t old, size_t size)
+{
+    bool grows = size > (p ? old : 0) && scarce.armed && watchdog_running();
+
+    if (grows && scarce.refused && scarce.size == size) {
+        scarce.armed = false; /* the second time */
+        return NULL;
+    }
+    if (grows && !scarce.refused && --scarce.left == 0) {
+        scarce.refused = true;
+        scarce.size = size;
+        return NULL;
+    }
+    return scarce.plain(ud, p, old, size);
+}
+
+static void on_print(enum log_level level, const char *area,
+                     const char *message, const char *fields, void *arg)
+{
+    on_log_line(level, area, message, fields, arg);
+    if (strcmp(message, "now") != 0)
+        return;
+    PQclear(PQexec(t.peek, "UPDATE chat_configs SET config = '{\"words\": "
+                           "[\"b\"]}', revision = revision + 1"));
+    scarce.armed = true;
+}
+
+/* A commit in which memory runs out does not keep the next one waiting. */
+static void test_view__no_memory_in_a_commit(void **state)
+{
+    bool all = false;
+    void *ud;
+
+    (void)state;
+    make_vm(16 << 20, 2000, 5000);
+    body("local w = c.words w[2] = 'x'\n"
+         "pcall(function() c.max = c.max % 50 + 1 print('now')\n"
+         "  ctx:reply('x') end)\n"
+         "c.max = c.max % 50 + 1 ctx:reply('y')");
+    log_set_sink(on_print, NULL);
+    scarce.plain = lua_getallocf(t.vm->L, &ud);
+    lua_setallocf(t.vm->L, scarce_alloc, ud);
+    for (int n = 1; !all; n++) {
+        store_row("{\"words\": [\"a\"]}");
+        scarce.left = n;
+        scarce.armed = scarce.refused = false;
+        if (say("/a") == TASK_OVERRAN)
+            fail_msg("without block %d it waits for itself", n);
+        all = !scarce.refused;
+    }
+    lua_setallocf(t.vm->L, scarce.plain, ud);
 }
 
 /* --- other chats ---------------------------------------------------------------- */
@@ -742,6 +807,7 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_view__no_memory_in_a_commit),
         TEST(test_view__other_chats),
         TEST(test_view__own_chat_first_by_its_id),
         TEST(test_view__bad_ids),
