@@ -22,7 +22,7 @@ struct decoder {
 /* --- metatables, and a buf for the collector ------------------------------------ */
 
 const char json_empty_array = 0;
-static const char array_mt_key, empty_array_mt_key, buf_mt_key;
+static const char array_mt_key, empty_array_mt_key, constant_mt_key, buf_mt_key;
 
 /* Push the table in the registry at key, made when first asked for. */
 static bool push_registered(lua_State *L, const void *key)
@@ -36,14 +36,45 @@ static bool push_registered(lua_State *L, const void *key)
     return true;
 }
 
+static int refuse_write(lua_State *L)
+{
+    return luaL_error(L, "cjson's metatables can't be changed");
+}
+
+/* They are one for all scripts, outlive a reload, and are set by C: what a script
+ * put there, a __gc above all, would go around setmetatable()'s checks. */
+static void push_constant(lua_State *L, const void *key)
+{
+    if (!push_registered(L, key))
+        return;
+    if (push_registered(L, &constant_mt_key)) {
+        lua_pushcfunction(L, refuse_write);
+        lua_setfield(L, -2, "__newindex");
+        lua_pushboolean(L, false);
+        lua_setfield(L, -2, "__metatable");
+    }
+    lua_setmetatable(L, -2);
+}
+
 void json_push_array_mt(lua_State *L)
 {
-    push_registered(L, &array_mt_key);
+    push_constant(L, &array_mt_key);
 }
 
 void json_push_empty_array_mt(lua_State *L)
 {
-    push_registered(L, &empty_array_mt_key);
+    push_constant(L, &empty_array_mt_key);
+}
+
+void json_check_writable(lua_State *L, int index)
+{
+    const void *p = lua_topointer(L, index);
+
+    json_push_array_mt(L);
+    json_push_empty_array_mt(L);
+    if (p == lua_topointer(L, -1) || p == lua_topointer(L, -2))
+        refuse_write(L);
+    lua_pop(L, 2);
 }
 
 static int release_buf(lua_State *L)

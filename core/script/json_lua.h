@@ -40,6 +40,8 @@ bool json_push_text(lua_State *L, struct slice text, int depth_max,
  *                                                                 [-0, +1, m] */
 void json_push_array_mt(lua_State *L);
 void json_push_empty_array_mt(lua_State *L);
+/* For rawset(): raise if the table at index is one of these two.   [-0, +0, v] */
+void json_check_writable(lua_State *L, int index);
 
 /* A lightuserdata of this is written as []: cjson.empty_array. */
 extern const char json_empty_array;

@@ -141,6 +141,7 @@ static int l_rawset(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
+    json_check_writable(L, 1);
     lazy_newindex(L);
     lua_settop(L, 1);
     return 1;
