@@ -117,7 +117,9 @@ test("plurals as in CLDR, of all languages that node knows", async () => {
     kok ks ksb ksh ku kw ky lag lb lg lij lkt lld ln lo lt lv mas mg mgo mk ml mn mr ms mt my nah naq nb nd ne nl nn nnh no nqo nr nso ny nyn om or os osa pa pap
     pcm pl prg ps pt pt-PT rm ro rof ru rwk sah saq sat sc scn sd sdh se seh ses sg sgs shi si sk sl sma smi smj smn sms sn so sq sr ss ssy st su sv sw syr ta te teo th
     ti tig tk tl tn to tpi tr ts tzm ug uk ur uz ve vec vi vo vun wa wae wo xh xog yi yo yue zh zu`.split(/\s+/)
-    .filter((code) => Intl.PluralRules.supportedLocalesOf([code]).length);
+    .filter((code) => Intl.PluralRules.supportedLocalesOf([code]).length)
+    // a rule that has come since: the node of Debian 12 has CLDR 42
+    .filter((code) => code !== "scn" || Number(process.versions.cldr) >= 45);
   assert.ok(codes.length > 200, `node knows only ${codes.length} languages`);
   const more = [1000, 1001, 1002, 1100, 2000, 10000, 20000, 40000, 60000, 100000, 160000, 1000000, 1000001, 2000000, 10000000, 21000, 41000, 0.1, 0.5, 1.1, 1.5, 1.9,
     2.1, 2.5, 10.1, 1.01, 0.2, 5.5, 1.25, 100.5, 0.3, 0.4, 0.6, 0.9, 1.2, 0.01, 1.21, 10.11, 3.5, 11.5, 0.04, 3.6, 12.4, 0.112, 5.013];
