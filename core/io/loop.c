@@ -189,12 +189,33 @@ static void timer_free(struct op *op)
 
 static const struct op_class timer_class = { "timer", timer_stop, timer_free };
 
+/* What should have been before now is before it by so much: the order stays. */
+static void timer_again(struct timer *timer, int64_t now_ns)
+{
+    int64_t us = (timer->due_ns - now_ns) / 1000, s = us / 1000000;
+    struct timeval tv;
+
+    if (us < s * 1000000)
+        s--;
+    tv = (struct timeval){ s, us - s * 1000000 };
+    event_add(timer->event, &tv);
+}
+
+/*
+ * libevent counts from the time of its turn, which can be as old as the turn, and
+ * by the kernel's coarse clock, up to 10 ms behind: it may tell us too soon.
+ */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct timer *timer = arg;
+    int64_t now_ns = clock_steady_ns();
 
     (void)fd;
     (void)what;
+    if (timer->due_ns > now_ns) {
+        timer_again(timer, now_ns);
+        return;
+    }
     TAILQ_REMOVE(&timer->op.loop->timers, timer, link);
     op_complete(&timer->op);
 }
@@ -222,18 +243,6 @@ struct op *timer_in_background(struct op *timer)
     assert(timer->class == &timer_class);
     ((struct timer *)timer)->background = true;
     return timer;
-}
-
-/* What should have been before now is before it by so much: the order stays. */
-static void timer_again(struct timer *timer, int64_t now_ns)
-{
-    int64_t us = (timer->due_ns - now_ns) / 1000, s = us / 1000000;
-    struct timeval tv;
-
-    if (us < s * 1000000)
-        s--;
-    tv = (struct timeval){ s, us - s * 1000000 };
-    event_add(timer->event, &tv);
 }
 
 void loop_advance(struct loop *loop, int64_t ms)

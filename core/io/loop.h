@@ -44,7 +44,7 @@ struct loop_turn_hook *loop_at_end_of_turn(struct loop *loop, loop_turn_fn fn,
 void loop_turn_wanted(struct loop *loop);
 void loop_end_of_turn_cancel(struct loop_turn_hook *hook); /* NULL is allowed */
 
-/* Completes after ms (0: in the next turn). */
+/* Completes after ms (0: in the next turn), never sooner. */
 struct op *timer_start(struct loop *loop, int64_t ms);
 
 /*

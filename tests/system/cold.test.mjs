@@ -1,4 +1,5 @@
-// A cold start: what a batch of updates needs of configs is one statement.
+// A cold start: what a batch of updates needs of configs is one statement; two
+// where the machine is so slow that its handlers need more than one TASK_SLICE_MS.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
@@ -28,6 +29,6 @@ test(`the first updates of ${chats} chats`, async (t) => {
   const pattern = new RegExp(`config cache: ${chats} chats, .* (\\d+) misses .* (\\d+) statements`);
   const [, misses, statements] = (await bot.line(pattern)).map(Number);
   t.diagnostic(`${statements} statements for ${report.polls} polls, ${misses} misses`);
-  assert.ok(statements <= report.polls, `${statements} statements for ${report.polls} batches`);
+  assert.ok(statements <= 2 * report.polls, `${statements} statements for ${report.polls} batches`);
   assert.ok(statements >= chats / 500);
 });

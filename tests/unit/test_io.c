@@ -292,6 +292,40 @@ static void test_timer__negative_is_now(void **state)
     assert_string_equal(t.order, "a");
 }
 
+static struct {
+    int64_t started_ns, waited_ns;
+} run;
+
+static void note_waited(struct op *op)
+{
+    run.waited_ns = loop_now_ns() - run.started_ns;
+    stop_and_free(op);
+}
+
+static void start_late(struct op *op)
+{
+    int64_t until = loop_now_ns() + 20000000;
+
+    while (loop_now_ns() < until)
+        ; /* the turn is 20 ms old, and so is the time the turn has */
+    op_free(op);
+    run.started_ns = loop_now_ns();
+    timer_start(t.loop, 30)->done = note_waited;
+    for (int ms = 1; ms < 30; ms++) /* libevent looks at its timers each time */
+        timer_start(t.loop, ms)->done = op_free;
+}
+
+/* Not from the beginning of the turn, and not by the kernel's coarse clock. */
+static void test_timer__waits_from_when_it_was_started(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        timer_start(t.loop, i)->done = start_late;
+        loop_run(t.loop);
+        assert_true(run.waited_ns >= 30000000);
+    }
+}
+
 /* --- time that is moved on ---------------------------------------------------------------- */
 
 static void start_timer(int64_t ms, const char *letter, bool background)
@@ -574,6 +608,7 @@ int main(void)
         TEST(test_op__a_late_op_freed_in_a_done),
         TEST(test_timer__order),
         TEST(test_timer__negative_is_now),
+        TEST(test_timer__waits_from_when_it_was_started),
         TEST(test_advance__what_is_due_comes_in_order),
         TEST(test_advance__the_background_is_no_stop),
         TEST(test_advance__a_timer_that_was_freed),
