@@ -15,7 +15,4 @@ function(embed target name)
   add_dependencies(${target} ${name}_embedded)
   set_source_files_properties(${out} PROPERTIES GENERATED ON)
   target_sources(${target} PRIVATE ${out})
-  # the target may be of another folder: then only this makes it wait
-  add_custom_target(embed_${name} DEPENDS ${out})
-  add_dependencies(${target} embed_${name})
 endfunction()

@@ -10,7 +10,7 @@ import { environment, folder, Host, world } from "./lib/host.mjs";
 import { atEnd, root, slow, until } from "./lib/program.mjs";
 
 const place = world();
-const { types } = JSON.parse(readFileSync(path.join(root, "core/simulator/spec/bot-api-10.3.json"), "utf8"));
+const { types } = JSON.parse(readFileSync(path.join(root, "core/telegram/spec/bot-api-10.3.json"), "utf8"));
 const me = 1;
 
 /* ---- the queries: grammY says which names it knows ---- */

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "./program.mjs";
 
-const file = path.join(root, "core/simulator/spec/bot-api-10.3.json");
+const file = path.join(root, "core/telegram/spec/bot-api-10.3.json");
 export const spec = JSON.parse(readFileSync(file, "utf8"));
 
 const scalars = {
