@@ -12,7 +12,7 @@
 bool host_is_up(const struct host *host)
 {
     return host->state == HOST_RUNNING && host->ready && !host->step &&
-           TAILQ_EMPTY(&host->errands);
+           TAILQ_EMPTY(&host->errands) && TAILQ_EMPTY(&host->vm->turns);
 }
 
 bool host_is_stopped(const struct host *host)

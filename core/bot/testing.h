@@ -18,7 +18,8 @@
 
 /* --- the host ---------------------------------------------------------------------- */
 
-/* It polls, and does not start, stop or wait for a step of its own. */
+/* It polls, and does not start, stop or wait for a step of its own; no handler that
+ * gave way (script/watchdog.h) is to go on. */
 bool host_is_up(const struct host *host);
 bool host_is_stopped(const struct host *host);
 /* What it has in hand and waits for, for people: "2 updates in hand, 1 task". */

@@ -100,6 +100,28 @@ test("test: a bot that does not load, or whose tables can't be made", async (t) 
   assert.match(tables.said, /migrations\/schema\/0001_a.sql: .*syntax error/);
 });
 
+test("test: a handler that computes for long has ended, too, when the bot is idle", async (t) => {
+  const { code, said } = await specs(t, {
+    "scripts/b.lua": `local bot = require "bot"
+bot.command("work", function(ctx)
+  local from, n = os.clock(), 0
+  while os.clock() - from < 0.05 do n = n + 1 end
+  ctx:reply("worked")
+end)
+bot.command("loop", function() while true do end end)
+`,
+    "spec/a_spec.lua": `local al
+before_each(function() al = person("Al") end)
+it("works", function() assert.equal("worked", al:send("/work")[1].text) end)
+it("loops", function()
+  bot:expect_error("for too long")
+  al:send("/loop")
+end)
+`,
+  });
+  assert.equal(code, 0, said);
+});
+
 test("test: an endless loop in a spec is ended, also within pcall and table.sort", async (t) => {
   const { code, said } = await specs(t, {
     "spec/a_spec.lua": `it("a", function() while true do end end)
