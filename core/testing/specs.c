@@ -59,24 +59,36 @@ static void set_path(lua_State *L, const char *dir)
     lua_pop(L, 1);
 }
 
+static void set_int(lua_State *L, const char *key, int64_t n)
+{
+    lua_pushinteger(L, n);
+    lua_setfield(L, -2, key);
+}
+
+static void set_bool(lua_State *L, const char *key, bool is)
+{
+    lua_pushboolean(L, is);
+    lua_setfield(L, -2, key);
+}
+
 static void push_options(lua_State *L, const struct specs_options *o)
 {
-    static const char *const formats[] = { "text", "tap", "json" };
+    static const char *const formats[] = { "text", "tap", "json", "junit" };
 
     lua_newtable(L);
     native_set_text(L, "dir", o->dir);
     native_set_text(L, "filter", o->filter);
-    lua_pushboolean(L, o->verbose);
-    lua_setfield(L, -2, "verbose");
-    lua_pushboolean(L, o->list);
-    lua_setfield(L, -2, "list");
-    lua_pushboolean(L, o->colour);
-    lua_setfield(L, -2, "colour");
-    lua_pushinteger(L, o->timeout_ms);
-    lua_setfield(L, -2, "timeout_ms");
+    native_set_text(L, "name", o->name);
+    set_bool(L, "verbose", o->verbose);
+    set_bool(L, "list", o->list);
+    set_bool(L, "colour", o->colour);
+    set_bool(L, "bail", o->bail);
+    if (o->shuffle)
+        set_int(L, "seed", o->seed);
+    set_int(L, "times", o->times ? o->times : 1);
+    set_int(L, "timeout_ms", o->timeout_ms);
     native_set_text(L, "recording", o->recording);
-    lua_pushinteger(L, o->update);
-    lua_setfield(L, -2, "update");
+    set_int(L, "update", o->update);
     native_set_text(L, "format", formats[o->format]);
     lua_createtable(L, o->nfiles, 0);
     for (int i = 0; i < o->nfiles; i++) {

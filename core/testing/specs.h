@@ -10,7 +10,7 @@
 
 #include "base/settings.h"
 
-enum specs_format { SPECS_TEXT, SPECS_TAP, SPECS_JSON };
+enum specs_format { SPECS_TEXT, SPECS_TAP, SPECS_JSON, SPECS_JUNIT };
 
 struct specs_options {
     const struct settings *settings;
@@ -18,9 +18,14 @@ struct specs_options {
     const char **files; /* specs, or folders of specs; n of them. None: spec/ */
     int nfiles;
     const char *filter; /* a Lua pattern of specs' names, or NULL */
+    const char *name;   /* text that is in their names, or NULL */
     bool verbose;       /* every spec has its line */
     bool list;          /* only say what there is */
     bool colour;        /* of a terminal */
+    bool bail;          /* the first failure ends it */
+    bool shuffle;       /* in another order, which seed says */
+    int64_t seed;
+    int64_t times;      /* run all of it so often; 0: once */
     int64_t timeout_ms; /* of real time, for one step of a spec */
     enum specs_format format;
     const char *recording; /* instead of specs: replay.lua; or NULL */

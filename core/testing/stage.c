@@ -41,6 +41,7 @@ struct stage {
 /* --- being told to end --------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
+static bool was_interrupted; /* before the tables were dropped */
 
 static void on_signal(int number)
 {
@@ -61,7 +62,7 @@ static void watch_signals(void)
 
 bool stage_is_interrupted(void)
 {
-    return interrupted;
+    return interrupted || was_interrupted;
 }
 
 /* --- what the host says ---------------------------------------------------------- */
@@ -481,6 +482,7 @@ static void drop_tables(struct stage *stage)
 {
     struct err err = ERR_INIT;
 
+    was_interrupted = stage_is_interrupted();
     interrupted = 0; /* this is what has to be done before we end */
     if (stage->made && !run_script(stage, testing_drop(stage->pg), &err))
         fprintf(stderr,

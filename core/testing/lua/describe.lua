@@ -1,6 +1,6 @@
 -- describe, it and their kin, under busted's names: they note what there is to run.
--- A block: { name, parent, items = { blocks and specs }, before_each = {}, … }.
--- A spec: { name, parent, fn, file, line, pending }.
+-- A block: { name, parent, items = { blocks and specs }, before_each = {}, only, … }.
+-- A spec: { name, parent, fn, file, line, pending, only }.
 local where = require "moonpost.where"
 
 local M = {}
@@ -26,21 +26,35 @@ local function check(what, name, fn)
   if type(fn) ~= "function" then where.raise(("%s %q: there is no function"):format(what, name)) end
 end
 
-local function add_block(name, fn)
+-- mark: "only", "skip" or nil.
+local function add_block(name, fn, mark)
   check("describe", name, fn)
   local outer = reading("describe")
   block = new_block(name, outer)
+  block.line = select(2, where.place())
+  block.only = mark == "only" or outer.only
+  block.skip = mark == "skip" or outer.skip
   outer.items[#outer.items + 1] = block
   fn()
   block = outer
 end
 
-local function add_spec(name, fn)
+local function add_spec(name, fn, mark)
   check("it", name, fn)
   local b = reading("it")
   local file, line = where.place()
   b.items[#b.items + 1] = { is_spec = true, name = name, parent = b, fn = fn, file = file,
-    line = line }
+    line = line, last_line = debug.getinfo(fn, "S").lastlinedefined,
+    only = mark == "only" or b.only, pending = mark == "skip" or b.skip }
+end
+
+-- it(…), it.only(…), it.skip(…): callable, as busted's are.
+local function with_marks(add)
+  local marks = {}
+  for _, mark in ipairs{ "only", "skip" } do
+    marks[mark] = function(name, fn) add(name, fn, mark) end
+  end
+  return setmetatable(marks, { __call = function(_, name, fn) add(name, fn) end })
 end
 
 -- pending("name" [, f]) in a block: a spec that is still to be written; in a spec: it
@@ -67,8 +81,10 @@ local function add_finally(fn)
 end
 
 function M.set_globals(G)
-  G.describe, G.context, G.insulate, G.expose = add_block, add_block, add_block, add_block
-  G.it, G.spec, G.test = add_spec, add_spec, add_spec
+  for _, name in ipairs{ "describe", "context", "insulate", "expose" } do
+    G[name] = with_marks(add_block)
+  end
+  for _, name in ipairs{ "it", "spec", "test" } do G[name] = with_marks(add_spec) end
   G.pending = add_pending
   for _, name in ipairs{ "before_each", "after_each", "setup", "teardown" } do
     G[name] = adder(name)
@@ -89,6 +105,13 @@ function M.read(path, call)
   block = nil
   if not ok then return nil, err end
   return top
+end
+
+-- Every spec of a block and those in it.
+function M.each(b, f)
+  for _, item in ipairs(b.items) do
+    if item.is_spec then f(item) else M.each(item, f) end
+  end
 end
 
 -- While a spec runs: what finally() notes goes into it.

@@ -26,10 +26,19 @@ local function join(dir, path)
   return dir == "." and path or (dir:gsub("/+$", "")) .. "/" .. path
 end
 
+-- spec/a_spec.lua:12, as failures name it, is the spec that this line is in.
+local function with_line(path)
+  local file, line = path:match("^(.+):(%d+)$")
+  if file and not native.kind(path) then return file, tonumber(line) end
+  return path
+end
+
 -- What was asked for: as it stands, or in the bot's folder, or in its spec/.
+-- -> files, { [file] = { lines } }
 local function find_files(options)
-  local files = {}
-  for _, path in ipairs(options.files) do
+  local files, lines = {}, {}
+  for _, given in ipairs(options.files) do
+    local path, line = with_line(given)
     local found
     for _, try in ipairs{ path, join(options.dir, path), join(options.dir, "spec/" .. path) } do
       if native.kind(try) then
@@ -41,7 +50,9 @@ local function find_files(options)
     if native.kind(found) == "folder" then
       add_folder((found:gsub("(.)/+$", "%1")), files)
     else
-      files[#files + 1] = found
+      if not lines[found] then files[#files + 1] = found end
+      lines[found] = lines[found] or {}
+      table.insert(lines[found], line)
     end
   end
   if #options.files == 0 then add_folder(join(options.dir, "spec"), files) end
@@ -49,7 +60,7 @@ local function find_files(options)
     stop("there are no specs: they are in %s, in files like limit_spec.lua", join(options.dir,
       "spec/"))
   end
-  return files
+  return files, lines
 end
 
 local function need_luassert()
@@ -64,7 +75,8 @@ return function(options)
   if options.filter and not pcall(string.find, "", options.filter) then
     stop("--filter %s: not a Lua pattern", options.filter)
   end
-  local files = find_files(options)
+  local files
+  files, options.lines = find_files(options)
   world.set_globals(_G)
   describe.set_globals(_G)
   _G.assert = need_luassert()

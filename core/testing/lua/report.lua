@@ -1,5 +1,4 @@
--- What is said about specs: for people, as TAP 14, or as JSON, an object a line.
-local cjson = require "cjson"
+-- What is said about specs: for people; for programs see report_formats.lua.
 local native = require "moonpost.native"
 
 local SLOWEST = 3
@@ -103,68 +102,10 @@ function Text:over_text(interrupted)
     self.pending,
     (native.real_ms() - self.began) / 1000, median and (" (median %.0f ms a spec)"):format(median)
       or ""))
+  if self.options.seed then
+    io.write(("in the order of --shuffle %d\n"):format(self.options.seed))
+  end
   if interrupted then io.write("interrupted: not all specs were run\n") end
-end
-
--- --- for programs ------------------------------------------------------------------------
-
-local Tap = setmetatable({}, { __index = Text })
-Tap.__index = Tap
-
-function Tap.begin() end
-function Tap.finish() end
-
-function Tap:say(result)
-  local name = result.name:gsub("\n", " "):gsub("#", "\\#")
-  self.number = (self.number or 0) + 1
-  if self.number == 1 then io.write("TAP version 14\n") end
-  io.write(result.failed and "not ok " or "ok ", self.number, " - ", name, result.pending
-    and " # SKIP" or "",
-    type(result.pending) == "string" and " " .. result.pending or "", "\n")
-  if result.failed then
-    io.write("# ", place(result), "\n", indent(table.concat(details(result), "\n"), "# "), "\n")
-  end
-end
-
-function Tap:over_text(interrupted)
-  io.write(("1..%d\n"):format(self.number or 0))
-  if interrupted then io.write("Bail out! interrupted\n") end
-end
-
-local Json = setmetatable({}, { __index = Text })
-Json.__index = Json
-
-function Json.begin() end
-function Json.finish() end
-
-function Json.say(_, result)
-  local line = { event = "spec", name = result.name, file = result.file, line = result.line,
-    ms = result.ms,
-    status = result.failed and "failed" or result.pending and "pending" or "passed" }
-  if type(result.pending) == "string" then line.reason = result.pending end
-  if result.failed then
-    local texts = {}
-    for _, e in ipairs(result.errors) do texts[#texts + 1] = e.text end
-    for _, e in ipairs(result.script_errors) do texts[#texts + 1] = e end
-    if result.missing_error then
-      texts[#texts + 1] = "expected error missing: " .. result.missing_error
-    end
-    line.errors = setmetatable(texts, cjson.array_mt)
-    line.story = setmetatable(result.story, cjson.array_mt)
-  end
-  -- what a bot says need not be UTF-8
-  local ok, text = pcall(cjson.encode, line)
-  if not ok then
-    line.errors, line.story = { "not UTF-8" }, nil
-    text = cjson.encode(line)
-  end
-  io.write(text, "\n")
-end
-
-function Json:over_text(interrupted)
-  io.write(cjson.encode{ event = "end", passed = self.passed, failed = self.failed,
-    pending = self.pending,
-    ms = native.real_ms() - self.began, interrupted = interrupted }, "\n")
 end
 
 -- --- all of them -----------------------------------------------------------------------
@@ -179,21 +120,33 @@ local function add(self, result)
   self:say(result)
 end
 
+-- --bail: one failure is enough.
+local function is_enough(self) return self.options.bail and self.failed > 0 end
+
+local function why_none(options)
+  if options.filter then return ": none matches --filter" end
+  if options.name then return ": none has --name in its name" end
+  if next(options.lines) then return ": none is at that line" end
+  return ""
+end
+
 local function over(self, interrupted)
   self:over_text(interrupted)
   if self.passed + self.failed + self.pending == 0 and not interrupted then
-    io.stderr:write("moonpost: no spec was run", self.options.filter and ": none matches --filter"
-      or "", "\n")
+    io.stderr:write("moonpost: no spec was run", why_none(self.options), "\n")
+  end
+  if self.left_out > 0 then
+    io.stderr:write(("moonpost: %d specs were left out, as others have .only\n")
+      :format(self.left_out))
   end
   return (self.failed == 0 and self.passed + self.pending > 0 and not interrupted) and 0 or 1
 end
 
-local kinds = { text = Text, tap = Tap, json = Json }
-
 local function new(options)
-  return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, times = {},
-    add = add, over = over,
-    began = native.real_ms() }, kinds[options.format])
+  local kind = options.format == "text" and Text
+    or require "moonpost.report_formats"(Text, details)[options.format]
+  return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, left_out = 0,
+    times = {}, add = add, over = over, is_enough = is_enough, began = native.real_ms() }, kind)
 end
 
 return { new = new }

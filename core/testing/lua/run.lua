@@ -99,19 +99,9 @@ end
 
 -- --- blocks ---------------------------------------------------------------------------
 
-local function wanted(spec, options)
-  return not options.filter or describe.full_name(spec):find(options.filter) ~= nil
-end
-
-local function count(block, options)
+local function count(block)
   local n = 0
-  for _, item in ipairs(block.items) do
-    if item.is_spec then
-      n = n + (wanted(item, options) and 1 or 0)
-    else
-      n = n + count(item, options)
-    end
-  end
+  describe.each(block, function(spec) n = n + (spec.wanted and 1 or 0) end)
   return n
 end
 
@@ -122,8 +112,8 @@ local function broken(name, file, err, line)
     story = {} }
 end
 
-local function run_block(block, file, options, report)
-  if count(block, options) == 0 then return end
+local function run_block(block, file, report)
+  if count(block) == 0 or report:is_enough() then return end
   for _, f in ipairs(block.setup) do
     local ok, err = call(f)
     if not ok then
@@ -135,8 +125,8 @@ local function run_block(block, file, options, report)
   for _, item in ipairs(block.items) do
     if native.interrupted() then return end
     if not item.is_spec then
-      run_block(item, file, options, report)
-    elseif wanted(item, options) then
+      run_block(item, file, report)
+    elseif item.wanted and not report:is_enough() then
       if item.pending then
         report:add{ name = describe.full_name(item), file = item.file, line = item.line, ms = 0,
           pending = true }
@@ -151,35 +141,116 @@ local function run_block(block, file, options, report)
   end
 end
 
-local function list(block, options)
+-- --- which, and in which order ----------------------------------------------------------
+
+-- Is one of the lines in it, or that of a describe() around it?
+local function is_at(spec, lines)
+  for _, line in ipairs(lines) do
+    if line >= spec.line and line <= (spec.last_line or spec.line) then return true end
+    local block = spec.parent
+    while block do
+      if block.line == line then return true end
+      block = block.parent
+    end
+  end
+  return #lines == 0
+end
+
+local function is_asked_for(spec, file, options)
+  local name = describe.full_name(spec)
+  return (not options.filter or name:find(options.filter) ~= nil)
+    and (not options.name or name:find(options.name, 1, true) ~= nil)
+    and is_at(spec, options.lines[file] or {})
+end
+
+-- Marks what is wanted. Where something has .only, only that is, in all files. -> how many
+-- were left out for that
+local function choose(read, options)
+  local only, left_out = false, 0
+  for _, r in ipairs(read) do
+    describe.each(r.block, function(spec)
+      spec.wanted = is_asked_for(spec, r.file, options)
+      only = only or (spec.wanted and spec.only)
+    end)
+  end
+  for _, r in ipairs(only and read or {}) do
+    describe.each(r.block, function(spec)
+      if spec.wanted and not spec.only then left_out = left_out + 1 end
+      spec.wanted = spec.wanted and spec.only
+    end)
+  end
+  return left_out
+end
+
+local function shuffle(list)
+  for i = #list, 2, -1 do
+    local j = math.random(i)
+    list[i], list[j] = list[j], list[i]
+  end
+end
+
+local function shuffle_block(block)
+  shuffle(block.items)
   for _, item in ipairs(block.items) do
-    if not item.is_spec then
-      list(item, options)
-    elseif wanted(item, options) then
-      print(("%s:%d: %s"):format(item.file, item.line, describe.full_name(item)))
+    if not item.is_spec then shuffle_block(item) end
+  end
+end
+
+-- { { file =, block = }, … }; what can't be read is reported at once.
+local function read_all(files, report)
+  local read = {}
+  for _, file in ipairs(files) do
+    local block, err = describe.read(file, call)
+    if block then
+      read[#read + 1] = { file = file, block = block }
+    else
+      err = type(err) == "table" and err or { text = err, trace = {} }
+      if err.is_fatal then error(err, 0) end
+      report:begin(file)
+      report:add(broken(file .. " can't be read", file, err))
+      report:finish(file)
+    end
+    if native.interrupted() then break end
+  end
+  return read
+end
+
+local function list(read)
+  for _, r in ipairs(read) do
+    describe.each(r.block, function(spec)
+      if spec.wanted then
+        print(("%s:%d: %s"):format(spec.file, spec.line, describe.full_name(spec)))
+      end
+    end)
+  end
+end
+
+local function run_all_once(read, report)
+  for _, r in ipairs(read) do
+    if native.interrupted() or report:is_enough() then return end
+    if count(r.block) > 0 then
+      report:begin(r.file)
+      run_block(r.block, r.file, report)
+      report:finish(r.file)
     end
   end
 end
 
 return function(files, options, report)
   timeout_s = options.timeout_ms // 1000
-  for _, file in ipairs(files) do
-    if native.interrupted() then break end
-    local block, err = describe.read(file, call)
-    if not block then
-      err = type(err) == "table" and err or { text = err, trace = {} }
-      if err.is_fatal then error(err, 0) end
-      report:begin(file)
-      report:add(broken(file .. " can't be read", file, err))
-      report:finish(file)
-    elseif options.list then
-      list(block, options)
-    elseif count(block, options) > 0 then
-      report:begin(file)
-      run_block(block, file, options, report)
-      report:finish(file)
-    end
+  local read = read_all(files, report)
+  report.left_out = choose(read, options)
+  if options.list then
+    list(read)
+    return report.failed == 0 and 0 or 1
   end
-  if options.list then return 0 end
+  if options.seed then math.randomseed(options.seed) end
+  for _ = 1, options.times do
+    if options.seed then
+      shuffle(read)
+      for _, r in ipairs(read) do shuffle_block(r.block) end
+    end
+    run_all_once(read, report)
+  end
   return report:over(native.interrupted())
 end
