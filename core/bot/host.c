@@ -259,8 +259,10 @@ static bool open_web(struct host *host, struct err *err)
                         &(struct web_options){
                             .connections = s->http_connections,
                             .host_connections = s->http_host_connections,
+                            .task_connections = s->http_task_connections,
                             .timeout_ms = s->http_timeout_s * 1000,
                             .max_mb = s->http_max_mb,
+                            .send_max_mb = s->http_send_max_mb,
                             .allow_private = s->http_allow_private,
                         },
                         &why);
@@ -301,6 +303,7 @@ static void open_intake(struct host *host)
                                   .shares = !s->webhook_alone,
                                   .inbox = host->inbox,
                                   .refused = on_refused,
+                                  .conflict = host_conflict,
                                   .arrived = on_arrived,
                                   .dead = on_dead,
                                   .opened = host_opened,

@@ -114,6 +114,7 @@ struct errand *host_errand(struct host *host, const char *method,
 
 /* host_start.c */
 void host_begin(struct host *host);
+void host_conflict(void *arg);
 void host_led(enum instance_state state, bool clean, void *arg);
 void host_beat(void *arg);
 void host_opened(void *arg);

@@ -97,6 +97,11 @@ static void lead(struct host *host, bool clean)
     intake_begin(host->intake, clean);
 }
 
+void host_conflict(void *arg)
+{
+    instance_conflict(((struct host *)arg)->instance);
+}
+
 void host_led(enum instance_state state, bool clean, void *arg)
 {
     struct host *host = arg;
@@ -106,8 +111,9 @@ void host_led(enum instance_state state, bool clean, void *arg)
     if (state == INSTANCE_LEADING) {
         lead(host, clean);
     } else if (host->ready) {
-        log_warn("instance", "%s polls for this bot now; standing by",
-                 instance_leader(host->instance));
+        if (*instance_leader(host->instance))
+            log_warn("instance", "%s polls for this bot now; standing by",
+                     instance_leader(host->instance));
         intake_close(host->intake);
         jobs_pause(host->jobs);
         host_asks_lost(host);
@@ -183,20 +189,24 @@ static void ask_who(struct host *host)
 static void on_schema(struct op *op)
 {
     struct host *host = op->arg;
-    struct err err = op->err;
-    bool try_again = ((struct migrate_op *)op)->try_again;
+    struct migrate_op *migrate = (struct migrate_op *)op;
+    struct err err = ERR_INIT;
 
-    step_over(host, op);
-    if (!err.kind && host_follow_configs(host, &err)) {
+    host->step = NULL;
+    if (!op->err.kind && host_follow_configs(host, &err)) {
         host->backoff_ms = 0;
         ask_who(host);
-    } else if (try_again) { /* on_database() has said why if it is down */
+    } else if (!op->err.kind) {
+        host_fail(host, err.text);
+    } else if (migrate
+                   ->try_again) { /* on_database() has said why if it is down */
         if (pg_is_up(host->pg) && host->backoff_ms == 0)
-            log_warn("database", "%s; trying again", err.text);
+            log_warn("database", "%s; trying again", migrate->message);
         again(host, on_retry_schema, 0);
     } else {
-        host_fail(host, err.text);
+        host_fail(host, migrate->message);
     }
+    op_free(op);
 }
 
 static void apply_schema(struct host *host)

@@ -24,6 +24,8 @@ struct instance {
     struct pg_op *asking;
     struct op *pause;
     int others;
+    int64_t asked_ms,
+        known_ms;   /* loop_now_ms(): of `asking`, of what we know */
     int64_t holder; /* who leads, if it is another one; 0: nobody known */
     int64_t dead;   /* our host says that this one is gone; 0: none */
     char leader[300];
@@ -134,6 +136,7 @@ static void on_beat(struct op *op)
         on_trouble(in, (struct pg_op *)op);
     } else {
         in->told_trouble = false;
+        in->known_ms = in->asked_ms;
         read_beat(in, (struct pg_op *)op);
         if (in->options.beat)
             in->options.beat(in->options.arg);
@@ -157,6 +160,7 @@ static void ask(struct instance *in)
         pg_int_param(dead, in->dead),
     };
 
+    in->asked_ms = loop_now_ms();
     in->asking = pg_query(in->pg, &instance_beat_statement, params, 8);
     in->asking->op.done = on_beat;
     in->asking->op.arg = in;
@@ -218,6 +222,21 @@ int instance_others(const struct instance *in)
 const char *instance_leader(const struct instance *in)
 {
     return in->leader;
+}
+
+void instance_conflict(struct instance *in)
+{
+    int64_t ms = loop_now_ms() - in->known_ms;
+
+    if (in->state != INSTANCE_LEADING || !in->options.polls || in->released ||
+        ms < INSTANCE_TTL_MS)
+        return;
+    log_warn("instance",
+             "another program polls for this bot (409), and PostgreSQL has not "
+             "answered for %.0f s: standing by until it does",
+             (double)ms / 1000);
+    in->leader[0] = '\0';
+    change(in, INSTANCE_STANDBY, false);
 }
 
 struct pg_op *instance_release(struct instance *in)

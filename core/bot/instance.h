@@ -13,7 +13,8 @@
  * program is found out sooner by its connection, which is gone with it.
  * In webhook mode there is no lease: STANDBY is followed by LEADING at once.
  * While PostgreSQL can't be reached, nothing changes: it goes on polling, and
- * another that can't reach it either can't begin.
+ * another that can't reach it either can't begin. But when Telegram says that
+ * another one polls (instance_conflict()), then it does reach it and has the lease.
  */
 #ifndef BOT_INSTANCE_H
 #define BOT_INSTANCE_H
@@ -50,6 +51,10 @@ enum instance_state instance_state(const struct instance *instance);
 int instance_others(const struct instance *instance);
 /* "host:process" of who leads, when it is another one; or "". */
 const char *instance_leader(const struct instance *instance);
+
+/* getUpdates was answered with 409. If the lease may be over it is another's:
+ * STANDBY, until PostgreSQL says whose it is. */
+void instance_conflict(struct instance *instance);
 
 /* Give the lease back, and say that we are stopping. Then only signs of life. */
 struct pg_op *instance_release(struct instance *instance);

@@ -33,6 +33,7 @@ struct intake_options {
     bool shares; /* webhook: other instances get updates at the same time */
     struct inbox *inbox; /* NULL: none; then nothing is saved */
     void (*refused)(const char *why, void *arg); /* the token is wrong */
+    void (*conflict)(void *arg); /* somebody else polls; or NULL */
     /* An update is to be set aside: it can't be read ("unreadable"), or
      * processes died of it ("crash"). Its text is borrowed. */
     void (*dead)(int64_t update_id, struct slice text, const char *reason,

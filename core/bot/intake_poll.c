@@ -218,16 +218,25 @@ static void on_refused(const char *why, void *arg)
     in->options.refused(why, in->options.arg);
 }
 
+static void on_conflict(void *arg)
+{
+    struct intake *in = arg;
+
+    if (in->options.conflict)
+        in->options.conflict(in->options.arg);
+}
+
 void intake_poll_init(struct intake *in, struct tg *tg)
 {
-    in->poll =
-        poll_new(in->loop, tg,
-                 &(struct poll_options){
-                     .timeout_s = in->options.poll_timeout_s,
-                     .limit = ANSWER_MAX,
-                 },
-                 &(struct poll_callbacks){
-                     .updates = on_updates, .refused = on_refused, .arg = in });
+    in->poll = poll_new(in->loop, tg,
+                        &(struct poll_options){
+                            .timeout_s = in->options.poll_timeout_s,
+                            .limit = ANSWER_MAX,
+                        },
+                        &(struct poll_callbacks){ .updates = on_updates,
+                                                  .refused = on_refused,
+                                                  .conflict = on_conflict,
+                                                  .arg = in });
 }
 
 void intake_allow(struct intake *in, const char *allowed_updates)

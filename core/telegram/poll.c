@@ -97,6 +97,7 @@ static void explain(struct poll *poll, const struct tg_op *call, int wait_ms)
 
 static void on_failure(struct poll *poll, struct tg_op *call)
 {
+    bool conflict = call->error_code == 409;
     int wait_ms;
 
     if (call->op.err.kind == ERR_TELEGRAM &&
@@ -113,6 +114,8 @@ static void on_failure(struct poll *poll, struct tg_op *call)
     poll->pause = timer_start(poll->loop, wait_ms);
     poll->pause->done = on_pause_over;
     poll->pause->arg = poll;
+    if (conflict && poll->cb.conflict)
+        poll->cb.conflict(poll->cb.arg);
 }
 
 /* Where the next update begins for sure, after p. A JSON string can't hold
