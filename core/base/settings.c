@@ -166,11 +166,15 @@ static const struct setting table[] = {
       false, "requests of scripts (http.get …) at once; more wait" },
     { "HTTP_HOST_CONNECTIONS", INTEGER, AT(http_host_connections), "8", 1, 1000,
       NULL, false, "of them to one host" },
+    { "HTTP_TASK_CONNECTIONS", INTEGER, AT(http_task_connections), "16", 1,
+      1000, NULL, false, "of them by one run of a handler" },
     { "HTTP_TIMEOUT_S", INTEGER, AT(http_timeout_s), "30", 1, 3600, NULL, false,
       "time for a request of a script that sets none, waiting included" },
     { "HTTP_MAX_MB", INTEGER, AT(http_max_mb), "20", 1, 4096, NULL, false,
       "size of an answer to a script's request, in MiB; of one that is kept as "
       "a string 4, unless the script says more" },
+    { "HTTP_SEND_MAX_MB", INTEGER, AT(http_send_max_mb), "50", 1, 4096, NULL,
+      false, "size of what a script's request sends, in MiB" },
     { "HTTP_ALLOW_PRIVATE", STRING, AT(http_allow_private), "off", 0, 0, NULL,
       false,
       "names, addresses and networks (10.1.0.0/16) that are not public, which "

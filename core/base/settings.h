@@ -75,8 +75,10 @@ struct settings {
     int stop_timeout_s;        /* for the running handlers after SIGTERM */
     int http_connections;      /* of scripts' requests, at once */
     int http_host_connections; /* of them to one host */
+    int http_task_connections; /* of them by one run of a handler */
     int http_timeout_s;        /* for one that does not say */
     int http_max_mb;           /* of an answer */
+    int http_send_max_mb;      /* of what is sent */
     char *http_allow_private;  /* NULL: none; see io/address.h */
     int memory_max_mb;         /* of the Lua state */
     int stats_s;               /* between two lines of statistics; 0: none */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "io/http_int.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
@@ -13,6 +14,12 @@
 static void start_waiting(struct http *http);
 static void fail_guarded(struct http_pending *p);
 static void watch_progress(struct http_pending *p);
+static void tell_ended(struct http_pending *p, enum http_why why);
+
+static bool keeps_running(const struct http *http)
+{
+    return http->host_max || http->owner_max;
+}
 
 static void activate(struct http *http, struct http_pending *p)
 {
@@ -21,16 +28,27 @@ static void activate(struct http *http, struct http_pending *p)
     h->user = &p->pub;
     if (!http_handle_set_up(http, h, p)) {
         http_handle_give_back(http, h);
+        tell_ended(p, HTTP_NO_FILE);
         op_complete(&p->pub.op);
         return;
     }
     p->handle = h;
     http->active++;
-    if (http->host_max)
+    if (keeps_running(http))
         TAILQ_INSERT_TAIL(&http->running, p, link);
     curl_multi_add_handle(http->multi, h->easy);
     if (p->stall_ms)
         watch_progress(p);
+}
+
+static void count_bytes(struct http_pending *p)
+{
+    curl_off_t sent = 0, got = 0;
+
+    curl_easy_getinfo(p->handle->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(p->handle->easy, CURLINFO_SIZE_DOWNLOAD_T, &got);
+    p->pub.sent = sent;
+    p->pub.got = got;
 }
 
 static void release_handle(struct http_pending *p)
@@ -38,6 +56,8 @@ static void release_handle(struct http_pending *p)
     struct http *http = p->http;
     struct handle *h = p->handle;
 
+    if (http->ended)
+        count_bytes(p);
     curl_multi_remove_handle(http->multi, h->easy);
     curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL);
     http_handle_give_back(http, h);
@@ -47,13 +67,55 @@ static void release_handle(struct http_pending *p)
         event_free(p->look);
     p->look = NULL;
     http->active--;
-    if (http->host_max)
+    if (keeps_running(http))
         TAILQ_REMOVE(&http->running, p, link);
 }
 
 bool http_is_whole(const struct http_pending *p)
 {
     return !p->form || p->form_read;
+}
+
+static enum http_why why_by_curl(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMED_OUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return HTTP_BAD_URL;
+    case CURLE_COULDNT_RESOLVE_HOST: return HTTP_NO_NAME;
+    case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECTION;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_PEER_FAILED_VERIFICATION: return HTTP_NO_TLS;
+    default: return HTTP_LOST;
+    }
+}
+
+/* What has stopped it in here is known better than by curl. */
+static enum http_why why_of(const struct http_pending *p, CURLcode code)
+{
+    if (p->pub.why)
+        return p->pub.why;
+    switch (p->pub.op.err.kind) {
+    case ERR_SYSTEM: return HTTP_NO_FILE;
+    case ERR_CANCELLED: return HTTP_NOT_TAKEN;
+    default: return why_by_curl(code);
+    }
+}
+
+static void tell_ended(struct http_pending *p, enum http_why why)
+{
+    struct http *http = p->http;
+
+    p->pub.why = why;
+    if (!http->ended)
+        return;
+    p->pub.took_us = clock_steady_ns() / 1000 - p->started_us;
+    http->ended(&p->pub, p->method, http->ended_arg);
 }
 
 static void set_error(struct http_pending *p, CURLcode code)
@@ -64,6 +126,7 @@ static void set_error(struct http_pending *p, CURLcode code)
 
     curl_easy_getinfo(p->handle->easy, CURLINFO_REQUEST_SIZE, &sent);
     p->pub.maybe_sent = p->pub.maybe_sent || (sent > 0 && http_is_whole(p));
+    p->pub.why = why_of(p, code);
     if (code == CURLE_COULDNT_CONNECT && p->refused.len)
         fail_guarded(p);
     err_set(&p->pub.op.err, kind, "%s",
@@ -72,6 +135,7 @@ static void set_error(struct http_pending *p, CURLcode code)
 
 static void fail_guarded(struct http_pending *p)
 {
+    p->pub.why = HTTP_NOT_ALLOWED;
     err_set(&p->pub.op.err, ERR_NETWORK,
             "%s is not a public address, and HTTP_ALLOW_PRIVATE does not name "
             "it",
@@ -112,6 +176,7 @@ static void finish(struct handle *h, CURLcode code)
         set_error(p, code);
     }
     release_handle(p);
+    tell_ended(p, p->pub.why);
     op_complete(&p->pub.op);
 }
 
@@ -214,6 +279,7 @@ static void on_patience_over(evutil_socket_t fd, short what, void *arg)
     leave_line(p);
     err_set(&p->pub.op.err, ERR_TIMEOUT,
             "timed out waiting for a free connection");
+    tell_ended(p, HTTP_TIMED_OUT);
     op_complete(&p->pub.op);
 }
 
@@ -227,25 +293,26 @@ static void wait_in_line(struct http_pending *p)
     event_add(p->patience, &tv);
 }
 
-static bool has_free_host(const struct http *http, const struct http_pending *p)
+static bool may_go(const struct http *http, const struct http_pending *p)
 {
     const struct http_pending *other;
-    int n = 0;
+    int to_host = 0, of_owner = 0;
 
-    if (!http->host_max || !p->host)
-        return true;
-    TAILQ_FOREACH (other, &http->running, link)
-        n += other->host && strcmp(other->host, p->host) == 0;
-    return n < http->host_max;
+    TAILQ_FOREACH (other, &http->running, link) {
+        to_host += p->host && other->host && !strcmp(other->host, p->host);
+        of_owner += p->owner && other->owner == p->owner;
+    }
+    return (!http->host_max || to_host < http->host_max) &&
+           (!http->owner_max || of_owner < http->owner_max);
 }
 
-/* Who has waited longest, of those whose host takes one more. */
+/* Who has waited longest, of those whose host and owner may have one more. */
 static struct http_pending *next_in_line(struct http *http)
 {
     struct http_pending *p;
 
     TAILQ_FOREACH (p, &http->waiting, link)
-        if (has_free_host(http, p))
+        if (may_go(http, p))
             return p;
     return NULL;
 }
@@ -264,11 +331,14 @@ static void http_op_stop(struct op *op)
 {
     struct http_pending *p = (struct http_pending *)op;
 
+    bool runs = p->handle;
+
     leave_line(p);
-    if (p->handle) {
+    if (runs)
         release_handle(p);
+    tell_ended(p, HTTP_FREED);
+    if (runs)
         start_waiting(p->http);
-    }
 }
 
 static void http_op_free(struct op *op)
@@ -343,6 +413,8 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     buf_init(&p->pub.headers);
     buf_init(&p->refused);
     p->http = http;
+    if (http->ended)
+        p->started_us = clock_steady_ns() / 1000;
     p->method = copy(req->method);
     p->url = xstrdup(req->url);
     p->target = copy(req->target);
@@ -354,6 +426,9 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     if (http->divert)
         divert(p);
     p->form = http_form_ref(req->form);
+    p->bare = req->bare;
+    p->owner = req->owner;
+    p->connect_ms = req->connect_ms;
     p->wants_date = req->wants_date;
     p->wants_headers = req->wants_headers;
     p->unpacks = req->unpacks;
@@ -383,6 +458,26 @@ void http_take_body_back(struct http_op *op, struct buf *body)
     buf_move(body, &p->request_body);
 }
 
+int64_t http_date(const char *text)
+{
+    return curl_getdate(text, NULL);
+}
+
+int http_running(const struct http *http)
+{
+    return http->active;
+}
+
+int http_waiting(const struct http *http)
+{
+    const struct http_pending *p;
+    int n = 0;
+
+    TAILQ_FOREACH (p, &http->waiting, link)
+        n++;
+    return n;
+}
+
 struct http *http_new(struct loop *loop, const struct http_options *options)
 {
     struct http *http = xalloc(sizeof(*http));
@@ -392,6 +487,9 @@ struct http *http_new(struct loop *loop, const struct http_options *options)
     TAILQ_INIT(&http->running);
     http->loop = loop;
     http->host_max = options->host_max;
+    http->owner_max = options->owner_max;
+    http->ended = options->ended;
+    http->ended_arg = options->ended_arg;
     http->guard = options->guard;
     http->connections_max =
         options->connections_max ? options->connections_max : 256;

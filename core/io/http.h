@@ -16,11 +16,13 @@
 #include "io/op.h"
 
 struct http; /* the client; opaque */
+struct http_op;
 struct address_list;
 
 struct http_options {
     int connections_max; /* at once; further requests wait in line. 0: 256 */
     int host_max;        /* of them to one host, by its name. 0: any number */
+    int owner_max; /* of them by one owner (see http_request). 0: any number */
     size_t body_max; /* bytes of an answer; larger: ERR_NETWORK. 0: 64 MiB */
     /*
      * For URLs that are not the operator's: only addresses that are public
@@ -29,6 +31,10 @@ struct http_options {
      * no such limit.
      */
     const struct address_list *guard;
+    /* Told of each request once, for counting: op->why and what follows there are
+     * set. It is over, or it was freed before. It only records. NULL: nobody. */
+    void (*ended)(const struct http_op *op, const char *method, void *arg);
+    void *ended_arg;
 };
 
 /*
@@ -68,7 +74,8 @@ void http_form_set(struct http_form *form, const char *name,
 /*
  * Gets an answer's body piece by piece, as it comes. HTTP_WAIT: the piece was
  * not taken; it comes again, and more after it, when http_resume() is called.
- * Till then the connection is not read. HTTP_STOP: the op fails, ERR_CANCELLED.
+ * Till then the connection is not read. HTTP_STOP: the op fails, ERR_CANCELLED; the
+ * sink may set its why before.
  * Called in the middle of things: it only records, writes and queues.
  */
 enum http_sink_result { HTTP_TAKEN, HTTP_WAIT, HTTP_STOP };
@@ -86,8 +93,11 @@ struct http_request {
     const char *type;   /* its Content-Type; NULL: application/json */
     const char *const *headers; /* "Name: value" …, NULL; NULL: none. copied */
     struct http_form *form;     /* instead of body; takes a reference */
-    bool wants_date;            /* see http_op.date */
+    bool bare; /* the form's only part is the body, as it is; type: its type */
+    bool wants_date;    /* see http_op.date */
     int64_t timeout_ms; /* for all of it, waiting in line too; 0: 60 s */
+    int connect_ms;     /* to resolve the name and connect; 0: 10 s */
+    const void *owner;  /* see owner_max; only compared. NULL: nobody's */
     /* ERR_TIMEOUT, too, when HTTP_STALL_BYTES did not move in so long. Not while
      * a sink waits, nor between a body's end and the answer. 0: no such limit */
     int stall_ms;
@@ -97,6 +107,23 @@ struct http_request {
     size_t body_max;    /* as the client's, when smaller. 0: the client's */
     bool wants_headers; /* see http_op.headers */
     bool unpacks; /* accept gzip and the like; limits are of what comes out */
+};
+
+/* Why there is no answer. */
+enum http_why {
+    HTTP_ANSWERED,
+    HTTP_LOST,      /* the connection broke, or what came is not HTTP */
+    HTTP_TIMED_OUT, /* or stalled */
+    HTTP_BAD_URL,
+    HTTP_NO_NAME, /* it resolves to nothing */
+    HTTP_NO_CONNECTION,
+    HTTP_NOT_ALLOWED, /* the guard refused the address */
+    HTTP_NO_TLS,      /* no certificate that can be trusted, or no TLS at all */
+    HTTP_TOO_LARGE,   /* the answer, or its headers */
+    HTTP_NO_FILE,     /* a part's file can't be read */
+    HTTP_NOT_TAKEN,   /* by the sink */
+    HTTP_FREED,       /* before it was over; only ended() sees it */
+    HTTP_WHYS
 };
 
 struct http_op {
@@ -110,10 +137,16 @@ struct http_op {
     /* May the whole request have arrived when it failed? If not, repeating is
      * safe. */
     bool maybe_sent;
+    enum http_why why;
+    /* Only with ended: bytes of bodies, as they went over the network, and the time
+     * from http_start() on. */
+    int64_t sent, got, took_us;
 };
 
 struct http *http_new(struct loop *loop, const struct http_options *options);
-void http_free(struct http *http); /* after all its ops */
+void http_free(struct http *http);         /* after all its ops */
+int http_running(const struct http *http); /* requests on connections */
+int http_waiting(const struct http *http); /* and those in line for one */
 
 /*
  * For tests of bots: from now on every request goes to url instead, and says in the
@@ -132,5 +165,9 @@ void http_resume(struct http_op *op);
 /* The request's body out of a DONE op, for another try. What is in body is
  * freed. */
 void http_take_body_back(struct http_op *op, struct buf *body);
+
+/* What a header says a time is, in any of HTTP's forms: seconds since 1970; -1: it
+ * is none. */
+int64_t http_date(const char *text);
 
 #endif

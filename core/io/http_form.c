@@ -5,6 +5,7 @@
  * anew at each try, and reads through a callback from the form's memory or from
  * the file. Reading a file blocks for as long as the disk takes for 64 KiB.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct http_form {
 };
 
 /* A part that is being sent, by one try. */
-struct reader {
+struct http_reader {
     struct http_pending *p; /* gets the error */
     const struct part *part;
     int fd; /* -1: from memory */
@@ -145,7 +146,7 @@ int64_t http_form_size(const struct http_form *form)
 /* --- sending ------------------------------------------------------------------- */
 
 /* O_NONBLOCK: a FIFO must not be waited for; it is refused. */
-static bool open_file(struct reader *r, struct err *err)
+static bool open_file(struct http_reader *r, struct err *err)
 {
     const char *path = r->part->path;
     struct stat st;
@@ -159,7 +160,7 @@ static bool open_file(struct reader *r, struct err *err)
     return true;
 }
 
-static size_t read_file(struct reader *r, char *to, size_t n)
+static size_t read_file(struct http_reader *r, char *to, size_t n)
 {
     ssize_t got = pread(r->fd, to, n, r->at);
 
@@ -170,7 +171,7 @@ static size_t read_file(struct reader *r, char *to, size_t n)
     return CURL_READFUNC_ABORT;
 }
 
-static void move_to(struct reader *r, int64_t at)
+static void move_to(struct http_reader *r, int64_t at)
 {
     struct http_pending *p = r->p;
 
@@ -182,7 +183,7 @@ static void move_to(struct reader *r, int64_t at)
 
 static size_t on_read(char *to, size_t size, size_t n, void *arg)
 {
-    struct reader *r = arg;
+    struct http_reader *r = arg;
 
     n *= size;
     if ((int64_t)n > r->size - r->at)
@@ -200,7 +201,7 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 
 static int on_seek(void *arg, curl_off_t offset, int origin)
 {
-    struct reader *r = arg;
+    struct http_reader *r = arg;
 
     if (origin != SEEK_SET || offset < 0 || offset > r->size)
         return CURL_SEEKFUNC_FAIL;
@@ -208,13 +209,33 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static void on_reader_free(void *arg)
+void http_reader_free(struct http_reader *r)
 {
-    struct reader *r = arg;
-
-    if (r->fd >= 0)
+    if (r && r->fd >= 0)
         close(r->fd);
     free(r);
+}
+
+static void on_reader_free(void *arg)
+{
+    http_reader_free(arg);
+}
+
+/* NULL: its file can't be read. */
+static struct http_reader *reader_new(const struct part *part,
+                                      struct http_pending *p)
+{
+    struct http_reader *r = xalloc(sizeof(*r));
+
+    *r = (struct http_reader){
+        .p = p, .part = part, .fd = -1, .size = (int64_t)part->data.n
+    };
+    if (part->path && !open_file(r, &p->pub.op.err)) {
+        http_reader_free(r);
+        return NULL;
+    }
+    p->form_left += r->size;
+    return r;
 }
 
 static const char *last_component(const char *path)
@@ -228,17 +249,11 @@ static bool add_part(curl_mime *mime, const struct part *part,
                      struct http_pending *p)
 {
     curl_mimepart *m = curl_mime_addpart(mime);
-    struct reader *r = xalloc(sizeof(*r));
+    struct http_reader *r = reader_new(part, p);
     const char *filename = part->filename;
 
-    *r = (struct reader){
-        .p = p, .part = part, .fd = -1, .size = (int64_t)part->data.n
-    };
-    if (part->path && !open_file(r, &p->pub.op.err)) {
-        on_reader_free(r);
+    if (!r)
         return false;
-    }
-    p->form_left += r->size;
     curl_mime_data_cb(m, r->size, on_read, on_seek, on_reader_free, r);
     curl_mime_name(m, part->name);
     if (!filename && part->path)
@@ -264,4 +279,26 @@ curl_mime *http_form_mime(const struct http_form *form, CURL *easy,
     }
     p->form_read = p->form_left == 0;
     return mime;
+}
+
+struct http_reader *http_form_reader(const struct http_form *form,
+                                     struct http_pending *p)
+{
+    struct http_reader *r;
+
+    assert(form->n == 1);
+    p->form_left = 0;
+    r = reader_new(&form->parts[0], p);
+    p->form_read = p->form_left == 0;
+    return r;
+}
+
+void http_reader_set(struct http_reader *r, CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->size);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, r);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, r);
 }

@@ -43,6 +43,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
             return give(p, data, n);
     }
     if (p->pub.body.len + n > p->body_max) {
+        p->pub.why = HTTP_TOO_LARGE;
         err_set(&p->pub.op.err, ERR_NETWORK, "answer larger than %zu bytes",
                 p->body_max);
         return 0;
@@ -64,6 +65,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
         return n;
     }
     if (p->pub.headers.len + n > HEADERS_MAX) {
+        p->pub.why = HTTP_TOO_LARGE;
         err_set(&p->pub.op.err, ERR_NETWORK, "headers larger than %zu bytes",
                 HEADERS_MAX);
         return 0;
@@ -175,6 +177,8 @@ void http_handle_give_back(struct http *http, struct handle *h)
     }
     curl_mime_free(h->mime);
     h->mime = NULL;
+    http_reader_free(h->reader);
+    h->reader = NULL;
     curl_slist_free_all(h->list);
     h->list = NULL;
     h->next = http->pool;
@@ -193,7 +197,7 @@ void http_handle_free(struct handle *h)
 static bool is_plain_json(const struct http_pending *p)
 {
     return p->request_body.len > 0 && !p->form && !p->headers && !p->type &&
-           !p->method && !p->wants_headers && !p->unpacks;
+           !p->method && !p->wants_headers && !p->unpacks && !p->connect_ms;
 }
 
 static void set_plain_json(struct http *http, struct handle *h)
@@ -205,24 +209,44 @@ static void set_plain_json(struct http *http, struct handle *h)
     h->plain_json = true;
 }
 
+static void set_type(struct handle *h, const char *type)
+{
+    struct buf line = BUF_INIT;
+
+    buf_addf(&line, "Content-Type: %s", type ? type : "application/json");
+    h->list = curl_slist_append(h->list, line.data);
+    buf_release(&line);
+}
+
+static bool set_form(struct handle *h, struct http_pending *p)
+{
+    if (p->bare) {
+        h->reader = http_form_reader(p->form, p);
+        if (!h->reader)
+            return false;
+        http_reader_set(h->reader, h->easy);
+        set_type(h, p->type);
+        return true;
+    }
+    h->mime = http_form_mime(p->form, h->easy, p);
+    if (!h->mime)
+        return false;
+    curl_easy_setopt(h->easy, CURLOPT_MIMEPOST, h->mime);
+    return true;
+}
+
 static bool set_other(struct handle *h, struct http_pending *p)
 {
     CURL *e = h->easy;
-    struct buf type = BUF_INIT;
 
     h->plain_json = false;
     h->list = curl_slist_append(p->headers, "Expect:");
     p->headers = NULL;
     if (p->form) {
-        h->mime = http_form_mime(p->form, e, p);
-        if (!h->mime)
+        if (!set_form(h, p))
             return false;
-        curl_easy_setopt(e, CURLOPT_MIMEPOST, h->mime);
     } else if (p->request_body.len) {
-        buf_addf(&type, "Content-Type: %s",
-                 p->type ? p->type : "application/json");
-        h->list = curl_slist_append(h->list, type.data);
-        buf_release(&type);
+        set_type(h, p->type);
         curl_easy_setopt(e, CURLOPT_POST, 1L);
     } else if (p->method &&
                *p->method == 'P') { /* POST, PUT, PATCH of nothing */
@@ -238,6 +262,8 @@ static bool set_other(struct handle *h, struct http_pending *p)
     else if (p->method)
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, p->method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->list);
+    if (p->connect_ms)
+        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_ms);
     if (p->unpacks)
         curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
     if (p->wants_headers) {

@@ -10,7 +10,8 @@
 #include "io/http.h"
 #include "io/loop_int.h"
 
-struct sock; /* http_socket.c */
+struct sock;        /* http_socket.c */
+struct http_reader; /* http_form.c */
 
 /* An easy handle, in use by one op or in the pool. */
 struct handle {
@@ -21,6 +22,7 @@ struct handle {
     CURLU *parsed;           /* the same, or NULL */
     struct curl_slist *list; /* headers of this request only */
     curl_mime *mime;
+    struct http_reader *reader; /* of a bare form's part; or NULL */
     struct handle *next;
 };
 
@@ -33,11 +35,13 @@ struct http {
     struct handle *pool;
     struct curl_slist *json_headers;
     TAILQ_HEAD(, http_pending) waiting;
-    TAILQ_HEAD(, http_pending) running; /* only with host_max */
-    int active, connections_max, host_max;
+    TAILQ_HEAD(, http_pending) running; /* only with host_max or owner_max */
+    int active, connections_max, host_max, owner_max;
     size_t body_max;
     const struct address_list *guard; /* or NULL */
     char *divert;                     /* see http_divert(); or NULL */
+    void (*ended)(const struct http_op *op, const char *method, void *arg);
+    void *ended_arg;
 };
 
 /* What is behind the public http_op. */
@@ -51,8 +55,12 @@ struct http_pending {
     struct buf request_body;
     struct curl_slist *headers;
     struct http_form *form;
-    int64_t form_left; /* bytes that curl has not read in this try */
-    bool form_read;    /* there were none left once */
+    bool bare;
+    const void *owner;  /* only compared */
+    int connect_ms;     /* 0: the default */
+    int64_t started_us; /* only with ended */
+    int64_t form_left;  /* bytes that curl has not read in this try */
+    bool form_read;     /* there were none left once */
     int64_t deadline;
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line, or running */
@@ -90,6 +98,12 @@ void http_handle_free(struct handle *h);
 /* http_form.c: what curl needs for one try of p, or NULL and p's err. */
 curl_mime *http_form_mime(const struct http_form *form, CURL *easy,
                           struct http_pending *p);
+
+/* The same, of the only part of a bare one. */
+struct http_reader *http_form_reader(const struct http_form *form,
+                                     struct http_pending *p);
+void http_reader_set(struct http_reader *r, CURL *easy);
+void http_reader_free(struct http_reader *r); /* NULL is allowed */
 
 /* http.c: may the server have all of the body? With less it can do nothing. */
 bool http_is_whole(const struct http_pending *p);

@@ -73,28 +73,60 @@ static void push_path_to_send(lua_State *L, const char *path)
                    vm_of(L)->services->dir);
 }
 
+/* Push the field of the table at 1, a string or nil: it will stand in a header. */
+static void push_word(lua_State *L, const char *field)
+{
+    struct slice s;
+
+    if (lua_getfield(L, 1, field) == LUA_TNIL)
+        return;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "bot.file: %s must be a string, is a %s", field,
+                   luaL_typename(L, -1));
+    s.p = lua_tolstring(L, -1, &s.n);
+    for (size_t i = 0; i < s.n; i++)
+        if (iscntrl((unsigned char)s.p[i]))
+            luaL_error(L,
+                       "bot.file: a line break, or another sign of that "
+                       "kind, is in %s",
+                       field);
+}
+
+/* Push the full path, or the bytes; true: it is a path. */
+static bool push_content(lua_State *L)
+{
+    if (lua_type(L, 1) == LUA_TSTRING) {
+        push_path_to_send(L, lua_tostring(L, 1));
+        return true;
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_getfield(L, 1, "path") == LUA_TSTRING) {
+        push_path_to_send(L, lua_tostring(L, -1));
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 1);
+    if (lua_getfield(L, 1, "data") != LUA_TSTRING)
+        luaL_error(L, "bot.file: a path, or { data = \"…\", name = \"…\" }, is "
+                      "expected");
+    return false;
+}
+
 int call_file(lua_State *L)
 {
     struct file *f;
-    bool is_path = lua_type(L, 1) == LUA_TSTRING;
+    bool is_path;
 
     lua_settop(L, 1);
-    if (is_path) {
-        push_path_to_send(L, lua_tostring(L, 1));
-    } else {
-        luaL_checktype(L, 1, LUA_TTABLE);
-        if (lua_getfield(L, 1, "data") != LUA_TSTRING)
-            return luaL_error(L, "bot.file: a path, or { data = \"…\", name = "
-                                 "\"…\" }, is expected");
-    }
+    is_path = push_content(L);
     f = lua_newuserdatauv(L, sizeof(*f), 3);
     f->is_path = is_path;
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, FILE_CONTENT);
-    if (!is_path) {
-        lua_getfield(L, 1, "name");
+    if (lua_istable(L, 1)) {
+        push_word(L, "name");
         lua_setiuservalue(L, -2, FILE_NAME);
-        lua_getfield(L, 1, "type");
+        push_word(L, "type");
         lua_setiuservalue(L, -2, FILE_TYPE);
     }
     luaL_setmetatable(L, FILE_MT);
@@ -161,19 +193,30 @@ static void add_part(lua_State *L, int index, const char *name,
                      struct http_form *form)
 {
     const struct file *f = lua_touserdata(L, index);
-    struct http_part part = { .name = name };
+    struct http_part part = {
+        .name = name,
+        .filename = file_text(L, index, FILE_NAME),
+        .type = file_text(L, index, FILE_TYPE),
+    };
 
     if (f->is_path) {
         part.path = file_text(L, index, FILE_CONTENT);
     } else {
-        part.filename = file_text(L, index, FILE_NAME);
-        part.type = file_text(L, index, FILE_TYPE);
         if (!part.filename)
             part.filename = "file";
         lua_getiuservalue(L, index, FILE_CONTENT);
         keep_data(L, &part);
     }
     http_form_add(form, &part);
+}
+
+bool call_file_add(lua_State *L, int index, const char *name,
+                   struct http_form *form)
+{
+    if (!luaL_testudata(L, index, FILE_MT))
+        return false;
+    add_part(L, lua_absindex(L, index), name, form);
+    return true;
 }
 
 static void add_uri(const char *path, struct buf *out)
@@ -216,7 +259,7 @@ static bool add_file(lua_State *L, int index, struct buf *out, void *arg)
     f = luaL_testudata(L, index, FILE_MT);
     if (!f || form->nparts == PARTS_MAX)
         return false;
-    if (f->is_path && form->local) {
+    if (f->is_path && form->local && !file_text(L, index, FILE_NAME)) {
         add_local(L, index, out, form);
         return true;
     }

@@ -9,8 +9,12 @@
 #include "base/buf.h"
 #include "io/http.h"
 
-/* bot.file(path) or bot.file{ data = …, name = …, type = … }: an upload. */
+/* bot.file(path) or bot.file{ path = … or data = …, name = …, type = … }: an
+ * upload. */
 int call_file(lua_State *L);
+/* Add the upload at index to form, as the part of that name. false: it is none. */
+bool call_file_add(lua_State *L, int index, const char *name,
+                   struct http_form *form) MUST_CHECK;
 void call_file_open(lua_State *L); /* once for a state */
 
 /*

@@ -1,6 +1,6 @@
 /*
  * mod_http.c - the part of require "http" that is C: one request, without its
- * redirects. What scripts call is lua/http.lua.
+ * redirects and further tries. What scripts call is lua/http.lua.
  *
  * Stack of a request: what it was given (enum below), then the transfer. A body
  * that goes into a file or to a function goes through a sink (sink.h).
@@ -10,7 +10,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "script/call_file.h"
 #include "script/json_lua.h"
+#include "script/mod_http.h"
 #include "script/modules.h"
 #include "script/raise.h"
 #include "script/sink.h"
@@ -30,8 +32,9 @@ enum {
     ARG_URL,
     ARG_HEADERS, /* { "Name: value", … } */
     ARG_TYPE,    /* Content-Type, or nil */
-    ARG_BODY,    /* or nil */
+    ARG_BODY,    /* a string, an upload (mod_http.h) or nil */
     ARG_TIMEOUT, /* milliseconds */
+    ARG_CONNECT, /* of them to connect, or nil */
     ARG_MAX,     /* bytes of the answer, or nil */
     ARG_SINK,    /* a name, a function or nil */
     TRANSFER
@@ -52,6 +55,7 @@ static enum http_sink_result on_piece(struct slice piece, void *arg)
     if (d->sink.got + (int64_t)piece.n > d->max) {
         err_set(&d->sink.err, ERR_NETWORK, "answer larger than %lld bytes",
                 (long long)d->max);
+        d->http->why = HTTP_TOO_LARGE;
         return HTTP_STOP;
     }
     return sink_take(&d->sink, piece);
@@ -98,13 +102,16 @@ static struct transfer *push_transfer(lua_State *L)
 
 /* --- the end -------------------------------------------------------------------------- */
 
-static int fail(lua_State *L, const struct err *err, bool maybe_sent)
+static int fail(lua_State *L, const struct err *err, enum http_why why,
+                bool maybe_sent)
 {
     struct err told = ERR_INIT;
 
     err_set(&told, err->kind, "%s: %s%s", lua_tostring(L, ARG_LABEL), err->text,
             maybe_sent ? " (it may have been carried out)" : "");
     raise_push_err(L, &told);
+    lua_pushstring(L, web_reason(why));
+    lua_setfield(L, -2, "reason");
     lua_pushboolean(L, maybe_sent);
     lua_setfield(L, -2, "maybe_sent");
     return lua_error(L);
@@ -137,7 +144,7 @@ static int got_string(lua_State *L, int status, lua_KContext k)
 
     (void)status, (void)k;
     if (op->op.err.kind)
-        return fail(L, &op->op.err, is_in_doubt(L, op));
+        return fail(L, &op->op.err, op->why, is_in_doubt(L, op));
     push_answer(L, op, true);
     return 4;
 }
@@ -154,7 +161,7 @@ static int finish(lua_State *L, struct transfer *d)
     if (taken && d->sink.kind == SINK_FILE &&
         (!sink_begin_file(&d->sink) ||
          !data_file_finish(&d->sink.file, &d->sink.err)))
-        return fail(L, &d->sink.err, false);
+        return fail(L, &d->sink.err, HTTP_NOT_TAKEN, false);
     push_answer(L, d->http, !taken);
     if (!taken)
         return 4;
@@ -197,7 +204,7 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
     (void)status, (void)k;
     sink_woken(&d->sink);
     if (d->sink.err.kind)
-        return fail(L, &d->sink.err, is_in_doubt(L, d->http));
+        return fail(L, &d->sink.err, d->http->why, is_in_doubt(L, d->http));
     if (d->sink.kind == SINK_FUNCTION && d->sink.bytes.len)
         return give(L, d);
     if (d->sink.ended)
@@ -211,6 +218,7 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
 static struct http_request read_request(lua_State *L, const char **headers,
                                         struct buf *body)
 {
+    const struct upload *upload = http_upload_at(L, ARG_BODY);
     struct slice text;
     int n = 0;
 
@@ -230,7 +238,12 @@ static struct http_request read_request(lua_State *L, const char **headers,
         .body = body,
         .type = lua_tostring(L, ARG_TYPE),
         .headers = headers,
+        .form = upload ? upload->form : NULL,
+        .bare = upload && upload->bare,
         .timeout_ms = lua_tointeger(L, ARG_TIMEOUT),
+        .connect_ms = (int)lua_tointeger(L, ARG_CONNECT),
+        .owner = task_current(L),
+        .stall_ms = upload ? STALL_MS : 0,
         .wants_headers = true,
         .unpacks = true,
     };
@@ -250,6 +263,8 @@ static int send_for_string(lua_State *L, const struct web *web)
     struct http_request req = read_request(L, headers, &body);
 
     req.body_max = (size_t)max_bytes(L, web, STRING_BYTES);
+    if (req.form) /* it has limits of its own */
+        task_stop_clock(task_current(L));
     return task_wait(L, &http_start(web->http, &req)->op, got_string);
 }
 
@@ -283,7 +298,7 @@ static int send_now(lua_State *L, int status, lua_KContext k)
                                   : send_for_sink(L, web);
 }
 
-/* send(label, method, url, headers, type, body, timeout, max, sink)      [waits]
+/* send(label, method, url, headers, type, body, timeout, connect, max, sink) [waits]
  * What the script has assigned to settings is stored before. */
 static int l_send(lua_State *L)
 {
@@ -312,18 +327,61 @@ static int l_clock(lua_State *L)
     return 1;
 }
 
-/* fail(text): raise an error object of kind "network". */
-static int l_fail(lua_State *L)
+/* error(text, reason, kind) -> an error object, for error(). */
+static int l_error(lua_State *L)
 {
     struct err err = ERR_INIT;
 
     err_set(&err, ERR_NETWORK, "%s", luaL_checkstring(L, 1));
-    return raise_err(L, &err);
+    lua_settop(L, 3);
+    raise_push_err(L, &err);
+    lua_insert(L, 1);
+    lua_setfield(L, 1, "kind");
+    lua_setfield(L, 1, "reason");
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* wrong(text): the author's mistake, raised with the line of the script. */
+static int l_wrong(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    raise_push_where(L);
+    lua_pushvalue(L, 1);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+/* date("Mon, 02 Jan 2026 06:09:56 GMT") -> seconds since 1970 | nil */
+static int l_date(lua_State *L)
+{
+    int64_t at = http_date(luaL_checkstring(L, 1));
+
+    if (at < 0)
+        return 0;
+    lua_pushinteger(L, at);
+    return 1;
+}
+
+/* retried(): one more try begins. */
+static int l_retried(lua_State *L)
+{
+    (void)L;
+    web_count_retry();
+    return 0;
 }
 
 static const luaL_Reg core[] = {
-    { "send", l_send },   { "check_name", l_check_name },
-    { "clock", l_clock }, { "fail", l_fail },
+    { "send", l_send },
+    { "check_name", l_check_name },
+    { "clock", l_clock },
+    { "date", l_date },
+    { "error", l_error },
+    { "file", call_file },
+    { "form", http_form },
+    { "retried", l_retried },
+    { "upload", http_upload },
+    { "wrong", l_wrong },
     { NULL, NULL },
 };
 
@@ -339,6 +397,8 @@ void mod_http_push(lua_State *L, struct generation *gen)
     lua_setfield(L, -2, "sink_timeout_ms");
     lua_pushinteger(L, TIMEOUT_MAX_MS);
     lua_setfield(L, -2, "timeout_max_ms");
+    lua_pushinteger(L, web ? web->send_max : INT64_MAX);
+    lua_setfield(L, -2, "send_max");
     lua_pushinteger(L, HEADERS_MAX);
     lua_setfield(L, -2, "headers_max");
 }

@@ -65,6 +65,8 @@ static const struct host_module {
     { "utf16", mod_utf16_push },
     { "moonpost.ask", mod_ask_push },
     { "moonpost.ctx", mod_ctx_push },
+    { "moonpost.http_body", mod_http_push },
+    { "moonpost.http_send", mod_http_push },
     { "moonpost.members", mod_ctx_push },
     { "moonpost.menu_data", mod_menu_push },
     { "moonpost.menu_draw", NULL },

@@ -218,7 +218,7 @@ function bot.config(chat_id) end
 ---@field maybe_sent? boolean it may have been carried out all the same
 
 ---A file to upload, anywhere in a call's parameters: in the bot's folder, or bytes.
----@param file string|{ data: string, name: string, type?: string }
+---@param file string|{ data: string, name: string, type?: string }|{ path: string, name?: string, type?: string }
 ---@return bot.File
 function bot.file(file) end
 
