@@ -1,6 +1,7 @@
 /* check.c - see check.h. */
 #include "bot/check.h"
 
+#include "bot/migrate.h"
 #include "script/generation.h"
 #include "script/limits.h"
 #include "script/vm.h"
@@ -25,7 +26,7 @@ bool check_folder(const char *dir, const struct settings *settings,
     struct vm_limits limits = limits_of(settings);
     struct vm *vm = vm_new(&services, &limits);
     struct generation *gen = generation_new(vm->L, dir, 1);
-    bool ok = generation_load(gen, err);
+    bool ok = generation_load(gen, err) && migrate_check_files(dir, err);
 
     if (ok) {
         generation_add_problems(gen, report);

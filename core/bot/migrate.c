@@ -5,35 +5,28 @@
  *                               ▲                   │
  *                               └───────────────────┘
  */
-#include "bot/migrate.h"
+#include "bot/migrate_int.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/embedded.h"
 #include "base/log.h"
-
-extern const struct embedded core_schema[];
-
-struct migration {
-    char *owner; /* "moonpost" or "bot" */
-    char *name;  /* "0001_chat_configs.sql" */
-    char *sql;
-};
 
 struct migrate {
     struct migrate_op pub;
     struct pg *pg;
     bool dry_run;
-    struct migration *files;
-    size_t n, next;
+    struct migrations files;
+    size_t next;
     bool raced; /* another program may have applied this file just now */
     struct pg_op *query;
+    bool applying; /* the query is the file */
+    int prefix;    /* characters of ours before it */
+    struct buf message;
 };
+
+#define PREFIX_STATEMENTS 3 /* of ours before a file: see apply() */
 
 /* Of each schema one, so that bots that share a database don't wait for each other. */
 #define LOCK                                                                   \
@@ -76,147 +69,65 @@ const struct pg_statement migrate_seen_statement = {
     3,
 };
 
-/* --- the files ----------------------------------------------------------------- */
-
-static void add_file(struct migrate *m, const char *owner, const char *name,
-                     struct slice sql)
-{
-    m->files = xrealloc(m->files, (m->n + 1) * sizeof(*m->files));
-    m->files[m->n++] =
-        (struct migration){ xstrdup(owner), xstrdup(name), slice_dup(sql) };
-}
-
-static int is_sql(const struct dirent *entry)
-{
-    size_t n = strlen(entry->d_name);
-
-    return n > 4 && strcmp(entry->d_name + n - 4, ".sql") == 0 &&
-           entry->d_name[0] != '.';
-}
-
-static bool check_name(const char *name, int expected, struct err *err)
-{
-    if (strspn(name, "0123456789") != 4 || name[4] != '_')
-        return err_set(err, ERR_SCRIPT,
-                       "migrations/schema/%s: the name must begin with four "
-                       "digits and _, like 0001_first.sql",
-                       name);
-    if (strtol(name, NULL, 10) != expected)
-        return err_set(err, ERR_SCRIPT,
-                       "migrations/schema/%s: number %d is expected here; "
-                       "numbers go up from 1 without gaps or doubles",
-                       name, expected);
-    return true;
-}
-
-/* Without the byte order mark that some editors put before it. */
-static bool read_sql(const char *path, struct buf *file, struct slice *sql,
-                     struct err *err)
-{
-    static const char mark[] = "\xEF\xBB\xBF";
-
-    if (!buf_add_file(file, path, err))
-        return false;
-    *sql = buf_slice(file);
-    if (strncmp(file->data, mark, 3) == 0)
-        *sql = (struct slice){ file->data + 3, file->len - 3 };
-    return !memchr(file->data, '\0', file->len) ||
-           err_set(err, ERR_SCRIPT, "%s: not a text: save it as UTF-8", path);
-}
-
-static bool add_bot_file(struct migrate *m, const char *folder,
-                         const char *name, int expected, struct err *err)
-{
-    struct buf path = BUF_INIT, file = BUF_INIT;
-    struct slice sql;
-    bool ok;
-
-    buf_addf(&path, "%s/%s", folder, name);
-    ok = check_name(name, expected, err) &&
-         read_sql(path.data, &file, &sql, err);
-    if (ok)
-        add_file(m, "bot", name, sql);
-    buf_release(&path);
-    buf_release(&file);
-    return ok;
-}
-
-static bool list_files(struct migrate *m, const char *dir, struct err *err)
-{
-    struct buf folder = BUF_INIT;
-    struct dirent **list = NULL;
-    bool ok = true;
-    int n;
-
-    for (const struct embedded *f = core_schema; f->name; f++)
-        add_file(m, "moonpost", f->name, embedded_find(core_schema, f->name));
-    buf_addf(&folder, "%s/migrations/schema", dir);
-    n = scandir(folder.data, &list, is_sql, alphasort);
-    if (n < 0 && errno != ENOENT)
-        ok = err_set(err, ERR_SYSTEM, "%s: %s", folder.data, strerror(errno));
-    for (int i = 0; i < n; i++) {
-        ok = ok && add_bot_file(m, folder.data, list[i]->d_name, i + 1, err);
-        free(list[i]);
-    }
-    free(list);
-    buf_release(&folder);
-    return ok;
-}
-
 /* --- running them ------------------------------------------------------------------ */
 
 static void look_at_next(struct migrate *m);
 
-/* file: NULL before the first. sqlstate: "" if the server did not say no. */
-static void fail(struct migrate *m, const struct migration *file,
-                 const char *sqlstate, const struct err *why)
+/* Not within the done of a query: the owner may free pg then. */
+static void complete(struct migrate *m)
 {
-    static const char ours[] = "script: ";      /* pg.h's name for a script */
-    static const char away[] = "no connection"; /* no file is to blame */
-    const char *hint = "", *text = why->text;
+    op_complete(&m->pub.op);
+}
 
-    if (strncmp(text, ours, sizeof(ours) - 1) == 0)
-        text += sizeof(ours) - 1;
-    if (strcmp(sqlstate, "42501") == 0) /* insufficient_privilege */
-        hint = "; run `moonpost migrate` as the owner of the tables, or, if "
-               "there are none yet, GRANT CREATE ON SCHEMA public to this role "
-               "(ON DATABASE, for a schema of its own)";
-    if (strncmp(text, away, sizeof(away) - 1) == 0)
-        err_set(&m->pub.op.err, why->kind, "%s", text);
-    else
-        err_set(&m->pub.op.err, why->kind, "%s%s: %s%s",
-                file && strcmp(file->owner, "bot") == 0 ? "migrations/schema/"
-                                                        : "",
-                file ? file->name : "the table schema_migrations", text, hint);
-    m->pub.try_again = why->kind != ERR_SCRIPT && pg_may_pass(sqlstate);
-    op_complete_here(&m->pub.op);
+static void fail(struct migrate *m, enum err_kind kind)
+{
+    err_set(&m->pub.op.err, kind, "%s", m->message.data);
+    m->pub.message = m->message.data;
+    complete(m);
+}
+
+static const struct migration *next_file(const struct migrate *m)
+{
+    return &m->files.list[m->next];
+}
+
+/* file: NULL before the first; query: NULL: the server was not asked. */
+static void explain(struct migrate *m, const struct migration *file,
+                    const struct pg_op *query, const struct err *err)
+{
+    migration_explain(&m->message, &(struct migration_failure){
+                                       .file = file,
+                                       .query = query,
+                                       .err = err,
+                                       .statements = PREFIX_STATEMENTS,
+                                       .characters = m->prefix,
+                                   });
+    m->pub.try_again = query && pg_may_pass(query->sqlstate);
+    fail(m, err->kind);
 }
 
 static void on_applied(struct op *op)
 {
     struct migrate *m = op->arg;
-    struct migration *f = &m->files[m->next];
-    struct err err = op->err;
-    bool exists = err.kind && strcmp(m->query->sqlstate, "23505") == 0;
-    char sqlstate[6];
+    const struct migration *f = next_file(m);
+    struct pg_op *query = m->query;
+    bool exists = op->err.kind && strcmp(query->sqlstate, "23505") == 0;
 
-    snprintf(sqlstate, sizeof(sqlstate), "%s", m->query->sqlstate);
-    op_free(op);
     m->query = NULL;
+    m->applying = false;
     if (exists && !m->raced) {
         m->raced = true; /* look whether its row is there now */
         look_at_next(m);
-        return;
+    } else if (op->err.kind) {
+        explain(m, f, query, &op->err);
+    } else {
+        log_info("migrate", "applied %s (%s)", f->name, f->owner);
+        m->pub.applied++;
+        m->next++;
+        m->raced = false;
+        look_at_next(m);
     }
-    if (err.kind) {
-        fail(m, f, sqlstate, &err);
-        return;
-    }
-    log_info("migrate", "applied %s (%s)", f->name, f->owner);
-    m->pub.applied++;
-    m->next++;
-    m->raced = false;
-    look_at_next(m);
+    op_free(op);
 }
 
 /* The same whatever standard_conforming_strings is. */
@@ -229,6 +140,15 @@ static void add_literal(struct buf *out, const char *text)
         buf_addc(out, *text);
     }
     buf_addc(out, '\'');
+}
+
+static int characters(const struct buf *text)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < text->len; i++)
+        n += (text->data[i] & 0xC0) != 0x80;
+    return n;
 }
 
 /*
@@ -251,10 +171,12 @@ static void apply(struct migrate *m, const struct migration *f,
     buf_adds(&sql, ",'");
     buf_add_slice(&sql, checksum);
     buf_adds(&sql, "');");
+    m->prefix = characters(&sql);
     buf_adds(&sql, f->sql);
     m->query = pg_script(m->pg, buf_slice(&sql));
     m->query->op.done = on_applied;
     m->query->op.arg = m;
+    m->applying = true;
     buf_release(&sql);
 }
 
@@ -266,8 +188,12 @@ static bool same(struct slice a, struct slice b)
 /* It has not run. */
 static void take_next(struct migrate *m, struct slice checksum)
 {
-    const struct migration *f = &m->files[m->next];
+    const struct migration *f = next_file(m);
 
+    if (!migration_check(f, &m->message)) {
+        fail(m, ERR_SCRIPT);
+        return;
+    }
     if (!m->dry_run) {
         apply(m, f, checksum);
         return;
@@ -290,27 +216,31 @@ static bool is_what_ran(const struct migration *f, const struct pg_op *query,
                        "has run keeps its name",
                        (int)name.n, name.p);
     return same(pg_value(query, 0, 0), pg_value(query, 0, 1)) ||
-           err_set(err, ERR_SCRIPT,
-                   "it was changed after it was applied; put the change in a "
-                   "new migration and restore this file");
+           err_set(
+               err, ERR_SCRIPT,
+               "it was changed after it was applied; put the change in a "
+               "new migration and restore this file (or, where its data may "
+               "go: undo by hand what it made, DELETE FROM schema_migrations "
+               "WHERE owner = 'bot' AND name = '%s', and save it again)",
+               f->name);
 }
 
 static void on_looked(struct op *op)
 {
     struct migrate *m = op->arg;
-    struct migration *f = &m->files[m->next];
+    const struct migration *f = next_file(m);
     struct pg_op *query = m->query;
-    struct err err = op->err;
+    struct err err = ERR_INIT;
 
     m->query = NULL;
     if (m->dry_run && strcmp(query->sqlstate, "42P01") == 0) {
         take_next(m, SLICE_NONE); /* no table yet: nothing has run */
-    } else if (err.kind) {
-        fail(m, f, query->sqlstate, &err);
+    } else if (op->err.kind) {
+        explain(m, f, query, &op->err);
     } else if (pg_is_null(query, 0, 2)) {
         take_next(m, pg_value(query, 0, 0));
     } else if (!is_what_ran(f, query, &err)) {
-        fail(m, f, "", &err);
+        explain(m, f, NULL, &err);
     } else {
         m->next++;
         m->raced = false;
@@ -323,13 +253,13 @@ static void look_at_next(struct migrate *m)
 {
     struct slice params[3];
 
-    if (m->next == m->n) {
-        op_complete_here(&m->pub.op);
+    if (m->next == m->files.n) {
+        complete(m);
         return;
     }
-    params[0] = slice_of(m->files[m->next].owner);
-    params[1] = slice_of(m->files[m->next].name);
-    params[2] = slice_of(m->files[m->next].sql);
+    params[0] = slice_of(next_file(m)->owner);
+    params[1] = slice_of(next_file(m)->name);
+    params[2] = slice_of(next_file(m)->sql);
     m->query = pg_query(m->pg, &migrate_seen_statement, params, 3);
     m->query->op.done = on_looked;
     m->query->op.arg = m;
@@ -342,7 +272,7 @@ static void on_prepared(struct op *op)
 
     m->query = NULL;
     if (op->err.kind)
-        fail(m, NULL, query->sqlstate, &op->err);
+        explain(m, NULL, query, &op->err);
     else
         look_at_next(m);
     op_free(op);
@@ -373,12 +303,8 @@ static void migrate_free(struct op *op)
 
     if (m->query)
         op_free(&m->query->op);
-    for (size_t i = 0; i < m->n; i++) {
-        free(m->files[i].owner);
-        free(m->files[i].name);
-        free(m->files[i].sql);
-    }
-    free(m->files);
+    migrations_release(&m->files);
+    buf_release(&m->message);
     free(m);
 }
 
@@ -393,7 +319,9 @@ struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
     op_init(&m->pub.op, &migrate_class, loop);
     m->pg = pg;
     m->dry_run = dry_run;
-    if (!list_files(m, dir, &m->pub.op.err)) {
+    buf_init(&m->message);
+    if (!migrations_list(&m->files, dir, &m->pub.op.err)) {
+        m->pub.message = m->pub.op.err.text;
         op_complete(&m->pub.op);
         return &m->pub.op;
     }
@@ -403,4 +331,12 @@ struct op *migrate_start(struct loop *loop, struct pg *pg, const char *dir,
     }
     prepare(m);
     return &m->pub.op;
+}
+
+const char *migrate_running(const struct op *op)
+{
+    const struct migrate *m = (const struct migrate *)op;
+
+    return m->applying && !migration_is_ours(next_file(m)) ? next_file(m)->name
+                                                           : NULL;
 }

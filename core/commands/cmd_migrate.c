@@ -29,7 +29,8 @@ struct migrate_options {
 struct migrate_run {
     const struct migrate_options *o;
     struct tool tool;
-    int applied; /* schema migrations */
+    int applied;               /* schema migrations */
+    struct buf schema_failure; /* what is said of one of them */
     struct config_bulk_counts counts;
     int64_t ms; /* that the rows took */
     struct progress progress;
@@ -112,6 +113,9 @@ static bool migrate_schema(struct migrate_run *run, struct err *err)
     bool ok = tool_wait(&run->tool, op, err);
 
     run->applied = ((struct migrate_op *)op)->applied;
+    if (!ok &&
+        ((struct migrate_op *)op)->message) /* it may be longer than err */
+        buf_adds(&run->schema_failure, ((struct migrate_op *)op)->message);
     op_free(op);
     return ok;
 }
@@ -236,8 +240,15 @@ static void say_troubles(const struct migrate_run *run)
 static int say_failure(const struct migrate_run *run, const struct err *err)
 {
     struct buf line = BUF_INIT;
-    int status = command_failed(err);
+    int status = EXIT_FAILED;
 
+    if (run->schema_failure.len) {
+        log_redact(&line, buf_slice(&run->schema_failure));
+        fprintf(stderr, "moonpost: %s\n", line.data);
+        buf_reset(&line);
+    } else {
+        status = command_failed(err);
+    }
     if (run->counts.upgraded && !run->o->dry_run) {
         show_number(&line, run->counts.upgraded);
         if (run->counts.total > 0) {
@@ -299,6 +310,7 @@ static int migrate(struct invocation *in)
         return EXIT_USAGE;
     o.dir = args.dir;
     o.dry_run = args.dry_run;
+    buf_init(&run.schema_failure);
     buf_init(&run.failures);
     buf_init(&run.misfits);
     buf_init(&run.diffs);
@@ -315,6 +327,7 @@ static int migrate(struct invocation *in)
         return command_failed(&err);
     status = run_with_tool(&run);
     tool_close(&run.tool);
+    buf_release(&run.schema_failure);
     buf_release(&run.failures);
     buf_release(&run.misfits);
     buf_release(&run.diffs);

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -427,6 +428,20 @@ struct pg_op *pg_script(struct pg *pg, struct slice sql)
     buf_add_slice(&text, sql);
     q->script = buf_detach(&text);
     return query_start(pg, q);
+}
+
+int pg_script_done(const struct pg_op *op)
+{
+    return ((const struct query *)op)->results - 1; /* the prefix's */
+}
+
+int pg_script_position(const struct pg_op *op)
+{
+    const char *position = pg_error_field(op, PG_ERROR_POSITION);
+    long n = position ? strtol(position, NULL, 10) : 0;
+
+    n -= (long)sizeof(SCRIPT_PREFIX) - 1;
+    return n > 0 && n < INT_MAX ? (int)n : 0;
 }
 
 static void fill_defaults(struct pg_options *o)

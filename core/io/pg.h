@@ -120,6 +120,10 @@ struct pg_op *pg_query(struct pg *pg, const struct pg_statement *statement,
  * Once the connection is there, neither time-out applies to it.
  */
 struct pg_op *pg_script(struct pg *pg, struct slice sql);
+/* Of a failed one: how many of its statements went well; and where in sql the
+ * server points, in characters from 1, or 0. See also pg_error_field(). */
+int pg_script_done(const struct pg_op *op);
+int pg_script_position(const struct pg_op *op);
 
 /* Of a finished query without error. Values are borrowed from the op. */
 int pg_rows(const struct pg_op *op);

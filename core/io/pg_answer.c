@@ -168,6 +168,7 @@ static bool script_finish(struct pg *pg, struct query *q)
     if (PQtransactionStatus(pg->conn) != PQTRANS_IDLE) {
         err_set(&q->pub.op.err, ERR_DATABASE,
                 "script: it leaves a transaction open");
+        strcpy(q->pub.sqlstate, "25000"); /* and would do so again */
         pg_lost(pg, "a script left a transaction open");
         return false;
     }
@@ -206,6 +207,7 @@ static bool keep_result(struct pg *pg, struct query *q, PGresult *res)
         return true;
     }
     q->answered = true;
+    q->results++;
     ok = pg_take_rows(q, res);
     PQclear(q->pub.result);
     q->pub.result = q->text ? NULL : res;
@@ -233,14 +235,16 @@ static bool take_result(struct pg *pg, struct query *q, PGresult *res)
     case PGRES_PIPELINE_ABORTED: break;
     case PGRES_FATAL_ERROR:
         ok = take_error(pg, q, res);
-        if (ok && q->text && !q->pub.failure) {
+        if (ok && !q->pub.failure && (q->text || q->script)) {
             q->pub.failure = res;
             return true;
         }
         break;
-    default:
-        err_set(&q->pub.op.err, ERR_DATABASE, "%s: %s is not possible here",
-                pg_query_name(q), PQresStatus(status));
+    default: /* PGRES_COPY_IN and its like */
+        err_set(&q->pub.op.err, ERR_DATABASE,
+                "%s: COPY from or to the client is not possible here",
+                pg_query_name(q));
+        strcpy(q->pub.sqlstate, "0A000"); /* and won't be */
         ok = false;
     }
     if (!ok)

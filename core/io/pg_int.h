@@ -48,6 +48,7 @@ struct query {
     bool unprepared;   /* second try, without a prepared statement */
     bool prepares;     /* its first result is that of PQsendPrepare() */
     bool answered;     /* its own result has come; the commit has not */
+    int results;       /* of a script: how many came without error */
     bool again;        /* failed before it had any effect: to be repeated */
     unsigned serial;   /* of the preparation it uses; 0: none */
     struct text *text; /* its statement's, of pg_ask(); or NULL */

@@ -290,6 +290,7 @@ const char *pg_error_field(const struct pg_op *op, enum pg_error_field field)
         [PG_ERROR_TABLE] = PG_DIAG_TABLE_NAME,
         [PG_ERROR_COLUMN] = PG_DIAG_COLUMN_NAME,
         [PG_ERROR_POSITION] = PG_DIAG_STATEMENT_POSITION,
+        [PG_ERROR_CONTEXT] = PG_DIAG_CONTEXT,
     };
 
     return op->failure ? PQresultErrorField(op->failure, codes[field]) : NULL;

@@ -63,9 +63,10 @@ enum pg_error_field {
     PG_ERROR_CONSTRAINT,
     PG_ERROR_TABLE,
     PG_ERROR_COLUMN,
-    PG_ERROR_POSITION, /* in the SQL, in characters from 1 */
+    PG_ERROR_POSITION, /* in the SQL, in characters from 1; not of a script */
+    PG_ERROR_CONTEXT,  /* lines: in which functions */
 };
-/* Of a failed pg_ask(); NULL: the server said nothing about it. */
+/* Of a failed pg_ask() or pg_script(); NULL: the server said nothing about it. */
 const char *pg_error_field(const struct pg_op *op, enum pg_error_field field);
 
 #endif

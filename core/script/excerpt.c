@@ -107,18 +107,13 @@ static bool continues(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-void excerpt_add(struct buf *out, struct slice source, int line,
-                 const char *message)
+/* caret: in bytes of the line. */
+static void add(struct buf *out, struct slice text, int line, size_t caret)
 {
-    struct slice text = find_line(source, line);
-    size_t caret, from, n;
+    size_t from = caret > BEFORE_CARET ? caret - BEFORE_CARET : 0, n;
     char number[16];
     int width;
 
-    if (!text.p)
-        return;
-    caret = caret_at(text, message);
-    from = caret > BEFORE_CARET ? caret - BEFORE_CARET : 0;
     while (from < text.n && from > 0 && continues(text.p[from]))
         from++;
     n = text.n - from < SHOWN_MAX ? text.n - from : SHOWN_MAX;
@@ -132,4 +127,30 @@ void excerpt_add(struct buf *out, struct slice source, int line,
         if (i >= text.n || !continues(text.p[i]))
             buf_addc(out, i < text.n && text.p[i] == '\t' ? '\t' : ' ');
     buf_addc(out, '^');
+}
+
+void excerpt_add(struct buf *out, struct slice source, int line,
+                 const char *message)
+{
+    struct slice text = find_line(source, line);
+
+    if (text.p)
+        add(out, text, line, caret_at(text, message));
+}
+
+int excerpt_add_at(struct buf *out, struct slice source, size_t at)
+{
+    size_t begins = 0;
+    struct slice text;
+    int line = 1;
+
+    for (size_t i = 0; i < at; i++)
+        if (source.p[i] == '\n') {
+            begins = i + 1;
+            line++;
+        }
+    text = find_line(source, line);
+    at -= begins;
+    add(out, text, line, at < text.n ? at : text.n);
+    return line;
 }

@@ -19,4 +19,7 @@ bool excerpt_place(const char *message, char *path, size_t path_size,
 void excerpt_add(struct buf *out, struct slice source, int line,
                  const char *message);
 
+/* The same for the byte at of source, at most source.n. Returns its line's number. */
+int excerpt_add_at(struct buf *out, struct slice source, size_t at);
+
 #endif

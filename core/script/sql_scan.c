@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define SHOWN_BEFORE 60 /* characters of a long line */
 #define SHOWN_MAX 100
@@ -119,13 +120,37 @@ static size_t read_token(struct slice s, size_t i, int number,
     return i + 1;
 }
 
+/* A semicolon that is inside of something ends no statement. */
+struct inside {
+    int brackets;
+    int blocks; /* BEGIN ATOMIC … END of a function, and CASE … END in it */
+    bool begin; /* the word before was BEGIN */
+};
+
+static bool is_word(struct slice token, const char *word)
+{
+    return token.n == strlen(word) && strncasecmp(token.p, word, token.n) == 0;
+}
+
+static void look_inside(struct inside *in, struct slice token)
+{
+    in->brackets += is_word(token, "(") - is_word(token, ")");
+    if ((in->begin && is_word(token, "ATOMIC")) ||
+        (in->blocks && is_word(token, "CASE")))
+        in->blocks++;
+    else if (in->blocks && is_word(token, "END"))
+        in->blocks--;
+    in->begin = is_word(token, "BEGIN");
+}
+
 void sql_scan(struct slice sql, struct sql_scan *out)
 {
+    struct inside in = { 0 };
     bool over = false; /* a semicolon has come */
     int number = 0;
     size_t i = 0;
 
-    *out = (struct sql_scan){ .empty = true };
+    *out = (struct sql_scan){ .empty = true, .begins = sql.n };
     while (i < sql.n) {
         size_t end = end_of_space(sql, i);
 
@@ -133,7 +158,7 @@ void sql_scan(struct slice sql, struct sql_scan *out)
             i = end;
             continue;
         }
-        if (sql.p[i] == ';') {
+        if (sql.p[i] == ';' && in.brackets <= 0 && !in.blocks) {
             over = !out->empty;
             i++;
             continue;
@@ -145,6 +170,9 @@ void sql_scan(struct slice sql, struct sql_scan *out)
         /* a bracket before SELECT says nothing */
         end = read_token(sql, i, number, out);
         number += sql.p[i] != '(';
+        look_inside(&in, (struct slice){ sql.p + i, end - i });
+        if (out->empty)
+            out->begins = i;
         out->empty = false;
         i = end;
     }

@@ -14,6 +14,7 @@
 
 struct sql_scan {
     int params;                  /* the highest $n; 0: none */
+    size_t begins;               /* the first statement; sql.n: there is none */
     size_t several;              /* where a second statement begins, or 0 */
     bool empty;                  /* only space and comments */
     char words[2][SQL_WORD_MAX]; /* the first two, in capitals; "": no word */

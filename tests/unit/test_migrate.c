@@ -267,6 +267,99 @@ static void test_migrate__a_failing_file_leaves_nothing(void **state)
     assert_int_equal(migrate(), 2); /* mended, it goes on from there */
 }
 
+static void says(const char *sql, const char *expected)
+{
+    struct migrate_op *op;
+
+    file("0001_x.sql", sql);
+    op = finish(&db, migrate_start(db.loop, db.pg, folder, false));
+    assert_true(op->op.err.kind != ERR_NONE);
+    assert_string_equal(op->message, expected);
+    assert_false(op->try_again);
+    op_free(&op->op);
+    script_ok(&db, "SET search_path = " SCHEMA); /* the connection may be new */
+    assert_true(applied_rows() == 0);
+    assert_true(number("SELECT count(to_regclass('half'))") == 0);
+}
+
+#define FILE_1 "migrations/schema/0001_x.sql"
+#define HALF "CREATE TABLE half (n INT);\n"
+
+/* File, line, what is wrong, the line and a caret, a hint. */
+static void test_migrate__what_is_said(void **state)
+{
+    (void)state;
+    says(HALF "\n\tSELEC 1;\n", FILE_1
+         ":3: syntax error at or near \"SELEC\"\n  3 | \tSELEC 1;\n    | \t^");
+    says(HALF "-- Grüße;\nINSERT INTO nowhere VALUES ('ü'); SELECT 1",
+         FILE_1 ":3: relation \"nowhere\" does not exist\n"
+                "  3 | INSERT INTO nowhere VALUES ('ü'); SELECT 1\n"
+                "    |             ^");
+    says(HALF "SELECT half.n FROM half WHERE nn = 1;", FILE_1
+         ":2: column \"nn\" does not exist\n"
+         "  2 | SELECT half.n FROM half WHERE nn = 1;\n"
+         "    |                               ^\n"
+         "  hint: Perhaps you meant to reference the column \"half.n\".");
+    says("CREATE TABLE (\n\n", FILE_1 ":1: syntax error at or near \"(\"\n"
+                                      "  1 | CREATE TABLE (\n"
+                                      "    |              ^");
+    says("CREATE TABLE half (\n\n", FILE_1 ":1: syntax error at end of input\n"
+                                           "  1 | CREATE TABLE half (\n"
+                                           "    |                    ^");
+    /* the server does not say where: the statement is counted */
+    says(
+        HALF ";;\n/* one; two */ SELECT ';', $$ ; $$;\n  " HALF, FILE_1
+        ":4: relation \"half\" already exists\n"
+        "  4 |   CREATE TABLE half (n INT);\n"
+        "    |   ^\n  hint: if it is what this file would make: IF NOT EXISTS");
+    says(HALF "\n\nCREATE INDEX CONCURRENTLY ON half (n);", FILE_1
+         ":4: CREATE INDEX CONCURRENTLY cannot run inside a transaction block\n"
+         "  4 | CREATE INDEX CONCURRENTLY ON half (n);\n"
+         "    | ^\n"
+         "  hint: each file is one transaction; leave CONCURRENTLY out, or run "
+         "this by hand, and write IF NOT EXISTS here");
+    says(HALF "DO $$\nBEGIN\n  RAISE EXCEPTION 'not today';\nEND $$;", FILE_1
+         ":2: not today (PL/pgSQL function inline_code_block line 3 at RAISE)\n"
+         "  2 | DO $$\n"
+         "    | ^");
+    says(HALF "COPY half FROM STDIN;",
+         FILE_1 ":2: COPY from or to the client is not possible here\n"
+                "  2 | COPY half FROM STDIN;\n"
+                "    | ^");
+    /* at the very end: the last one */
+    says(HALF
+         "CREATE TABLE other (n INT UNIQUE DEFERRABLE INITIALLY DEFERRED);\n"
+         "INSERT INTO other VALUES (1), (1);\nSELECT 1;\n",
+         FILE_1 ":4: duplicate key value violates unique constraint "
+                "\"other_n_key\" (Key (n)=(1) already exists.)\n"
+                "  4 | SELECT 1;\n"
+                "    | ^");
+}
+
+#define OUT                                                                    \
+    ": each file is one transaction, which begins and ends with it; leave "    \
+    "BEGIN, COMMIT and ROLLBACK out\n"
+
+/* What comes before a COMMIT would stay, and the file count as applied. */
+static void test_migrate__what_is_not_sent(void **state)
+{
+    (void)state;
+    assert_int_equal(migrate(), core_files);
+    says(HALF "Commit;\nINSERT INTO nowhere VALUES (1)",
+         FILE_1 ":2: COMMIT" OUT "  2 | Commit;\n    | ^");
+    says("BEGIN;\n" HALF "END", FILE_1 ":1: BEGIN" OUT "  1 | BEGIN;\n    | ^");
+    says(HALF "start transaction",
+         FILE_1 ":2: START" OUT "  2 | start transaction\n    | ^");
+    file("0001_x.sql",
+         "CREATE FUNCTION f() RETURNS INT LANGUAGE SQL\n"
+         "BEGIN ATOMIC\n  SELECT 1;\n  SELECT 2;\nEND;\n"
+         "CREATE FUNCTION g() RETURNS INT LANGUAGE plpgsql AS $$\n"
+         "BEGIN\n  RETURN f();\nEND; $$;\n"
+         "PREPARE p AS SELECT 1; DEALLOCATE p");
+    assert_int_equal(migrate(), 1);
+    assert_int_equal(number("SELECT g()"), 2);
+}
+
 /* Its own violation is not taken for another program's being faster. */
 static void test_migrate__a_file_that_violates_a_key(void **state)
 {
@@ -346,12 +439,23 @@ static void test_migrate__not_a_text(void **state)
     fails(ERR_SCRIPT, "0001_utf16.sql: not a text");
 }
 
+/* An editor makes it before there is anything to run. */
 static void test_migrate__an_empty_file(void **state)
 {
+    static const char said[] = "migrations/schema/0001_x.sql: there is no SQL "
+                               "in it; one that is to do "
+                               "nothing can say SELECT 1;";
+
     (void)state;
-    file("0001_empty.sql", "");
-    assert_int_equal(migrate(), core_files + 1);
-    assert_int_equal(migrate(), 0);
+    assert_int_equal(migrate(), core_files);
+    says("", said);
+    says(" ;\n-- to come: a table\n", said);
+    file("0001_x.sql", "SELECT 1;");
+    assert_int_equal(migrate(), 1);
+    script_ok(&db, "UPDATE schema_migrations SET checksum = md5('') WHERE "
+                   "owner = 'bot'");
+    file("0001_x.sql", "");
+    assert_int_equal(migrate(), 0); /* one that ran by an earlier version */
 }
 
 /* --- the database is away --------------------------------------------------------------- */
@@ -411,6 +515,8 @@ int main(void)
         TEST(test_migrate__a_changed_file),
         TEST(test_migrate__a_renamed_file),
         TEST(test_migrate__a_failing_file_leaves_nothing),
+        TEST(test_migrate__what_is_said),
+        TEST(test_migrate__what_is_not_sent),
         TEST(test_migrate__a_file_that_violates_a_key),
         TEST(test_migrate__names_and_gaps),
         TEST(test_migrate__quotes),

@@ -44,6 +44,12 @@ static void test_sql_scan__cases(void **state)
         { "Ünïcode", 0, false, false, "ÜNïCODE", "" },
         { "averyveryverylongwordthatgoeson", 0, false, false,
           "AVERYVERYVERYLONGWORDTH", "" },
+        { "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); ", 0, false,
+          false, "CREATE", "RULE" },
+        { "CREATE FUNCTION f() RETURNS INT BEGIN ATOMIC SELECT CASE WHEN true "
+          "THEN 1 END; SELECT 2; END; -- x",
+          0, false, false, "CREATE", "FUNCTION" },
+        { "BEGIN; SELECT 1; END", 0, true, false, "BEGIN", "" },
     };
     struct sql_scan scan;
 
@@ -92,6 +98,19 @@ static void test_sql_scan__cut(void **state)
     }
 }
 
+static void test_sql_scan__where_statements_begin(void **state)
+{
+    static const char text[] = " -- a; b\n SELECT 1;\n; (SELECT 2);";
+    struct sql_scan scan;
+
+    (void)state;
+    sql_scan(slice_of(text), &scan);
+    assert_ptr_equal(text + scan.begins, strstr(text, "SELECT 1"));
+    assert_ptr_equal(text + scan.several, strstr(text, "(SELECT 2"));
+    sql_scan(slice_of("  -- x"), &scan);
+    assert_int_equal(scan.begins, 6);
+}
+
 static void test_sql_scan__place(void **state)
 {
     struct buf out = BUF_INIT;
@@ -110,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sql_scan__cases),
         cmocka_unit_test(test_sql_scan__cut),
+        cmocka_unit_test(test_sql_scan__where_statements_begin),
         cmocka_unit_test(test_sql_scan__place),
     };
 
