@@ -324,7 +324,7 @@ static void add_range(struct buf *out, const struct setting *d)
 void settings_help(struct buf *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        buf_addf(out, "  %-20s %s", table[i].name, table[i].help);
+        buf_addf(out, "  %-27s %s", table[i].name, table[i].help);
         add_range(out, &table[i]);
         buf_addc(out, '\n');
     }

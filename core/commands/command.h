@@ -19,7 +19,7 @@ struct command {
     const char *name;
     const char *summary; /* one line */
     const char *usage;   /* what follows "moonpost "; then the options' lines */
-    bool shows_settings; /* --help lists the environment */
+    bool shows_settings; /* --help says where they come from */
     /* Instead of summary and usage: print help, also about argv[1]; or NULL. */
     void (*help)(int argc, char **argv);
     int (*run)(struct invocation *in);

@@ -30,20 +30,32 @@ static void print_overview(FILE *out)
             "failed, 2 wrong usage.\n");
 }
 
-static void print_help(const struct command *c)
+/* All of them are longer than a screen: in one command's help, not in each. */
+static void print_settings(const struct command *c)
 {
     struct buf settings = BUF_INIT;
+
+    if (c != &cmd_run) {
+        printf(
+            "\nSettings come from the environment (BOT_TOKEN, DATABASE_URL …); "
+            "`moonpost run --help`\nlists them.\n");
+        return;
+    }
+    settings_help(&settings);
+    printf("\nSettings from the environment:\n%s", settings.data);
+    buf_release(&settings);
+}
+
+static void print_help(const struct command *c)
+{
     int line = (int)strcspn(c->usage, "\n");
 
     printf("Usage: moonpost %.*s\n\n%c%s.\n", line, c->usage,
            c->summary[0] - 'a' + 'A', c->summary + 1);
     if (c->usage[line])
         printf("%s\n", c->usage + line + 1);
-    if (c->shows_settings) {
-        settings_help(&settings);
-        printf("\nSettings from the environment:\n%s", settings.data);
-        buf_release(&settings);
-    }
+    if (c->shows_settings)
+        print_settings(c);
 }
 
 static const struct command *find(const char *name)
@@ -149,6 +161,29 @@ static int run(const struct command *c, int argc, char **argv)
     return status;
 }
 
+static int say_unknown(const char *name)
+{
+    fprintf(stderr, "moonpost: there is no command \"%s\"\n\n", name);
+    print_overview(stderr);
+    return EXIT_USAGE;
+}
+
+/* Help about the command argv[0], or all of them. */
+static int help(int argc, char **argv)
+{
+    const struct command *c = argc > 0 ? find(argv[0]) : NULL;
+
+    if (!c && argc > 0)
+        return say_unknown(argv[0]);
+    if (!c)
+        print_overview(stdout);
+    else if (c->help)
+        c->help(argc, argv);
+    else
+        print_help(c);
+    return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
     const struct command *c;
@@ -162,22 +197,14 @@ int main(int argc, char **argv)
     }
     if (is_option(argv[1], "--version"))
         argv[1] = (char *)"version";
+    if (is_option(argv[1], "help"))
+        return help(argc - 2, argv + 2);
+    if (wants_help(1, argv + 1))
+        return help(0, NULL);
     c = find(argv[1]);
-    if (!c && wants_help(1, argv + 1)) {
-        print_overview(stdout);
-        return EXIT_OK;
-    }
-    if (!c) {
-        fprintf(stderr, "moonpost: there is no command \"%s\"\n\n", argv[1]);
-        print_overview(stderr);
-        return EXIT_USAGE;
-    }
-    if (wants_help(argc - 2, argv + 2)) {
-        if (c->help)
-            c->help(argc - 1, argv + 1);
-        else
-            print_help(c);
-        return EXIT_OK;
-    }
+    if (!c)
+        return say_unknown(argv[1]);
+    if (wants_help(argc - 2, argv + 2))
+        return help(argc - 1, argv + 1);
     return run(c, argc - 1, argv + 1);
 }

@@ -44,7 +44,10 @@ for (const name of commands) {
     assert.equal(code, 0, said);
     assert.match(said, new RegExp(`^Usage: moonpost ${name}`));
     assert.equal((await run([name, "-h"])).said, said);
-    if (!["run", "dev", "migrate"].includes(name)) return;
+    assert.equal((await run(["help", name])).said, said);
+    assert.ok(name === "run" || said.split("\n").length < 40, said); // on one screen
+    if (["dev", "migrate", "doctor", "test"].includes(name)) assert.match(said, /`moonpost run --help`/);
+    if (name !== "run") return;
     for (const variable of ["BOT_TOKEN", "DATABASE_URL", "TELEGRAM_API_URL", "UPDATES_MAX", "STOP_TIMEOUT_S"])
       assert.match(said, new RegExp(`^  ${variable} +\\S.{10}`, "m"));
   });
@@ -54,6 +57,9 @@ test("help about all", async () => {
   const { code, said } = await run(["--help"]);
   assert.equal(code, 0);
   assert.match(said, /^Usage: moonpost COMMAND/);
+  assert.deepEqual(await run(["help"]), await run(["--help"]));
+  assert.equal((await run(["help", "config", "set"])).said, (await run(["config", "set", "--help"])).said);
+  assert.match((await run(["help", "fly"])).said, /^moonpost: there is no command "fly"/);
 });
 
 test("the version", async () => {
