@@ -129,14 +129,23 @@ static void begin_to_use(struct host *host, struct generation *gen)
     host_sync_allowed(host);
 }
 
+/* What was loaded may be half of what somebody saves. Asked in this order: what
+ * is not empty any more has been told of. */
+static bool is_half_saved(struct host *host)
+{
+    bool emptied = folder_was_emptied(&host->gen->sources, host->dir);
+    bool busy = watch_is_busy(host->watch);
+
+    return watch_doubts(host->watch, emptied && !busy) || busy;
+}
+
 static void load_again(struct host *host, const char *changes, bool sql)
 {
     struct err err = ERR_INIT;
     int64_t start = clock_steady_ns();
     struct generation *gen = load(host, &err);
 
-    if (host->watch &&
-        watch_is_busy(host->watch)) { /* it may be half of what was saved */
+    if (host->watch && is_half_saved(host)) {
         generation_unref(gen);
         return;
     }

@@ -15,6 +15,7 @@
 #define QUIET_MS 15
 #define WRITING_MS 2000  /* for somebody who has begun to write a file */
 #define PATIENCE_MS 5000 /* but no longer than this after the first change */
+#define DOUBT_MS 1000    /* for what is told later than it can be seen */
 #define DEPTH_MAX 8
 
 #define INTERESTING                                                            \
@@ -38,7 +39,8 @@ struct watch {
     char **paths; /* by watch descriptor; NULL: none */
     int npaths;
     struct writing *writing;
-    int64_t first_ms; /* when it changed; 0: all changes have been told */
+    int64_t first_ms;    /* when it changed; 0: all changes have been told */
+    int64_t doubtful_ms; /* since when: watch_doubts(); 0: it is not */
     bool told_busy;
     int shallow; /* the descriptor of watch_add_for_folders(); -1: none */
 };
@@ -220,6 +222,21 @@ bool watch_is_busy(struct watch *w)
     w->told_busy = evtimer_pending(w->quiet, NULL) &&
                    loop_real_ms() - w->first_ms < PATIENCE_MS;
     return w->told_busy;
+}
+
+bool watch_doubts(struct watch *w, bool doubtful)
+{
+    int64_t now = loop_real_ms(), left;
+
+    if (!w->doubtful_ms)
+        w->doubtful_ms = now;
+    left = w->doubtful_ms + DOUBT_MS - now;
+    if (!doubtful || left <= 0) {
+        w->doubtful_ms = 0;
+        return false;
+    }
+    call_in(w, (int)left);
+    return true;
 }
 
 static void on_quiet(evutil_socket_t fd, short what, void *arg)

@@ -29,6 +29,13 @@ void watch_free(struct watch *watch); /* NULL is allowed */
  */
 bool watch_is_busy(struct watch *watch);
 
+/*
+ * For the same place: does what fn has read look like half of a change, of which
+ * nothing was told yet? true: fn is called again, in a second at most; false: it
+ * was not doubtful, or has been for that second.
+ */
+bool watch_doubts(struct watch *watch, bool doubtful);
+
 /* Watch a folder and those below it; one that does not exist is ignored, one that
  * is watched already stays so. */
 void watch_add(struct watch *watch, const char *path);

@@ -129,11 +129,12 @@ static void look_at(struct looking *l, const struct folder_file *file)
     buf_release(&text);
 }
 
+static const char *const folders[] = { "defaults", "locales",
+                                       "migrations/config", "scripts" };
+
 int folder_changes(const struct folder_files *files, const char *dir,
                    struct buf *out, bool *sql)
 {
-    static const char *const folders[] = { "defaults", "locales",
-                                           "migrations/config", "scripts" };
     struct looking l = { .files = files, .dir = dir, .out = out };
 
     for (size_t i = 0; i < files->n; i++)
@@ -146,4 +147,36 @@ int folder_changes(const struct folder_files *files, const char *dir,
     if (sql)
         *sql = l.sql;
     return l.n;
+}
+
+static bool is_empty(const char *dir, const char *path)
+{
+    struct buf text = BUF_INIT;
+    bool empty = read_file(dir, path, &text) && text.len == 0;
+
+    buf_release(&text);
+    return empty;
+}
+
+static void look_for_empty(const char *path, void *arg)
+{
+    struct looking *l = arg;
+
+    if (!has(l->files, path) && is_empty(l->dir, path))
+        l->n++;
+}
+
+bool folder_was_emptied(const struct folder_files *files, const char *dir)
+{
+    uint64_t nothing = chunks_hash((struct slice){ "", 0 });
+    struct looking l = { .files = files, .dir = dir };
+
+    for (size_t i = 0; i < files->n; i++)
+        if (files->list[i].hash != nothing &&
+            is_empty(dir, files->list[i].path))
+            return true;
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        each(dir, folders[i], ".lua", look_for_empty, &l);
+    each(dir, "scripts/lib", ".lua", look_for_empty, &l);
+    return l.n > 0;
 }

@@ -34,4 +34,8 @@ void folder_note_sql(struct folder_files *files, const char *dir);
 int folder_changes(const struct folder_files *files, const char *dir,
                    struct buf *out, bool *sql);
 
+/* Is one of the files that are loaded empty now, and was not, or is new? Who saves
+ * empties first; on ext4 that can be seen up to 100 ms before inotify tells of it. */
+bool folder_was_emptied(const struct folder_files *files, const char *dir);
+
 #endif
