@@ -117,7 +117,7 @@ test_unit()
         [ -f "tests/unit/${program##*/}.c" ] || continue # its source is gone
         [ -z "$name" ] || [ "${program##*/}" = "test_$name" ] || continue
         ran=1
-        CMOCKA_MESSAGE_OUTPUT=TAP test_program "unit ${program##*/test_}" 120 "$program"
+        CMOCKA_MESSAGE_OUTPUT=TAP test_program "unit ${program##*/test_}" 600 "$program"
     done
     [ -n "$ran" ] || say "unit: no tests${name:+ named $name}"
 }
@@ -154,7 +154,7 @@ test_specs()
             ran=1
             [ "$dir" = . ] || label="$(basename "$dir") $label"
             DATABASE_URL=$MOONPOST_TEST_DATABASE_URL \
-                test_program "specs $label" 180 "$MOONPOST" test "$dir" "$file" --tap
+                test_program "specs $label" 600 "$MOONPOST" test "$dir" "$file" --tap
         done
     done
     [ -n "$ran" ] || say "specs: no specs${name:+ named $name}"
@@ -169,7 +169,7 @@ test_node() # scripts|system
         [ -f "$file" ] || continue
         [ -z "$name" ] || [ "$label" = "$name" ] || continue
         ran=1
-        test_program "$1 $label" $((${MOONPOST_TEST_SLOW:-0} ? 900 : 180)) node --test-reporter=tap "$file"
+        test_program "$1 $label" $((${MOONPOST_TEST_SLOW:-0} ? 1800 : 600)) node --test-reporter=tap "$file"
     done
     [ -n "$ran" ] || say "$1: no tests${name:+ named $name}"
 }

@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const build = process.env.MOONPOST ? dirname(process.env.MOONPOST) : join(here, "../../build/dev");
 const program = join(build, "tests/bench/bench_botapi");
 
-const test = (name, run) => nodeTest(name, { timeout: 10000 }, run);
+const test = (name, run) => nodeTest(name, { timeout: 60000 }, run);
 
 async function withServer(options, run) {
   const server = await startLoadServer(program, options);
@@ -181,7 +181,7 @@ test("a poll waits for the release, a second one ends it with 409", () =>
   }));
 
 test("--rate paces the load, --delay-ms the answers", () =>
-  withServer({ ...load, rate: 100, "delay-ms": 30 }, async (server) => {
+  withServer({ ...load, rate: 4, "delay-ms": 30 }, async (server) => {
     await server.release();
     const { result } = await call(server, "getUpdates", { timeout: 5 });
     assert.ok(result.length >= 1 && result.length < 20, `${result.length} at once`);
@@ -191,7 +191,7 @@ test("--rate paces the load, --delay-ms the answers", () =>
   }));
 
 test("two open calls for one chat are counted as overlapping", () =>
-  withServer({ updates: 2, chats: 1, "delay-ms": 50 }, async (server) => {
+  withServer({ updates: 2, chats: 1, "delay-ms": 1000 }, async (server) => {
     await server.release();
     const replies = (await takeAll(server)).map(rightReply);
     await Promise.all(replies.map((reply) => call(server, "sendMessage", reply)));
@@ -202,11 +202,11 @@ test("report waits for the last reply and knows the CPU time of a process", () =
   withServer(load, async (server) => {
     await server.release(process.pid);
     const asked = performance.now();
-    const report = server.report(9);
+    const report = server.report(50);
     for (const message of await takeAll(server, 7))
       await call(server, "sendMessage", rightReply(message));
     const { right, cpu_us, seconds } = await report;
-    assert.ok(performance.now() - asked < 9000, "it waited although all was answered");
+    assert.ok(performance.now() - asked < 49000, "it waited although all was answered");
     assert.equal(right, 40);
     assert.ok(cpu_us > 1000 && cpu_us < (seconds + 1) * 4e6, `${cpu_us} µs`);
   }));
