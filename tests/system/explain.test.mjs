@@ -69,6 +69,18 @@ describe("moonpost explain", { concurrency: 2 }, () => {
     for (const s of list.filter((s) => s.name !== "config_listen")) assert.ok(s.plan[0].Plan["Node Type"], s.name);
   });
 
+  test("10,000 small rows: an import may read them all", async (t) => {
+    const db = await database(t);
+    const { dir } = folder(t, files);
+    const env = { DATABASE_URL: db.url };
+    await new Host(["migrate", dir], { env }).succeeds();
+    await db.query("INSERT INTO chat_configs (chat_id, config) SELECT n, '{\"a\": 1}' FROM generate_series(1, 10000) AS n");
+    await db.query("UPDATE chat_configs SET config = '{\"a\": 2}'");
+    await db.query("VACUUM ANALYZE");
+    const said = await new Host(["explain", dir], { env }).succeeds();
+    assert.match(said, /^ {2}config_import .* all of (chat_configs|config_history)/m);
+  });
+
   test("an index is missing, or is not used: exit 1, which, and what to do", async (t) => {
     const db = await prepared(t, 20000);
     await db.query("DROP INDEX chat_configs_changed_xid");
