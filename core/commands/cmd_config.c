@@ -22,7 +22,7 @@ struct row {
     config_command_fn run;
     int min, max;  /* arguments */
     bool has_chat; /* the first is one */
-    bool has_all, has_dry_run;
+    bool has_all, has_dry_run, has_keep;
 };
 
 static const struct row rows[] = {
@@ -131,6 +131,8 @@ static const struct row rows[] = {
             .summary = "read such lines, replacing what these chats have",
             .help =
                 "  --dry-run  only check, and say how many would change\n"
+                "  --keep     values that do not fit their settings, too: as\n"
+                "             they were exported\n"
                 "\n"
                 "First all lines are checked; if one is wrong, nothing is\n"
                 "written. What is equal to what is stored is not written.\n"
@@ -139,6 +141,7 @@ static const struct row rows[] = {
         },
         .run = config_import,
         .has_dry_run = true,
+        .has_keep = true,
     },
     {
         .sub = {
@@ -211,6 +214,8 @@ static bool read_option(const struct invocation *in, int *i,
         c->all = true;
     } else if (row->has_dry_run && strcmp(arg, "--dry-run") == 0) {
         c->dry_run = true;
+    } else if (row->has_keep && strcmp(arg, "--keep") == 0) {
+        c->keep = true;
     } else {
         return err_set(err, ERR_USAGE,
                        "there is no option \"%s\" (for a text that begins so, "

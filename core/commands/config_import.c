@@ -28,6 +28,7 @@ struct import {
     FILE *spool;
     int64_t number; /* of the line that is being read */
     int64_t lines, wrong, changed;
+    int64_t unfit;          /* lines with values that do not fit */
     int64_t unknown;        /* lines with keys that no setting has */
     struct buf unknown_key; /* the first of them */
     struct buf line, document, record;
@@ -73,14 +74,26 @@ struct misfits {
     int n;
 };
 
+/* What an upgrade or a narrower setting left is in an export as it is stored. */
+static void say_kept(struct import *im, const char *why)
+{
+    if (im->unfit <= SAID_MAX)
+        fprintf(stderr, "line %lld, kept: %s\n", (long long)im->number, why);
+}
+
 static void on_misfit(const struct err *why, void *arg)
 {
     struct misfits *m = arg;
 
     /* one line counts once, and all that is wrong with it is said */
-    if (m->n++)
+    if (m->n++ == 0)
+        m->im->unfit++;
+    else if (!m->im->c->keep)
         m->im->wrong--;
-    say_wrong(m->im, why->text);
+    if (m->im->c->keep)
+        say_kept(m->im, why->text);
+    else
+        say_wrong(m->im, why->text);
 }
 
 /* Add the path of the first key that no setting has; false: there is none. */
@@ -142,7 +155,8 @@ static bool check_document(struct import *im, int64_t chat, struct slice config,
     }
     look_for_unknown(im);
     return !schema_misfits(c->tool.schema, buf_slice(&im->document), on_misfit,
-                           &misfits);
+                           &misfits) ||
+           c->keep;
 }
 
 /* The parts of a line that is JSON. */
@@ -256,10 +270,15 @@ static bool check_all(struct import *im, struct err *err)
                 (long long)im->unknown,
                 im->unknown == 1 ? "line has" : "lines have",
                 im->unknown_key.data);
+    if (im->c->keep && im->unfit > SAID_MAX)
+        fprintf(stderr, "… and %lld more, kept\n",
+                (long long)im->unfit - SAID_MAX);
     if (im->wrong)
         return err_set(err, ERR_CONFIG,
-                       "%lld of %lld lines are wrong; nothing was imported",
-                       (long long)im->wrong, (long long)im->number);
+                       "%lld of %lld lines are wrong; nothing was imported%s",
+                       (long long)im->wrong, (long long)im->number,
+                       im->unfit ? " (--keep takes values that do not fit, too)"
+                                 : "");
     return true;
 }
 

@@ -400,6 +400,24 @@ describe("export and import", { concurrency: 4 }, () => {
     assert.equal((await config(["import", "--dry-run", "--json"], { input: exported })).out, `{"lines":3003,"changed":0,"dry_run":true}\n`);
   });
 
+  test("an export with values that no longer fit can be imported", async (t) => {
+    const { db, ok, run: config } = await start(t, [[5, { antiflood: { max: 7 } }, 1]]);
+    await db.query(`INSERT INTO chat_configs (chat_id, config, version)
+      SELECT n, '{"flood": 5000}'::jsonb, 0 FROM generate_series(100, 130) AS n`);
+    const exported = await ok("export", "--all");
+    const refused = await config(["import"], { input: exported });
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /31 of 32 lines are wrong; nothing was imported \(--keep takes values that do not fit, too\)\n$/);
+    await db.query("DELETE FROM chat_configs");
+    const { code, out, err } = await config(["import", "--keep"], { input: exported });
+    assert.deepEqual([code, out], [0, "32 lines: 32 chats changed.\n"]);
+    assert.match(err, /^line 2, kept: antiflood\.max: must be .* got 5000\n/);
+    assert.equal(err.match(/, kept: /g).length, 20);
+    assert.match(err, /\n… and 11 more, kept\n$/);
+    assert.deepEqual((await db.query("SELECT config FROM chat_configs WHERE chat_id = 101"))[0].config, { antiflood: { max: 5000 } });
+    assert.equal((await config(["import", "--keep"], { input: "x" })).code, 1);
+  });
+
   test("all chats, when the last one there can be ends the first batch", async (t) => {
     const { db, ok } = await start(t);
     await db.query(`INSERT INTO chat_configs (chat_id, config, version) SELECT n, '{}'::jsonb, 1 FROM generate_series(1, 99) AS n
@@ -468,7 +486,7 @@ describe("export and import", { concurrency: 4 }, () => {
       assert.ok(said[i].startsWith(`line ${i + 2}: `), said[i]);
       assert.match(said[i], pattern);
     }
-    assert.equal(said.at(-1), `moonpost: ${wrong.length} of ${wrong.length + 2} lines are wrong; nothing was imported`);
+    assert.equal(said.at(-1), `moonpost: ${wrong.length} of ${wrong.length + 2} lines are wrong; nothing was imported (--keep takes values that do not fit, too)`);
     assert.equal((await db.query("SELECT * FROM chat_configs")).length, 0);
     const many = await config(["import", "--dry-run"], { input: "x\n".repeat(100) });
     assert.equal(many.code, 1);
