@@ -80,8 +80,7 @@ static enum http_why why_by_curl(CURLcode code)
 {
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMED_OUT;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return HTTP_BAD_URL;
+    case CURLE_URL_MALFORMAT: return HTTP_BAD_URL;
     case CURLE_COULDNT_RESOLVE_HOST: return HTTP_NO_NAME;
     case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECTION;
     case CURLE_SSL_CONNECT_ERROR:

@@ -67,6 +67,8 @@ void http_form_unref(struct http_form *form);            /* NULL is allowed */
 /* The text of the part of that name; SLICE_NONE: there is none, or it is a file.
  * Borrowed. */
 struct slice http_form_value(const struct http_form *form, const char *name);
+/* The Content-Type of a file by its name's ending. Never NULL. */
+const char *http_type_by_name(const char *filename);
 /* Another text for it (copied), between two tries. No such part: nothing. */
 void http_form_set(struct http_form *form, const char *name,
                    struct slice value);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,30 @@ int64_t http_form_size(const struct http_form *form)
             size += st.st_size;
     }
     return size;
+}
+
+const char *http_type_by_name(const char *filename)
+{
+    static const struct {
+        const char *ending, *type;
+    } types[] = {
+        { "jpg", "image/jpeg" },        { "jpeg", "image/jpeg" },
+        { "png", "image/png" },         { "gif", "image/gif" },
+        { "webp", "image/webp" },       { "svg", "image/svg+xml" },
+        { "mp4", "video/mp4" },         { "mp3", "audio/mpeg" },
+        { "ogg", "audio/ogg" },         { "oga", "audio/ogg" },
+        { "wav", "audio/wav" },         { "txt", "text/plain" },
+        { "htm", "text/html" },         { "html", "text/html" },
+        { "csv", "text/csv" },          { "xml", "application/xml" },
+        { "json", "application/json" }, { "pdf", "application/pdf" },
+        { "zip", "application/zip" },
+    };
+    const char *dot = strrchr(filename, '.');
+
+    for (size_t i = 0; dot && i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcasecmp(dot + 1, types[i].ending) == 0)
+            return types[i].type;
+    return "application/octet-stream";
 }
 
 /* --- sending ------------------------------------------------------------------- */

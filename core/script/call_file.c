@@ -189,7 +189,8 @@ static const char *file_text(lua_State *L, int index, int uservalue)
     return text;
 }
 
-static void add_part(lua_State *L, int index, const char *name,
+/* typed: it has a type in any case. */
+static void add_part(lua_State *L, int index, const char *name, bool typed,
                      struct http_form *form)
 {
     const struct file *f = lua_touserdata(L, index);
@@ -207,6 +208,9 @@ static void add_part(lua_State *L, int index, const char *name,
         lua_getiuservalue(L, index, FILE_CONTENT);
         keep_data(L, &part);
     }
+    if (typed && !part.type)
+        part.type =
+            http_type_by_name(part.filename ? part.filename : part.path);
     http_form_add(form, &part);
 }
 
@@ -215,7 +219,7 @@ bool call_file_add(lua_State *L, int index, const char *name,
 {
     if (!luaL_testudata(L, index, FILE_MT))
         return false;
-    add_part(L, lua_absindex(L, index), name, form);
+    add_part(L, lua_absindex(L, index), name, true, form);
     return true;
 }
 
@@ -266,7 +270,7 @@ static bool add_file(lua_State *L, int index, struct buf *out, void *arg)
     snprintf(name, sizeof(name), "file%d", form->nfiles++);
     form->nparts++;
     if (form->http)
-        add_part(L, index, name, form->http);
+        add_part(L, index, name, false, form->http);
     buf_addf(out, "\"attach://%s\"", name);
     return true;
 }

@@ -92,7 +92,7 @@ local function to_file(what, name, given)
     wrong(what, "%s: one of path and content is wanted", name)
   end
   local ok, made = pcall(core.file, file)
-  if not ok then wrong(what, "%s: %s", name, (plain(made):gsub("^bot%.file[:%s]*", ""))) end
+  if not ok then wrong(what, "%s: %s", name, (plain(made):gsub("^bot%.file[:%s]*", ""):gsub("^%((%b\"\")%)", "%1"))) end
   return made
 end
 
