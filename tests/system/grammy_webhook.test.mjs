@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { GrammyError, InlineKeyboard, webhookCallback } from "grammy";
 import { world } from "./lib/grammy.mjs";
-import { atEnd, sleep, until } from "./lib/program.mjs";
+import { atEnd, until } from "./lib/program.mjs";
 import { alice, bob } from "./lib/simulator.mjs";
 
 const secretToken = "Secret_token-1";
@@ -79,8 +79,10 @@ test("grammy webhook: what fails comes again, and getWebhookInfo says so", async
     },
   });
   await sim.send(alice, "one");
-  await until("an error", async () => (await bot.api.getWebhookInfo()).last_error_message);
-  const info = await bot.api.getWebhookInfo();
+  const info = await until("an error", async () => {
+    const seen = await bot.api.getWebhookInfo();
+    return seen.last_error_message && seen;
+  });
   assert.equal(info.last_error_message, "Wrong response from the webhook: 503 Service Unavailable");
   assert.ok(Math.abs(info.last_error_date - Date.now() / 1000) < 60);
   assert.equal(info.pending_update_count, 1);
@@ -94,7 +96,7 @@ test("grammy webhook: in order for each chat, side by side across chats", async 
   const { sim } = await webhookWorld(t, (b) => {
     b.on("message:text", async (ctx) => {
       log.push(`begin ${ctx.msg.text}`);
-      await sleep(ctx.msg.text.startsWith("slow") ? 400 : 1);
+      if (ctx.msg.text.startsWith("slow")) await until("the other chat's", () => log.includes("end fast 3"));
       log.push(`end ${ctx.msg.text}`);
     });
   });
