@@ -387,6 +387,13 @@ web = {}
 ---@field headers table<string, string> names in small letters
 ---@field body string
 ---@field json any the body, if it is JSON
+---@field form? table<string, string|string[]> its fields, if it is a form
+---@field files? table<string, spec.WebFile|spec.WebFile[]> the same: its files
+
+---@class spec.WebFile
+---@field filename string
+---@field content_type? string
+---@field content string
 
 ---@class spec.WebAnswer
 ---@field status? integer default 200

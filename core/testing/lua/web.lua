@@ -1,5 +1,6 @@
 -- web: the sites that the bot asks by `http`. None of it leaves this machine.
 local cjson = require "cjson"
+local forms = require "moonpost.web_form"
 local native = require "moonpost.native"
 local where = require "moonpost.where"
 local world = require "moonpost.world"
@@ -39,7 +40,8 @@ function web:answer(url, answer)
   return self
 end
 
--- What was asked for so far: { { method =, url =, headers =, body =, json = }, … }
+-- What was asked for so far: { { method =, url =, headers =, body =, json = or form = and
+-- files = }, … }
 function web:requests()
   world.need()
   return { table.unpack(requests) }, self
@@ -60,6 +62,7 @@ local function read(method, url, headers, body)
   for _, name in ipairs{ "x-moonpost-url", "host" } do request.headers[name] = nil end
   local ok, value = pcall(world.decode, body)
   if ok and body ~= "" then request.json = value end
+  request.form, request.files = forms.read(request.headers["content-type"], body)
   requests[#requests + 1] = request
   return request
 end

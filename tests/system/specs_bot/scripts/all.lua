@@ -95,4 +95,18 @@ end)
 bot.command("tell", function(ctx)
   ctx:reply(http.post("http://127.0.0.1:1/hook", { json = { text = ctx.match } }).body)
 end)
+bot.command("upload", function(ctx)
+  local answer = http.post("https://files.example/new", {
+    form = { ["a \"name\""] = "b\r\n--c", list = { 1, 2 } }, retries = 1,
+    files = {
+      one = { content = "1\0\r\n", filename = "1 \"x\".txt" },
+      two = { { content = "2", content_type = "a/b" }, { content = "" } },
+    },
+  })
+  ctx:reply(answer:check().body)
+end)
+bot.command("fields", function(ctx)
+  ctx:reply(http.post("https://files.example/fields",
+    { form = { a = "1&2 +", b = { "x", "y" } } }):check().body)
+end)
 bot.command("max", function(ctx) ctx:reply("max " .. ctx.config.antiflood.max) end)

@@ -24,6 +24,22 @@ describe("other sites", function()
     assert.equal("nobody answers", weather())
   end)
 
+  it("get forms and files, which a spec can look into", function()
+    web:answer("https://files.example/new", function(request)
+      return "got " .. #request.files.one.content
+    end)
+    assert.equal("got 4", alice:send("/upload")[1].text)
+    local request = web:requests()[1]
+    assert.same({ ["a \"name\""] = "b\r\n--c", list = { "1", "2" } }, request.form)
+    assert.same({ filename = "1 \"x\".txt", content_type = "text/plain", content = "1\0\r\n" },
+      request.files.one)
+    assert.same({ "2", "" }, { request.files.two[1].content, request.files.two[2].content })
+    assert.equal("a/b", request.files.two[1].content_type)
+    web:answer("https://files.example/fields", "ok")
+    assert.equal("ok", alice:send("/fields")[1].text)
+    assert.same({ a = "1&2 +", b = { "x", "y" } }, web:requests()[2].form)
+  end)
+
   it("are redirected within the spec, too", function()
     web:answer("https://weather.example/now",
       { status = 302, headers = { Location = "https://other.example/x" } })
