@@ -13,6 +13,7 @@
 #include "bot/host_jobs.h"
 #include "bot/host_data.h"
 #include "bot/host_metrics.h"
+#include "bot/host_schema.h"
 #include "bot/host_webhook.h"
 #include "bot/recorder.h"
 #include "bot/repl.h"
@@ -391,6 +392,7 @@ void host_free(struct host *host)
         return;
     host_metrics_free(host);
     watch_free(host->watch);
+    host_schema_stop(host);
     op_free(host->collecting);
     op_free(host->step);
     op_free(host->stop_timer);

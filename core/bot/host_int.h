@@ -37,6 +37,7 @@ struct script_db;
 struct stores;
 struct host_http;
 struct host_metrics;
+struct host_schema;
 struct host_webhook;
 struct repl;
 
@@ -91,6 +92,9 @@ struct host {
     struct host_webhook *webhook; /* NULL: polling */
     struct host_metrics *metrics;
     struct watch *watch;
+    struct host_schema *schema; /* SQL that a reload needs; or NULL */
+    bool tables_there;          /* the start has applied what was there */
+    bool saved_early;           /* SQL, before that */
     struct op *collecting;     /* the timer of the next step; or NULL */
     int cycles_left;           /* of collecting what a reload has left */
     bool refused;              /* what was saved last did not load */
@@ -135,6 +139,11 @@ void host_log_stats(struct host *host);
 void host_renew(void *arg); /* services.renew; arg: the host */
 bool host_load(struct host *host, struct err *err);
 void host_watch(struct host *host);
+void host_reload(void *arg); /* the folder may have changed; arg: the host */
+/* What was loaded anew is used from now on (gen is taken), or can't be. */
+void host_use_loaded(struct host *host, struct generation *gen,
+                     const char *changes, int64_t started_ns);
+void host_refuse_loaded(struct host *host, const char *why);
 /* afresh: see host_commands_want() */
 void host_sync_commands(struct host *host, bool afresh);
 void host_sync_allowed(struct host *host);

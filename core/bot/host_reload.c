@@ -10,6 +10,7 @@
 #include "bot/host_int.h"
 #include "bot/host_jobs.h"
 #include "bot/host_metrics.h"
+#include "bot/host_schema.h"
 #include "bot/host_webhook.h"
 #include "script/upgrade.h"
 
@@ -95,19 +96,6 @@ static void collect_later(struct host *host)
 
 /* --- reloading --------------------------------------------------------------------- */
 
-static void say_reloaded(const struct host *host, const char *changes, bool sql,
-                         int64_t ns)
-{
-    const struct generation *gen = host->gen;
-
-    log_info(
-        "reload", "reloaded in %.1f ms: %s, %d files, %d handlers%s",
-        (double)ns / 1e6, changes, gen->files, gen->handlers.n,
-        sql ? "; the SQL of migrations/schema runs at the next start, or by "
-              "moonpost migrate"
-            : "");
-}
-
 /* It did not load, and is as it was before: nothing to load, but to be said. */
 static void say_as_before(struct host *host)
 {
@@ -139,29 +127,49 @@ static bool is_half_saved(struct host *host)
     return watch_doubts(host->watch, emptied && !busy) || busy;
 }
 
+void host_use_loaded(struct host *host, struct generation *gen,
+                     const char *changes, int64_t started_ns)
+{
+    host_metrics_reloaded(true);
+    host->refused = false;
+    begin_to_use(host, gen);
+    log_info("reload", "reloaded in %.1f ms: %s, %d files, %d handlers",
+             (double)(clock_steady_ns() - started_ns) / 1e6, changes,
+             gen->files, gen->handlers.n);
+}
+
+void host_refuse_loaded(struct host *host, const char *why)
+{
+    host_metrics_reloaded(false);
+    host->refused = true;
+    log_error("reload",
+              "%s\nnot reloaded: the scripts loaded before stay in use", why);
+}
+
+/* Its end will be told of. Half of it may be valid SQL, and is not to be run. */
+static bool sql_is_being_written(const struct host *host)
+{
+    return host->watch && watch_is_writing(host->watch, ".sql");
+}
+
 static void load_again(struct host *host, const char *changes, bool sql)
 {
     struct err err = ERR_INIT;
     int64_t start = clock_steady_ns();
     struct generation *gen = load(host, &err);
 
-    if (host->watch && is_half_saved(host)) {
+    if ((host->watch && is_half_saved(host)) ||
+        (gen && sql && sql_is_being_written(host)))
         generation_unref(gen);
-        return;
-    }
-    host_metrics_reloaded(gen != NULL);
-    host->refused = !gen;
-    if (!gen) {
-        log_error("reload",
-                  "%s\nnot reloaded: the scripts loaded before stay in use",
-                  err.text);
-        return;
-    }
-    begin_to_use(host, gen);
-    say_reloaded(host, changes, sql, clock_steady_ns() - start);
+    else if (!gen)
+        host_refuse_loaded(host, err.text);
+    else if (sql)
+        host_schema_begin(host, gen, changes, start);
+    else
+        host_use_loaded(host, gen, changes, start);
 }
 
-static void reload(void *arg)
+void host_reload(void *arg)
 {
     struct host *host = arg;
     struct buf changes = BUF_INIT;
@@ -169,20 +177,30 @@ static void reload(void *arg)
 
     if (host->state != HOST_STARTING && host->state != HOST_RUNNING)
         return;
-    add_folders(host);
-    if (folder_changes(&host->gen->sources, host->dir, &changes, &sql))
-        load_again(host, changes.data, sql);
-    else
+    if (host->watch)
+        add_folders(host);
+    if (host_schema_is_busy(host))
+        return;
+    if (folder_changes(&host->gen->sources, host->dir, &changes, &sql) == 0)
         say_as_before(host);
+    else if (sql && !host->tables_there)
+        host->saved_early = true; /* the start will call this */
+    else
+        load_again(host, changes.data, sql);
     buf_release(&changes);
 }
 
 void host_renew(void *arg)
 {
     struct host *host = arg;
+    struct buf changes = BUF_INIT;
+    bool sql = false;
 
-    if (host->state == HOST_RUNNING)
-        load_again(host, "begun anew", false);
+    if (host->state != HOST_RUNNING || host_schema_is_busy(host))
+        return;
+    folder_changes(&host->gen->sources, host->dir, &changes, &sql);
+    load_again(host, "begun anew", sql);
+    buf_release(&changes);
 }
 
 void host_watch(struct host *host)
@@ -191,7 +209,7 @@ void host_watch(struct host *host)
 
     if (!host->settings->reload || host->watch)
         return;
-    host->watch = watch_new(host->loop, reload, host, &err);
+    host->watch = watch_new(host->loop, host_reload, host, &err);
     if (!host->watch) {
         log_warn("reload", "%s; saving a file changes nothing until a restart",
                  err.text);

@@ -195,7 +195,10 @@ static void on_schema(struct op *op)
     host->step = NULL;
     if (!op->err.kind && host_follow_configs(host, &err)) {
         host->backoff_ms = 0;
+        host->tables_there = true;
         ask_who(host);
+        if (host->saved_early)
+            host_reload(host);
     } else if (!op->err.kind) {
         host_fail(host, err.text);
     } else if (migrate

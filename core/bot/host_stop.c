@@ -14,6 +14,7 @@
 #include "bot/host_broadcasts.h"
 #include "bot/host_int.h"
 #include "bot/host_jobs.h"
+#include "bot/host_schema.h"
 #include "bot/host_webhook.h"
 
 /* For the last writes, when all else is over. */
@@ -217,6 +218,7 @@ void host_stop(struct host *host, bool hurry)
     host->upgrades = NULL;
     op_free(host->step);
     host->step = NULL;
+    host_schema_stop(host);
     host_webhook_stop(host);
     lanes_stop(host->lanes);
     host_stop_jobs(host);

@@ -149,31 +149,58 @@ static void note_writing(struct watch *w, const struct inotify_event *e)
     w->writing = f;
 }
 
-/* How long to wait for those who write, at most; those who take too long are
- * forgotten. */
+/* How long to wait for those who write, at most; not for those who take too long. */
 static int writing_ms(struct watch *w)
 {
     int64_t now = loop_real_ms(), left, most = 0;
-    struct writing *next;
 
     if (now - w->first_ms >= PATIENCE_MS)
         return 0;
-    for (struct writing *f = w->writing; f; f = next) {
-        next = f->next;
+    for (const struct writing *f = w->writing; f; f = f->next) {
         left = f->since_ms + WRITING_MS - now;
-        if (left <= 0)
-            forget_writing(w, f->wd, f->name);
-        else if (left > most)
+        if (left > most)
             most = left;
     }
     return (int)most;
+}
+
+bool watch_is_writing(const struct watch *w, const char *ending)
+{
+    size_t n = strlen(ending), m;
+
+    for (const struct writing *f = w->writing; f; f = f->next) {
+        m = strlen(f->name);
+        if (m > n && strcmp(f->name + m - n, ending) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The folder is gone; or, with -1, events were lost. */
+static void forget_folder(struct watch *w, int wd)
+{
+    for (struct writing **at = &w->writing, *f; (f = *at);) {
+        if (wd >= 0 && f->wd != wd) {
+            at = &f->next;
+            continue;
+        }
+        *at = f->next;
+        free(f->name);
+        free(f);
+    }
 }
 
 static void on_event(struct watch *w, const struct inotify_event *e)
 {
     struct buf path = BUF_INIT;
 
+    if (e->mask & IN_Q_OVERFLOW) {
+        forget_folder(w, -1);
+        call_in(w, QUIET_MS);
+        return;
+    }
     if (e->mask & IN_IGNORED) {
+        forget_folder(w, e->wd);
         if (e->wd >= 0 && e->wd < w->npaths) {
             free(w->paths[e->wd]);
             w->paths[e->wd] = NULL;

@@ -36,6 +36,10 @@ bool watch_is_busy(struct watch *watch);
  */
 bool watch_doubts(struct watch *watch, bool doubtful);
 
+/* Has somebody begun to write a file with this ending, and not closed it? Then fn is
+ * called when that happens. Also true for who was not waited for any more. */
+bool watch_is_writing(const struct watch *watch, const char *ending);
+
 /* Watch a folder and those below it; one that does not exist is ignored, one that
  * is watched already stays so. */
 void watch_add(struct watch *watch, const char *path);
