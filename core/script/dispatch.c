@@ -19,6 +19,7 @@
 #include "script/parallel.h"
 #include "script/raise.h"
 #include "script/task.h"
+#include "script/trace.h"
 #include "script/view.h"
 
 static int search(lua_State *L, int from);
@@ -263,6 +264,7 @@ static int on_error(lua_State *L)
         return 1;
     buf_reset(&t->trace);
     vm_add_error(L, 1, &t->trace);
+    trace_add_hint(&t->trace);
     vm_add_traceback(L, 1, &t->trace);
     parallel_add_trace(t, &t->trace);
     return 1;

@@ -352,30 +352,6 @@ void vm_add_error(lua_State *L, int index, struct buf *out)
     lua_pop(L, 1);
 }
 
-#define TRACE_LINES 20
-
-void vm_add_traceback(lua_State *of, int level, struct buf *out)
-{
-    lua_Debug ar;
-    int lines = 0;
-
-    for (; lua_getstack(of, level, &ar) && lines < TRACE_LINES; level++) {
-        lua_getinfo(of, "Sln", &ar);
-        if (*ar.what == 'C' && !ar.name)
-            continue; /* the host's own */
-        buf_adds(out, "\n  ");
-        if (ar.currentline > 0)
-            buf_addf(out, "%s:%d: in ", ar.short_src, ar.currentline);
-        if (ar.name)
-            buf_addf(out, "%s '%s'", *ar.namewhat ? ar.namewhat : "function",
-                     ar.name);
-        else
-            buf_addf(out, "the %s at line %d",
-                     *ar.what == 'm' ? "chunk" : "function", ar.linedefined);
-        lines++;
-    }
-}
-
 /* --- the state -------------------------------------------------------------------- */
 
 /* The methods of strings: a table of its own that no script can reach. */

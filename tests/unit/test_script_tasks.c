@@ -45,6 +45,41 @@ static void test_task__an_error_is_logged(void **state)
     expect_log("handler failed: raised a nil, not a text");
 }
 
+static void test_task__a_misspelt_method(void **state)
+{
+    (void)state;
+    body("ctx:replay('x')");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("scripts/a.lua:5: attempt to call a nil value (method "
+               "'replay'); did you mean ctx:reply()?\n");
+    body("ctx:sendMessage('x')");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("(method 'sendMessage'); methods of the Bot API are called as "
+               "ctx.api.sendMessage{ … }\n");
+    body("local x = { ban = false } x:bananas()");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("attempt to call a nil value (method 'bananas')\n");
+}
+
+/* What the host's modules in Lua did is no help. */
+static void test_task__trace(void **state)
+{
+    (void)state;
+    body("ctx:ban(nil)");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("ctx:ban: a user or an id is expected, got nil\n"
+               "  method 'ban'\n"
+               "  scripts/a.lua:5: in the function at line 4 (");
+    body("tostring(setmetatable({}, { __tostring = function()\n"
+         "error('x') end }))");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("scripts/a.lua:6: x\n"
+               "  global 'error'\n"
+               "  scripts/a.lua:6: in the function at line 5\n"
+               "  global 'tostring'\n"
+               "  scripts/a.lua:5: in the function at line 4 (");
+}
+
 static void test_task__catch(void **state)
 {
     (void)state;
@@ -415,6 +450,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRIPT_TEST(test_task__an_error_is_logged),
+        SCRIPT_TEST(test_task__a_misspelt_method),
+        SCRIPT_TEST(test_task__trace),
         SCRIPT_TEST(test_task__catch),
         SCRIPT_TEST(test_task__after_next_in_a_pcall),
         SCRIPT_TEST(test_task__waits),
