@@ -12,7 +12,12 @@
 bool host_is_up(const struct host *host)
 {
     return host->state == HOST_RUNNING && host->ready && !host->step &&
-           TAILQ_EMPTY(&host->errands) && TAILQ_EMPTY(&host->vm->turns);
+           host_is_at_rest(host);
+}
+
+bool host_is_at_rest(const struct host *host)
+{
+    return TAILQ_EMPTY(&host->errands) && TAILQ_EMPTY(&host->vm->turns);
 }
 
 bool host_is_stopped(const struct host *host)
@@ -29,6 +34,11 @@ void host_describe(const struct host *host, struct buf *out)
                  intake_in_hand(host->intake), host->vm->ntasks);
     if (!pg_is_up(host->pg))
         buf_adds(out, ", no connection to PostgreSQL");
+}
+
+int64_t host_number(const struct host *host)
+{
+    return instance_id(host->instance);
 }
 
 void host_hurry(struct host *host)
@@ -81,6 +91,14 @@ struct pg_op *testing_reset(struct pg *pg)
 struct pg_op *testing_drop(struct pg *pg)
 {
     return run(pg, testing_drop_sql, pg_schema(pg));
+}
+
+struct pg_op *testing_bury(struct pg *pg, int64_t id)
+{
+    char number[24];
+
+    snprintf(number, sizeof(number), "%lld", (long long)id);
+    return run(pg, testing_bury_sql, number);
 }
 
 struct pg_op *testing_heed(struct pg *pg)

@@ -21,11 +21,16 @@
 /* It polls, and does not start, stop or wait for a step of its own; no handler that
  * gave way (script/watchdog.h) is to go on. */
 bool host_is_up(const struct host *host);
+/* No handler that gave way is to go on, and no call of the host's own is out; though
+ * it may not be up. */
+bool host_is_at_rest(const struct host *host);
 bool host_is_stopped(const struct host *host);
 /* What it has in hand and waits for, for people: "2 updates in hand, 1 task". */
 void host_describe(const struct host *host, struct buf *out);
 /* Don't wait with the next poll: see intake_hurry(). */
 void host_hurry(struct host *host);
+/* Among the programs of this bot. */
+int64_t host_number(const struct host *host);
 /* Live as long as the generation. */
 const struct services *host_services(const struct host *host);
 const struct setting *host_schema(const struct host *host);
@@ -42,6 +47,8 @@ struct pg_op *testing_drop_old(struct pg *pg, int64_t now_s);
 struct pg_op *testing_keep(struct pg *pg);
 struct pg_op *testing_reset(struct pg *pg);
 struct pg_op *testing_drop(struct pg *pg);
+/* A host that ended without being able to say so is found out at once. */
+struct pg_op *testing_bury(struct pg *pg, int64_t number);
 /* On the connection that listens: what others have committed was notified then. */
 struct pg_op *testing_heed(struct pg *pg);
 

@@ -105,5 +105,9 @@ const char testing_reset_sql[] = "SELECT moonpost_test_reset()";
 const char testing_drop_sql[] = "SET client_min_messages = warning;"
                                 "DROP SCHEMA IF EXISTS %s CASCADE";
 
+/* A program that ended while the database was away could not say so, and is thought
+ * to live for some seconds. */
+const char testing_bury_sql[] = "DELETE FROM instances WHERE id = %s";
+
 /* A server tells what it has to tell before it answers. */
 const char testing_heed_sql[] = "SELECT 1";

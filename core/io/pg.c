@@ -235,10 +235,25 @@ static bool send_prelude(struct pg *pg, struct query *q)
     return PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
 }
 
+/* For a test that wants it to fail. */
+static bool send_instead(struct pg *pg, struct buf *sql)
+{
+    bool ok =
+        PQsendQueryParams(pg->conn, sql->data, 0, NULL, NULL, NULL, NULL, 0) &&
+        PQpipelineSync(pg->conn);
+
+    buf_release(sql);
+    return ok;
+}
+
 static bool send_statement(struct pg *pg, struct query *q)
 {
+    struct buf instead = BUF_INIT;
+
     q->prepares = q->by_row = false;
     q->serial = 0;
+    if (pg_fault_takes(q, &instead))
+        return send_instead(pg, &instead);
     return send_prelude(pg, q) &&
            (pg->options.prepare && !pg->pooled && !q->unprepared &&
                     (!q->text || pg_text_is_known(q->text))
@@ -476,6 +491,7 @@ struct pg *pg_new(struct loop *loop, const struct pg_options *options,
     pg->pump = event_new(base, -1, 0, on_pump, pg);
     pg_deadlines_init(pg);
     pg_connect_init(pg);
+    pg_fault_join(pg);
     return pg;
 }
 
@@ -494,6 +510,7 @@ void pg_free(struct pg *pg)
         pg_query_over(pg, q);
     }
     assert(pg->live == 0);
+    pg_fault_leave(pg);
     pg_connect_release(pg);
     pg_url_release(&pg->url);
     event_free(pg->pump);

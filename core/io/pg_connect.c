@@ -274,7 +274,9 @@ static void begin_try(struct pg *pg)
     pg->fatal[0] = '\0';
     pg->looking_up = pg->naddresses = 0;
     set_timer(pg, TRY_MS);
-    if (pg->url.nhosts && !open_dns(pg))
+    if (pg_fault_refuses()) /* for the reason that was told, and no other */
+        pg_lost(pg, *pg->reason ? pg->reason : "Connection refused");
+    else if (pg->url.nhosts && !open_dns(pg))
         pg_lost(pg, "name look-ups are not possible: /etc/resolv.conf?");
     else
         look_up_rest(pg);
@@ -367,10 +369,13 @@ static void read_greeting(struct pg *pg)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct pg *pg = arg;
-    bool ok = PQconsumeInput(pg->conn);
+    bool ok;
 
     (void)fd;
     (void)what;
+    if (pg_fault_holds(pg))
+        return;
+    ok = PQconsumeInput(pg->conn);
     if (ok && pg->phase == PG_GREETING) {
         read_greeting(pg);
         return;
@@ -448,6 +453,7 @@ static void greet(struct pg *pg)
 static void close_connection(struct pg *pg)
 {
     stop_watching(pg);
+    pg_fault_let_go(pg);
     cancel_look_up(pg, false);
     PQfinish(pg->conn);
     pg->conn = NULL;
@@ -474,7 +480,7 @@ void pg_lost(struct pg *pg, const char *reason)
         else if (pg->tries > TRIES_UNSTEADY)
             pg->tries = TRIES_UNSTEADY;
     }
-    set_timer(pg, pause_ms(pg->tries++));
+    set_timer(pg, pg_fault_hurries() ? 0 : pause_ms(pg->tries++));
     pg_sent_lost(pg);
     pg_deadlines_changed(pg);
     if (tell && pg->on_state)
@@ -505,6 +511,12 @@ bool pg_renewed(struct pg *pg)
     pg_lost(pg, "the server is read-only; connecting anew, as another one may "
                 "have taken its place");
     return true;
+}
+
+void pg_connect_now(struct pg *pg)
+{
+    pg->tries = 0;
+    set_timer(pg, 0);
 }
 
 void pg_connect_init(struct pg *pg)

@@ -23,23 +23,30 @@ static int64_t deadline_of(const struct pg *pg, const struct query *q)
     return waits_since < least ? waits_since : least;
 }
 
-/* Set the timer for the first deadline, if there is one. */
-void pg_deadlines_changed(struct pg *pg)
+int64_t pg_deadline_left(const struct pg *pg)
 {
-    int64_t now = loop_real_ms(), left;
-    struct timeval tv;
-    struct query *q;
+    const struct query *q;
+    int64_t left;
 
     TAILQ_FOREACH (q, &pg->by_age, age) {
         if (deadline_of(pg, q) == NEVER)
             continue; /* a script */
-        left = deadline_of(pg, q) - now;
-        left = left < 0 ? 0 : left;
-        tv = (struct timeval){ left / 1000, left % 1000 * 1000 + 999 };
-        evtimer_add(pg->deadline, &tv);
-        return;
+        left = deadline_of(pg, q) - loop_real_ms();
+        return left < 0 ? 0 : left;
     }
-    evtimer_del(pg->deadline);
+    return -1;
+}
+
+/* Set the timer for the first deadline, if there is one. */
+void pg_deadlines_changed(struct pg *pg)
+{
+    int64_t left = pg_deadline_left(pg);
+    struct timeval tv = { left / 1000, left % 1000 * 1000 + 999 };
+
+    if (left < 0)
+        evtimer_del(pg->deadline);
+    else
+        evtimer_add(pg->deadline, &tv);
 }
 
 static void fail_waiting(struct pg *pg, struct query *q)

@@ -7,6 +7,7 @@
  *     pg_text.c     statements made at run time, and their answers
  *     pg_connect.c  the connection: making it, losing it, making it again
  *     pg_url.c      what the url says, and what libpq is given
+ *     pg_fault.c    what goes wrong in tests of bots: pg_fault.h
  */
 #ifndef IO_PG_INT_H
 #define IO_PG_INT_H
@@ -139,6 +140,9 @@ struct pg {
     int64_t renewed_ms;     /* when that was last asked for; 0: never */
     int64_t renew_pause_ms; /* before it is again */
     int64_t up_ms, down_ms; /* when it last became so */
+    struct op *held;        /* pg_fault.c: answers are not read until then */
+    bool let_through;       /* they are now, this once */
+    TAILQ_ENTRY(pg) all;    /* of pg_fault.c */
     char fatal[300];        /* the server's last word, as it came */
     char reason[700];       /* of being down, as told */
 };
@@ -175,6 +179,8 @@ void pg_answer_free(struct pg_answer *answer); /* NULL is allowed */
 /* pg_deadline.c */
 void pg_deadlines_init(struct pg *pg);
 void pg_deadlines_changed(struct pg *pg); /* or the connection's state */
+/* Milliseconds until the first; -1: there is none. */
+int64_t pg_deadline_left(const struct pg *pg);
 
 /* pg_answer.c */
 /* A pooler is in between: no prepared statements, and nothing is sent ahead. */
@@ -192,6 +198,8 @@ void pg_connect_init(struct pg *pg);
 void pg_connect_release(struct pg *pg);
 /* Close the connection and begin anew; reason is cleaned here. */
 void pg_lost(struct pg *pg, const char *reason);
+/* Don't wait with the next try. */
+void pg_connect_now(struct pg *pg);
 /* The server is read-only: is there another one by now? */
 void pg_read_only(struct pg *pg);
 /* Nothing is on its way: begin anew if that is to be. True: the connection is
@@ -199,6 +207,17 @@ void pg_read_only(struct pg *pg);
 bool pg_renewed(struct pg *pg);
 /* Send what libpq holds back. False: the connection is lost. */
 bool pg_flush(struct pg *pg);
+
+/* pg_fault.c */
+void pg_fault_join(struct pg *pg); /* from its beginning to its end */
+void pg_fault_leave(struct pg *pg);
+bool pg_fault_refuses(void); /* a try to connect */
+bool pg_fault_hurries(void); /* to connect again */
+/* There is something to be read: is it to be left for later? */
+bool pg_fault_holds(struct pg *pg);
+void pg_fault_let_go(struct pg *pg); /* the connection is gone */
+/* Is it to fail? Then with what is added to sql. */
+bool pg_fault_takes(const struct query *q, struct buf *sql);
 
 /* pg_url.c */
 bool pg_url_init(struct pg_url *url, const struct pg_options *options,

@@ -5,6 +5,7 @@
 #include "bot/testing.h"
 #include "config/schema.h"
 #include "config/store.h"
+#include "io/pg_fault.h"
 #include "script/json_lua.h"
 #include "script/vm.h"
 #include "testing/native_int.h"
@@ -65,6 +66,9 @@ static int l_query(lua_State *L)
     bool rows, ok;
 
     luaL_argcheck(L, n <= PG_PARAMS_MAX, 2, "too many parameters");
+    if (pg_fault_is_down())
+        return luaL_error(L, "the database is down: database:up()");
+    pg_fault_spare(true);
     for (int i = 0; i < n; i++)
         if (!lua_isnil(L, 3 + i))
             params[i].p = luaL_checklstring(L, 3 + i, &params[i].n);
@@ -72,6 +76,7 @@ static int l_query(lua_State *L)
     op = pg_query(stage_pg(stage), statement_of(text.data, n), params, n);
     buf_release(&text);
     ok = stage_wait(stage, &op->op, &err) && stage_heed(stage, &err);
+    pg_fault_spare(false);
     native_waited(native_self(L));
     if (ok)
         pushed = push_answer(L, op, rows);
@@ -190,7 +195,67 @@ static int l_config_set(lua_State *L)
     return native_done(L, ok, &err);
 }
 
+/* --- faults ----------------------------------------------------------------------------- */
+
+static int l_database_down(lua_State *L)
+{
+    struct err err = ERR_INIT;
+
+    return native_done(L, stage_database_down(native_begun(L), &err), &err);
+}
+
+/* The bot goes on, and listens to what is written again. */
+static bool come_up(struct stage *stage, struct err *err)
+{
+    return stage_database_up(stage, err) && stage_settle(stage, err) &&
+           stage_heed(stage, err);
+}
+
+static int l_database_up(lua_State *L)
+{
+    struct err err = ERR_INIT;
+
+    return native_done(L, come_up(native_begun(L), &err), &err);
+}
+
+/* database_slow(ms) */
+static int l_database_slow(lua_State *L)
+{
+    native_begun(L);
+    pg_fault_slow(luaL_checkinteger(L, 1));
+    return 0;
+}
+
+/* database_fail(table, sqlstate, message, constraint | nil, times) */
+static int l_database_fail(lua_State *L)
+{
+    native_begun(L);
+    pg_fault_fail(&(struct pg_failure){
+        .table = luaL_checkstring(L, 1),
+        .sqlstate = luaL_checkstring(L, 2),
+        .message = luaL_checkstring(L, 3),
+        .constraint = luaL_optstring(L, 4, NULL),
+        .times = (int)luaL_checkinteger(L, 5),
+    });
+    return 0;
+}
+
+/* database_heal(): all is well again, and up */
+static int l_database_heal(lua_State *L)
+{
+    struct stage *stage = native_begun(L);
+    struct err err = ERR_INIT;
+
+    pg_fault_end();
+    return native_done(L, come_up(stage, &err), &err);
+}
+
 const luaL_Reg native_data[] = {
+    { "database_down", l_database_down },
+    { "database_up", l_database_up },
+    { "database_slow", l_database_slow },
+    { "database_fail", l_database_fail },
+    { "database_heal", l_database_heal },
     { "query", l_query },
     { "config_get", l_config_get },
     { "config_set", l_config_set },

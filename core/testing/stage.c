@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bot/migrate.h"
 #include "bot/testing.h"
+#include "io/pg_fault.h"
 #include "script/vm.h"
 #include "script/web.h"
 #include "simulator/simulator.h"
@@ -35,6 +36,8 @@ struct stage {
     char schema[64], url[64];
     char data_dir[64]; /* of the bot's own files; made when it begins */
     bool made;         /* the schema, perhaps */
+    int64_t
+        unburied; /* a host that ended while the database was away; 0: none */
     struct stage_line *lines, **last_line;
 };
 
@@ -146,12 +149,14 @@ bool stage_wait(struct stage *stage, struct op *op, struct err *err)
     return !op->err.kind;
 }
 
-/* Nothing is under way but the poll, if there is one. */
+/* Nothing is under way but the poll, if there is one, and what waits for the end of
+ * a fault or for time. */
 static bool is_quiet(const struct stage *stage, struct simulator_rest rest)
 {
     return loop_is_idle(stage->loop) &&
-           loop_outside(stage->loop) == rest.polls &&
-           rest.calls == rest.polls && loop_next_timer_ms(stage->loop) != 0;
+           loop_outside(stage->loop) == rest.polls + pg_fault_held() &&
+           rest.calls == rest.polls && loop_next_timer_ms(stage->loop) != 0 &&
+           pg_fault_next_ms() != 0;
 }
 
 static bool is_idle(const struct stage *stage)
@@ -159,6 +164,27 @@ static bool is_idle(const struct stage *stage)
     struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
 
     return is_quiet(stage, rest) && rest.polls == 1 && host_is_up(stage->host);
+}
+
+/* Quiet, where the database holds up the bot's start or its next poll. */
+static bool is_held_up(const struct stage *stage)
+{
+    return pg_fault_held() > 0 && host_is_at_rest(stage->host) &&
+           is_quiet(stage, simulator_rest(stage->sim, BOT_ID));
+}
+
+/* Nothing happens any more, whatever the sockets have. */
+static bool is_settled(struct stage *stage)
+{
+    if (is_idle(stage)) {
+        loop_once(stage->loop, 0);
+        return is_idle(stage);
+    }
+    if (!is_held_up(stage))
+        return false;
+    host_hurry(stage->host);
+    loop_once(stage->loop, 0);
+    return is_held_up(stage);
 }
 
 static bool say_busy(const struct stage *stage, struct err *err)
@@ -195,11 +221,8 @@ bool stage_settle(struct stage *stage, struct err *err)
     struct err why = ERR_INIT;
 
     for (;;) {
-        if (is_idle(stage)) {
-            loop_once(stage->loop, 0); /* what the sockets have */
-            if (is_idle(stage))
-                return true;
-        }
+        if (is_settled(stage))
+            return true;
         if (host_is_stopped(stage->host))
             return say_stopped(stage, err);
         if (is_quiet(stage, simulator_rest(stage->sim, BOT_ID)))
@@ -211,14 +234,22 @@ bool stage_settle(struct stage *stage, struct err *err)
     }
 }
 
+static int64_t next_ms(const struct stage *stage)
+{
+    int64_t timer = loop_next_timer_ms(stage->loop), query = pg_fault_next_ms();
+
+    return timer < 0 || (query >= 0 && query < timer) ? query : timer;
+}
+
 bool stage_advance(struct stage *stage, int64_t ms, struct err *err)
 {
     while (ms > 0) {
-        int64_t next = loop_next_timer_ms(stage->loop);
+        int64_t next = next_ms(stage);
 
         if (next < 0 || next > ms)
             next = ms;
         loop_advance(stage->loop, next);
+        pg_fault_advance(next);
         ms -= next;
         if (!stage_settle(stage, err))
             return false;
@@ -344,6 +375,7 @@ bool stage_begin(struct stage *stage, struct err *err)
         !make_data(stage, err))
         return false;
     stage->settings.data_dir = stage->data_dir;
+    stage->unburied = 0;
     forget_lines(stage);
     return start_host(stage, err);
 }
@@ -356,13 +388,43 @@ bool stage_restart(struct stage *stage, struct err *err)
     while (!host_is_stopped(stage->host))
         if (!turn(stage, until_ms, err))
             return false;
+    if (pg_fault_is_down() && !stage->unburied)
+        stage->unburied = host_number(stage->host);
     host_free(stage->host);
     stage->host = NULL;
     return start_host(stage, err);
 }
 
+bool stage_database_down(struct stage *stage, struct err *err)
+{
+    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
+
+    pg_fault_down();
+    while (!pg_fault_all_down())
+        if (!turn(stage, until_ms, err))
+            return false;
+    return true;
+}
+
+bool stage_database_up(struct stage *stage, struct err *err)
+{
+    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
+    bool ok;
+
+    pg_fault_up();
+    while (!pg_fault_all_up())
+        if (!turn(stage, until_ms, err))
+            return false;
+    if (!stage->unburied)
+        return true;
+    ok = run_script(stage, testing_bury(stage->pg, stage->unburied), err);
+    stage->unburied = 0;
+    return ok;
+}
+
 void stage_end(struct stage *stage)
 {
+    pg_fault_end();
     host_free(stage->host);
     stage->host = NULL;
     remove_data(stage);

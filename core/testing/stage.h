@@ -10,8 +10,10 @@
  *
  * *Idle* is a bot that goes on only if time passes or somebody does something: no
  * update is unconfirmed but those in the inbox, no request or query is under way
- * but the poll that waits at the simulator, no timer is due. How long anything
- * may take is bounded by the options' timeout_ms of real time.
+ * but the poll that waits at the simulator, no timer is due. With a fault of the
+ * database (io/pg_fault.h), what it holds up may be under way, too, and the poll
+ * need not be. How long anything may take is bounded by the options' timeout_ms of
+ * real time.
  */
 #ifndef TESTING_STAGE_H
 #define TESTING_STAGE_H
@@ -70,6 +72,11 @@ bool stage_ask(struct stage *stage, const char *method, const char *target,
 void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg);
 /* Who answers the bot's calls: see simulator_answer_with(). */
 void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
+
+/* The bot's connections to PostgreSQL break, and none can be made; until this or
+ * stage_end(). Other faults: io/pg_fault.h; those end with stage_end(), too. */
+bool stage_database_down(struct stage *stage, struct err *err) MUST_CHECK;
+bool stage_database_up(struct stage *stage, struct err *err) MUST_CHECK;
 
 /* The bot has heard of what was written until now by SQL of the spec's own. */
 bool stage_heed(struct stage *stage, struct err *err) MUST_CHECK;

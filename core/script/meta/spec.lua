@@ -430,6 +430,39 @@ function clock:to(time) end
 ---@return number seconds since 1970
 function clock:now() end
 
+---What goes wrong with PostgreSQL, for the bot. Each holds for this spec.
+---@class spec.Database
+database = {}
+
+---It can't be reached: its connections break as in an outage. Until `database:up()`, or while
+---the function runs, whose results are given back. Time that the bot waits for it passes with
+---`clock:advance`.
+---@param f? fun(): ...
+---@return spec.Database|any
+function database:down(f) end
+
+---It can be reached again: what waited for it goes on.
+---@return spec.Database
+function database:up() end
+
+---Every answer takes so long, while time goes on (`clock:advance`). 0: no longer.
+---@param duration string|number "2s", or seconds
+---@return spec.Database
+function database:slow(duration) end
+
+---The bot's next query with this word in it fails with that SQLSTATE. The spec's own
+---(`db.query`) don't.
+---@param name string a table's name; "*": any query
+---@param sqlstate? string "23505", "40P01" …; default "XX000"
+---@param options? { message: string?, constraint: string? }
+---@param times? integer default 1; -1: until `database:heal()`
+---@return spec.Database
+function database:fail(name, sqlstate, options, times) end
+
+---Nothing is wrong any more.
+---@return spec.Database
+function database:heal() end
+
 ---The database of this run.
 ---@class spec.Db
 db = {}

@@ -279,6 +279,7 @@ function M.opening_ms() return opening_ms end
 function M.set_globals(G)
   require "moonpost.people"(G)
   require "moonpost.tools"(G)
+  require "moonpost.database"(G)
   require "moonpost.web".set_globals(G)
 end
 
