@@ -218,7 +218,7 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
 static struct http_request read_request(lua_State *L, const char **headers,
                                         struct buf *body)
 {
-    const struct upload *upload = http_upload_at(L, ARG_BODY);
+    const struct upload *upload = mod_http_upload_at(L, ARG_BODY);
     struct slice text;
     int n = 0;
 
@@ -378,9 +378,9 @@ static const luaL_Reg core[] = {
     { "date", l_date },
     { "error", l_error },
     { "file", call_file },
-    { "form", http_form },
+    { "form", mod_http_form },
     { "retried", l_retried },
-    { "upload", http_upload },
+    { "upload", mod_http_upload },
     { "wrong", l_wrong },
     { NULL, NULL },
 };

@@ -16,12 +16,12 @@ struct upload {
 };
 
 /* The upload at index, or NULL. It lives as long as its value on the stack. */
-const struct upload *http_upload_at(lua_State *L, int index);
+const struct upload *mod_http_upload_at(lua_State *L, int index);
 
 /* form({ name, value, … }, { name, file, … }) -> upload, its bytes: as
  * multipart/form-data. Files are what bot.file() gives. */
-int http_form(lua_State *L);
+int mod_http_form(lua_State *L);
 /* upload(file) -> upload, its bytes: the file and nothing else. */
-int http_upload(lua_State *L);
+int mod_http_upload(lua_State *L);
 
 #endif

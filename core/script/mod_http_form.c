@@ -33,7 +33,7 @@ static struct upload *push_upload(lua_State *L)
     return u;
 }
 
-const struct upload *http_upload_at(lua_State *L, int index)
+const struct upload *mod_http_upload_at(lua_State *L, int index)
 {
     return luaL_testudata(L, index, UPLOAD_MT);
 }
@@ -72,7 +72,7 @@ static void add_all(lua_State *L, int index, const struct upload *u,
     lua_pop(L, 1);
 }
 
-int http_form(lua_State *L)
+int mod_http_form(lua_State *L)
 {
     const struct upload *u;
     int nparts = 0;
@@ -87,7 +87,7 @@ int http_form(lua_State *L)
     return 2;
 }
 
-int http_upload(lua_State *L)
+int mod_http_upload(lua_State *L)
 {
     struct upload *u;
 

@@ -85,6 +85,8 @@ local function to_file(what, name, given)
     if not file_fields[key] then
       wrong(what, "%s: there is no %s; there are: path, content, filename, content_type", name,
         tostring(key))
+    elseif type(value) ~= "string" then
+      wrong(what, "%s: %s must be a string, is a %s", name, key, type(value))
     end
     file[file_fields[key]] = value
   end
