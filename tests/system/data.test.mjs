@@ -31,7 +31,7 @@ bot.command("hold", bot.concurrent(function(ctx)
   local ok, err = pcall(db.transaction, function(tx)
     tx.exec("UPDATE notes SET n = 1000")
     ctx:reply("holding")
-    tx.query("SELECT pg_sleep(2)")
+    tx.query("SELECT pg_sleep(60)")
   end)
   ctx:reply(ok and "held" or err.kind .. " " .. err.message)
 end))
@@ -79,7 +79,7 @@ test("200 transactions at once on 2 connections", async (t) => {
 
 test("limits of the environment; a bot that never asks makes no connection", async (t) => {
   const db = await database(t);
-  const env = { DATABASE_SCRIPT_ROWS: "10", STORE_KEYS: "3", DATABASE_SCRIPT_TIMEOUT_MS: "200" };
+  const env = { DATABASE_SCRIPT_ROWS: "10", STORE_KEYS: "3", DATABASE_SCRIPT_TIMEOUT_MS: "2000" };
   const host = await startBot(t, place, files, { url: db.url, env });
   assert.equal(await ask(host, "/get"), "max 5");
   assert.deepEqual(await db.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'moonpost scripts'"), []);
