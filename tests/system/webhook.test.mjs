@@ -15,6 +15,12 @@ bot.command("slow", "Take a while", function(ctx)
   time.sleep(tonumber(ctx.args[2]))
   ctx:reply(ctx.args[1])
 end)
+local go = false
+bot.command("wait", "Until somebody says go", function(ctx)
+  while not go do time.sleep(0.02) end
+  ctx:reply("done")
+end)
+bot.command("go", "Go", function(ctx) go = true end)
 bot.command("button", "Show a button", function(ctx)
   ctx:reply("Press", { reply_markup = { inline_keyboard = { { { text = "A", callback_data = "only" },
     { text = "B", callback_data = "first" } } } } })
@@ -130,14 +136,14 @@ test("WEBHOOK_REPLY=off: calls are always calls", async (t) => {
 
 test("a handler that takes longer than a router waits for: the answer is there long before", async (t) => {
   const host = await startHook(t);
-  await host.sim.send(alice, "/slow done 3");
-  const began = Date.now();
+  await host.sim.send(alice, "/wait");
   // confirmed to Telegram, while the handler still runs
   await until("the update's end", async () => {
     const { updates } = await host.sim.get("updates");
     return updates.length && updates.every((u) => u.done);
-  }, 2500);
-  assert.equal((await host.sim.said(alice)).length, 0, `${Date.now() - began} ms`);
+  });
+  assert.equal((await host.sim.said(alice)).length, 0);
+  await host.sim.send(bob, "/go");
   await host.sim.text(alice, "done");
 });
 
@@ -158,7 +164,7 @@ for (const alone of ["off", "on"]) {
       host = await startHook(t, { env, port: host.port, bot: host.bot, folder: host.folder });
     }
     for (const who of [alice, bob]) {
-      await host.sim.texts(who, want[who].length, 30000);
+      await host.sim.texts(who, want[who].length, 60000);
       assert.deepEqual(await host.sim.said(who), want[who]);
     }
   });
@@ -180,7 +186,7 @@ test("kill -9 loses nothing", async (t) => {
   const said = await until("all of them", async () => {
     const seen = await host.sim.said(alice);
     return want.every((text) => seen.includes(text)) && seen;
-  }, 30000);
+  }, 60000);
   assert.deepEqual([...new Set(said)], want); // one that was running may come twice
 });
 
@@ -197,7 +203,7 @@ test("two processes share the work, and each chat keeps its order", async (t) =>
   }
   await isRegistered(two);
   for (const who of [alice, bob]) {
-    await two.sim.texts(who, 40, 30000);
+    await two.sim.texts(who, 40, 60000);
     assert.deepEqual(await two.sim.said(who), want[who]);
   }
 });
@@ -277,7 +283,7 @@ test("the database goes away and comes back: 503, and nothing is lost", async (t
   await host.sim.send(alice, "/say meanwhile");
   await sleep(300);
   server.start();
-  await until("200", async () => (await host.health()).status === 200, 30000);
+  await until("200", async () => (await host.health()).status === 200, 60000);
   await host.sim.text(alice, "meanwhile");
   await host.sim.send(alice, "/say after");
   await host.sim.text(alice, "after");
