@@ -29,7 +29,7 @@ describe("signals", { concurrency: 3 }, () => {
   test("SIGTERM lets handlers finish; the next process does not get their updates again", async (t) => {
     const host = await startBot(t, place, files);
     await host.sim.send(bob, "/hi");
-    await host.sim.send(alice, "/slow 0.7");
+    await host.sim.send(alice, "/slow 4");
     await host.sim.texts(alice, 1);
     await host.sim.send(alice, "/hi"); // behind the slow one: not begun
     await sleep(100);
@@ -41,7 +41,7 @@ describe("signals", { concurrency: 3 }, () => {
     await host.sim.send(bob, "/hi"); // comes too late for this one
     const { code, said } = await host.end();
     assert.equal(code, 0, said);
-    assert.ok(Date.now() - asked < 5000 * slow, said);
+    assert.ok(Date.now() - asked < 15000 * slow, said); // not STOP_TIMEOUT_S
     assert.match(said, /info +host: stopping; 1 handlers are still running[^]*info +host: stopped\n$/);
     assert.deepEqual(await host.sim.said(alice), ["began", "done"]);
     assert.deepEqual(await host.sim.said(bob), ["hello"]);
@@ -59,7 +59,7 @@ describe("signals", { concurrency: 3 }, () => {
     await host.sim.send(alice, "/hi");
     await host.sim.texts(alice, 1);
     for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"]) host.kill(signal);
-    const { code, said } = await host.end(3000 * slow);
+    const { code, said } = await host.end(15000 * slow); // less than STOP_TIMEOUT_S
     assert.equal(code, 0, said);
     await allDone(host);
   });
@@ -73,7 +73,7 @@ describe("signals", { concurrency: 3 }, () => {
     await sleep(200);
     assert.ok(host.running, "the first SIGINT waits");
     host.kill("SIGINT");
-    const { code, said } = await host.end(3000 * slow);
+    const { code, said } = await host.end(15000 * slow);
     assert.equal(code, 0, said);
     const next = await again(t, host, { STOP_TIMEOUT_S: "0" });
     assert.deepEqual(await next.sim.texts(alice, 2), ["began", "began"]);
@@ -85,7 +85,7 @@ describe("signals", { concurrency: 3 }, () => {
     await host.sim.texts(alice, 1);
     const asked = Date.now();
     host.kill("SIGTERM");
-    const { code, said } = await host.end(10000 * slow);
+    const { code, said } = await host.end();
     assert.equal(code, 0, said);
     assert.ok(Date.now() - asked >= 950, "it waited");
     assert.match(said, /warn +host: 1 handlers did not finish in time; their updates will be handled by the next process/);
@@ -100,7 +100,7 @@ describe("signals", { concurrency: 3 }, () => {
     await host.sim.send(bob, "/hi");
     await host.sim.texts(bob, 1);
     await sleep(100);
-    await host.sim.send(alice, "/slow 0.5");
+    await host.sim.send(alice, "/slow 4");
     await host.sim.texts(alice, 1);
     host.awaited = true;
     host.kill("SIGKILL");
@@ -122,7 +122,7 @@ describe("signals", { concurrency: 3 }, () => {
       const host = new Host(["run", dir], { env: environment(where) });
       await host.line(pattern);
       host.kill("SIGTERM");
-      assert.equal((await host.end(3000 * slow)).code, 0, host.said);
+      assert.equal((await host.end(15000 * slow)).code, 0, host.said);
     }));
   });
 
@@ -134,7 +134,7 @@ describe("signals", { concurrency: 3 }, () => {
     await sim.program.stop();
     await sleep(200);
     host.kill("SIGTERM");
-    assert.equal((await host.end(10000 * slow)).code, 0, host.said);
+    assert.equal((await host.end()).code, 0, host.said);
   });
 });
 
@@ -258,5 +258,5 @@ test("a session of dev, with the bot of this repository", async (t) => {
   await until("it is said again", async () => (await sim.messages(alice)).filter((m) => m.text === "quite new").length === 2);
   assert.doesNotMatch(host.said, /handler failed/);
   host.kill("SIGTERM");
-  assert.equal((await host.end(10000 * slow)).code, 0, host.said);
+  assert.equal((await host.end()).code, 0, host.said);
 });
