@@ -83,7 +83,7 @@ end
     await host.sim.send(bob, "/in 1h bobs k");
     await host.sim.text(bob, "made integer true");
     await host.sim.send(alice, "/list");
-    await host.sim.text(alice, "1: remind waiting k later 3600; 2 1");
+    await host.sim.message(alice, (m) => /^1: remind waiting k later 3[56]\d\d; 2 1$/.test(m.text));
     await host.sim.send(alice, "/again");
     await host.sim.text(alice, "again false");
     await host.sim.text(alice, "replaced 1.5 float 0 set");
@@ -196,9 +196,10 @@ for i, wrong in ipairs{
   });
 
   test("what was missed while no process ran: once, skip, all", async (t) => {
+    const half = (new Date().getUTCMinutes() + 30) % 60; // none is due while this test runs
     const host = await start(t, ["once", "skip", "all"].map((missed) => `
 bot.every("1h", { name = "${missed}", missed = "${missed}" }, function(ctx) log.info("ran ${missed} " .. math.floor(ctx.job.due)) end)
-bot.every("0 * * * *", { name = "cron ${missed}", missed = "${missed}" }, function(ctx) log.info("ran cron ${missed} " .. math.floor(ctx.job.due)) end)`).join(""));
+bot.every("${half} * * * *", { name = "cron ${missed}", missed = "${missed}" }, function(ctx) log.info("ran cron ${missed} " .. math.floor(ctx.job.due)) end)`).join(""));
     await eventually("six times", async () => (await host.db.query("SELECT FROM jobs WHERE due_at IS NOT NULL")).length === 6);
     await host.stop();
     await back(host, "5 hours");
@@ -217,7 +218,7 @@ bot.every("0 * * * *", { name = "cron ${missed}", missed = "${missed}" }, functi
     assert.deepEqual(ran("cron once"), [before["cron once"].due]);
     for (const name of ["all", "cron all"]) {
       const list = ran(name);
-      assert.ok(list.length === 5 || list.length === 4, `${name}: ${list}`); // an hour may just have begun
+      assert.equal(list.length, 5, `${name}: ${list}`);
       list.forEach((due, i) => assert.equal(due, before[name].due + i * 3600));
     }
     // they keep their places: the same minute of the hour
@@ -249,12 +250,12 @@ bot.command("go", "x", function(ctx) bot.after(0, "flaky", tonumber(ctx.args[1])
       assert.equal(failed.chat, alice);
       assert.match(failed.error, caught ? /bot\.catch took the error/ : /scripts\/a\.lua:5: on purpose[^]*a\.lua:5: in/);
       if (!caught) assert.match(host.said, /scripts\/a\.lua:5: on purpose\n[^]*a\.lua:5: in/);
-      await times(host, /bot: sad/g, 3); // it goes on
+      await times(host, /bot: sad/g, 4); // it goes on: three have failed
       const [every] = await host.db.query("SELECT error FROM jobs WHERE name = 'sad'");
       assert.match(every.error, caught ? /bot\.catch took/ : /always \ufffd ä+/);
       const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       for (const wanted of [/^moonpost_job_runs_total\{result="done"\} 1$/m, /^moonpost_job_runs_total\{result="retry"\} 4$/m,
-        /^moonpost_job_runs_total\{result="failed"\} [4-9]$/m, /^moonpost_job_late_seconds_count [1-9]/m, /^moonpost_jobs_running [01]$/m, /^moonpost_jobs_waiting \d+$/m])
+        /^moonpost_job_runs_total\{result="failed"\} ([4-9]|\d\d+)$/m, /^moonpost_job_late_seconds_count [1-9]/m, /^moonpost_jobs_running [01]$/m, /^moonpost_jobs_waiting \d+$/m])
         assert.match(page, wanted);
       await host.stop();
     }
@@ -279,26 +280,28 @@ local now, most = 0, 0
 bot.job("j", function(ctx, data)
   now = now + 1
   most = math.max(most, now)
-  time.sleep(0.2)
+  while most < 3 do time.sleep(0.01) end
   now = now - 1
   log.info("ended " .. #data .. " most " .. most)
 end)
 bot.command("go", "x", function(ctx) for i = 1, 9 do bot.after(0, "j", ("x"):rep(65534), { chat = false }) end end)`, { env: { JOBS_MAX: "3" } });
     await host.sim.send(alice, "/go");
-    await times(host, /ended 65534 most 3/g, 7);
+    await times(host, /ended 65534 most 3/g, 9);
     await eventually("no rows", async () => (await jobs(host.db)).length === 0);
-    assert.equal([...host.said.matchAll(/ended 65534 most [123]\b/g)].length, 9);
+    assert.equal([...host.said.matchAll(/ended/g)].length, 9);
   });
 
   test("SIGTERM: what has not ended is the next process's, and no try was used", async (t) => {
-    const host = await start(t, `
-bot.job("long", function(ctx, n) log.info("begins " .. n .. " " .. ctx.job.tries) time.sleep(3) log.info("ends " .. n) end)
-bot.command("go", "x", function(ctx) for i = 1, 3 do bot.after(0, "long", i, { chat = i > 1 and ctx.chat_id or false }) end end)`, { env: { STOP_TIMEOUT_S: "1" } });
+    const script = (s) => `
+bot.job("long", function(ctx, n) log.info("begins " .. n .. " " .. ctx.job.tries) time.sleep(${s}) log.info("ends " .. n) end)
+bot.command("go", "x", function(ctx) for i = 1, 3 do bot.after(0, "long", i, { chat = i > 1 and ctx.chat_id or false }) end end)`;
+    const host = await start(t, script(60), { env: { STOP_TIMEOUT_S: "1" } });
     await host.sim.send(alice, "/go");
     await host.line(/begins 1/);
     await host.line(/begins 2/);
     await host.stop();
     assert.deepEqual(await jobs(host.db, "state, owner, tries, crashes"), Array(3).fill({ state: "waiting", owner: null, tries: 0, crashes: 0 }));
+    host.folder.write("scripts/a.lua", head + script(1));
     const next = await again(t, host);
     for (const n of [1, 2, 3]) await next.line(new RegExp(`ends ${n}`), 30000 * slow);
     await eventually("no rows", async () => (await jobs(next.db)).length === 0);
@@ -452,7 +455,7 @@ local flood = counter.new("flood", { window = "10s" })
 bot.job("remind", function(ctx, data) ctx:reply("reminder " .. data) end)
 bot.command("remind", "x", function(ctx) bot.after(ctx.args[1], "remind", ctx.args[2]) ctx:reply("made") end)
 bot.command("flood", "x", function(ctx) ctx:reply("flood " .. flood:add(ctx)) end)
-bot.every("1d", { name = "daily", at = "09:00", timezone = "Europe/Berlin" }, function(ctx) ctx.api.sendMessage{ chat_id = 77001, text = "morning" } end)
+bot.every("1d", { name = "daily", at = "09:00" }, function(ctx) ctx.api.sendMessage{ chat_id = 77001, text = "morning" } end)
 `,
       "spec/a_spec.lua": `describe("time", function()
   local alice
