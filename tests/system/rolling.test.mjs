@@ -105,7 +105,7 @@ async function rolling(t, webhook) {
   assert.deepEqual(await db.query("SELECT * FROM dead_updates"), []);
   // A conflict may be with a poll whose end the server has not noticed yet; no process hears of it.
   assert.deepEqual(hosts.flatMap((h) => h.said.match(trouble) ?? []), []);
-  assert.ok(gaps.at(-1) < 5000 * slow, `${gaps}`);
+  assert.ok(gaps.at(-1) < 15000 * slow, `${gaps}`);
 }
 
 describe("rolling restarts under load: nothing is lost, nothing is run twice", () => {
