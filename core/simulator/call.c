@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "simulator/outgoing.h"
 #include "simulator/updates.h"
 
@@ -248,12 +249,34 @@ static bool plausible(struct call *c)
     return outgoing_send(c, &kind, result);
 }
 
+#define TOLD_MAX 1000 /* parameters: names come from a bot */
+
+/* Telegram says nothing of a misspelt parameter, and the bot's author wonders. */
+static void tell_unknown(const char *name, void *arg)
+{
+    struct call *c = arg;
+    struct buf key = BUF_INIT;
+
+    if (!c->sim->told)
+        c->sim->told = json_object();
+    buf_addf(&key, "%s %s", c->name, name);
+    if (!json_object_get(c->sim->told, key.data) &&
+        json_object_size(c->sim->told) < TOLD_MAX) {
+        json_object_set_new(c->sim->told, key.data, json_true());
+        log_warn("simulator",
+                 "%s has no parameter \"%s\"; Telegram takes no notice of it",
+                 c->name, name);
+    }
+    buf_release(&key);
+}
+
 static bool carry_out(struct call *c)
 {
     struct method_entry *entry;
     struct err err = ERR_INIT;
     int wait;
 
+    spec_remove_unknown(c->method, c->params, tell_unknown, c);
     if (!spec_check(c->sim->spec, c->method, c->params, &err))
         return call_fail_err(c, &err);
     if ((wait = limits_check(c->sim->limits, c->bot->id, c->name, c->params)))

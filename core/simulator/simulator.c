@@ -242,5 +242,6 @@ void simulator_free(struct simulator *sim)
     http_free(sim->http);
     call_release_methods(sim);
     spec_free(sim->spec);
+    json_decref(sim->told);
     free(sim);
 }

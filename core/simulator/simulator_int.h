@@ -43,6 +43,7 @@ struct simulator {
     TAILQ_HEAD(, call) calls; /* not answered yet */
     struct sendings sendings; /* files on their way */
     TAILQ_HEAD(, wait) waits; /* requests to /sim/ that wait for something */
+    json_t *told; /* "method parameter": what no method has, said once each */
 };
 
 /* The bot of that id, with its updates; NULL: a person has that id. */

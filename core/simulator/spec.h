@@ -36,6 +36,12 @@ const char *spec_method_name(const struct spec_method *method); /* "getMe" */
 bool spec_check(const struct spec *spec, const struct spec_method *method,
                 json_t *params, struct err *err) MUST_CHECK;
 
+/* Remove the parameters that the method does not have, and tell of each; fn may be
+ * NULL. */
+typedef void (*spec_unknown_fn)(const char *name, void *arg);
+void spec_remove_unknown(const struct spec_method *method, json_t *params,
+                         spec_unknown_fn fn, void *arg);
+
 /*
  * A plausible result of the method (a new reference): every required field of
  * the declared type, nested a few levels deep. Fields that have the name of a

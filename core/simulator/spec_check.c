@@ -413,8 +413,10 @@ static bool check_field(const struct spec *spec, const json_t *field,
     return true;
 }
 
-static void remove_unknown(const json_t *fields, json_t *params)
+void spec_remove_unknown(const struct spec_method *method, json_t *params,
+                         spec_unknown_fn fn, void *arg)
 {
+    const json_t *fields = method->fields;
     json_t *known = json_object(), *field, *value;
     const char *name;
     void *next;
@@ -426,8 +428,11 @@ static void remove_unknown(const json_t *fields, json_t *params)
                             json_true());
     json_object_foreach_safe(params, next, name, value)
     {
-        if (!json_object_get(known, name))
-            json_object_del(params, name);
+        if (json_object_get(known, name))
+            continue;
+        if (fn)
+            fn(name, arg);
+        json_object_del(params, name);
     }
     json_decref(known);
 }
@@ -438,7 +443,7 @@ bool spec_check(const struct spec *spec, const struct spec_method *method,
     size_t i;
     json_t *field;
 
-    remove_unknown(method->fields, params);
+    spec_remove_unknown(method, params, NULL, NULL);
     json_array_foreach(method->fields, i, field)
     {
         if (!check_field(spec, field, params, err))

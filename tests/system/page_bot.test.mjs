@@ -94,6 +94,9 @@ test("page_bot: what fails is shown with its line, until it is mended", withData
   await reloaded.waitFor();
   await say(page, "/boom");
   await strip.filter({ hasText: "scripts/boom.lua:4" }).waitFor();
+  await say(page, "/boom");
+  await strip.filter({ hasText: "scripts/boom.lua:4" }).filter({ hasText: "2 times" }).waitFor();
+  assert.equal(await strip.count(), 1);
 
   await save("  ctx:reply(");
   await strip.filter({ hasText: /boom\.lua:\d+/ }).nth(1).waitFor();
@@ -102,4 +105,19 @@ test("page_bot: what fails is shown with its line, until it is mended", withData
   assert.equal(await strip.count(), 0);
   await say(page, "/boom");
   await bubble(page, "all is well").waitFor();
+});
+
+test("page_bot: a parameter that no method has is said, once", withDatabase, async (t) => {
+  const { page, dir } = await dev(t);
+  await writeFile(path.join(dir, "scripts/typo.lua"), `local bot = require "bot"
+bot.command("typo", "Try it", function(ctx) ctx:reply("still said", { parse_mod = "HTML", quote = true }) end)
+`);
+  await page.locator(".toast", { hasText: "reloaded" }).waitFor();
+  await say(page, "/typo");
+  await bubble(page, "still said").waitFor();
+  const strip = page.locator("#host .strip.warn");
+  await strip.filter({ hasText: 'sendMessage has no parameter "parse_mod"' }).waitFor();
+  await say(page, "/typo");
+  await bubble(page, "still said").nth(1).waitFor();
+  assert.equal(await strip.count(), 1);
 });

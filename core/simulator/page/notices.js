@@ -37,8 +37,11 @@ function dismiss(id) {
   drawStrips();
 }
 
+// The same error of another update is the same: what differs are its fields.
+const withoutFields = (text) => String(text).replace(/\n\([^\n]*\)$/, "");
+
 function strip(h) {
-  const id = `${h.area}\n${h.text}`;
+  const id = `${h.area}\n${withoutFields(h.text)}`;
   if (h.time_ms <= dismissed()[id]) return;
   const known = strips.get(id);
   if (known) {
