@@ -81,7 +81,7 @@ static bool make_next(struct config_op *c, struct err *err)
                        "read-only; the log says why",
                        (long long)c->chat_id);
     buf_reset(&c->next);
-    config_patch_apply(&c->patch, c->base->text, &c->next);
+    config_patch_apply(&c->rebased, c->base->text, &c->next);
     if (c->next.len > max)
         return err_set(err, ERR_CONFIG,
                        "the chat's config would be %zu bytes, more than the "
@@ -107,6 +107,18 @@ static bool lost_its_answer(struct config_op *c, const struct pg_op *query)
            ++c->tries < COMMIT_TRIES;
 }
 
+/* The patch is for this one now, whose reference it takes. */
+static bool use_newer(struct config_op *c, struct config *newer,
+                      struct err *err)
+{
+    if (!config_patch_rebase(&c->rebased, c->store->rules.schema,
+                             c->base->omitted, c->base->text, newer->text, err))
+        return false;
+    config_unref(c->base);
+    c->base = newer;
+    return true;
+}
+
 static void on_read_again(struct op *op)
 {
     struct config_op *c = op->arg;
@@ -125,10 +137,8 @@ static void on_read_again(struct op *op)
                     ? config_read_row(c->store, query, 0, &err)
                     : config_make(c->chat_id, 0, c->store->rules.version,
                                   slice_of("{}"));
-        if (newer) {
-            config_unref(c->base);
-            c->base = newer;
-        }
+        if (newer && !use_newer(c, newer, &err))
+            config_unref(newer);
     }
     op_free(op);
     if (err.kind || !make_next(c, &err))
@@ -313,6 +323,7 @@ struct config_op *config_commit(struct config_store *store, struct config *base,
     c->who = xstrdup(who);
     c->flight = config_flight(store, base->chat_id);
     config_patch_copy(&c->patch, patch);
+    config_patch_copy(&c->rebased, patch);
     if (go_home(c) || base->partial)
         read_again(c);
     else if (make_next(c, &c->op.err))

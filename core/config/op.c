@@ -25,6 +25,7 @@ static void config_op_free(struct op *op)
     config_unref(c->config);
     config_unref(c->base);
     config_patch_release(&c->patch);
+    config_patch_release(&c->rebased);
     buf_release(&c->next);
     free(c->who);
     free(c);

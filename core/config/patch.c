@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "config/schema.h"
+#include "config/diff.h"
+#include "config/merge.h"
 
 struct config_change {
     char *path;
@@ -126,6 +127,53 @@ void config_patch_apply(const struct config_patch *patch, struct slice document,
     }
     buf_add_slice(out, buf_slice(&now));
     buf_release(&now);
+}
+
+static bool rebase(struct config_change *c, const struct setting *s,
+                   struct slice before, struct slice now, struct err *err)
+{
+    struct buf out = BUF_INIT;
+    struct err why = ERR_INIT;
+    bool set;
+
+    before = setting_value(s, before, &set);
+    now = setting_value(s, now, &set);
+    if (json_same(before, now))
+        return true;
+    config_merge(before, slice_of(c->value), now, &out);
+    free(c->value);
+    c->value = slice_dup(buf_slice(&out));
+    buf_release(&out);
+    if (setting_check(s, slice_of(c->value), &why))
+        return true;
+    return err_set(err, ERR_CONFIG,
+                   "%s (with what somebody else has written meanwhile)",
+                   why.text);
+}
+
+static bool is_in(const struct setting *s, uint32_t sections)
+{
+    for (; s; s = s->parent)
+        if (s->lazy & sections)
+            return true;
+    return false;
+}
+
+bool config_patch_rebase(struct config_patch *patch,
+                         const struct setting *schema, uint32_t omitted,
+                         struct slice before, struct slice now, struct err *err)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < patch->n; i++) {
+        struct config_change *c = &patch->changes[i];
+        const struct setting *s = schema ? schema_find(schema, c->path) : NULL;
+
+        if (s && c->value && !is_in(s, omitted) &&
+            (s->type == SETTING_LIST || s->type == SETTING_MAP))
+            ok = rebase(c, s, before, now, err) && ok;
+    }
+    return ok;
 }
 
 bool config_patch_has(const struct config_patch *patch, const char *path,

@@ -9,6 +9,7 @@
 #define CONFIG_PATCH_H
 
 #include "base/buf.h"
+#include "config/schema.h"
 
 struct config_patch {
     struct config_change *changes;
@@ -29,6 +30,17 @@ bool config_patch_has(const struct config_patch *patch, const char *path,
 /* Drop the changes that stand in what with the same value. */
 void config_patch_drop(struct config_patch *patch,
                        const struct config_patch *what);
+/*
+ * What was changed in the document before is to be changed in now: lists and maps
+ * that somebody else has changed meanwhile are merged (merge.h), so that what two
+ * add at the same time is there in the end. What the schema does not have, and what
+ * is in the lazy sections `omitted`, which before lacks, stays as it is.
+ * ERR_CONFIG: a merged one does not fit its setting (too many elements).
+ */
+bool config_patch_rebase(struct config_patch *patch,
+                         const struct setting *schema, uint32_t omitted,
+                         struct slice before, struct slice now,
+                         struct err *err) MUST_CHECK;
 void config_patch_copy(struct config_patch *to,
                        const struct config_patch *from);
 

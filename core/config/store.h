@@ -109,7 +109,8 @@ struct config_op {
     struct flight *flight;   /* a commit's */
     struct pg_op *query;
     struct config *base;
-    struct config_patch patch;
+    struct config_patch patch;   /* as it was given */
+    struct config_patch rebased; /* for base: config_patch_rebase() */
     char *who;
     struct buf next;
     int tries;
@@ -136,7 +137,7 @@ uint32_t config_sections(const struct config_store *store,
  * Store the changes made to base (borrowed, referenced while it runs; patch is
  * copied). who: for the history, "user:42 update:1001" or "cli:alice". If
  * somebody else wrote meanwhile, their document is read and the patch applied
- * to it. A deadlock is tried again; after a connection that broke it is found
+ * to it; lists and maps that both have changed are merged. A deadlock is tried again; after a connection that broke it is found
  * out what became of the write. op->config is what is stored then (whole, no
  * section omitted), and it is cached.
  * ERR_CONFIG: the document would be too large, or is read-only. ERR_DATABASE: not

@@ -1,4 +1,5 @@
 /* view.c - a config view as a whole: see view.h and view_int.h. */
+#include "base/log.h"
 #include "script/raise.h"
 #include "script/recording.h"
 #include "script/task.h"
@@ -128,12 +129,34 @@ void views_age(struct task *t)
         v->aged = true;
 }
 
-/* The config as it is now, with all sections that the view has. */
+/* What was changed becomes what is to be changed in now. */
+static bool rebase(lua_State *L, struct view *v, const struct config *now)
+{
+    struct config_patch patch;
+    struct err err = ERR_INIT;
+
+    if (!view_is_changed(v))
+        return true;
+    if (!view_ready(L, v, &err))
+        return false;
+    config_patch_copy(&patch, &v->patch);
+    if (config_patch_rebase(&patch, v->gen->schema, v->config->omitted,
+                            v->config->text, now->text, &err)) {
+        config_patch_release(&v->patch);
+        v->patch = patch;
+        return true;
+    }
+    config_patch_release(&patch);
+    return false;
+}
+
+/* The config as it is now, with all sections that the view has. Changes that don't
+ * go with it stay with the old one: the commit will say so. */
 static void renew(lua_State *L, struct view *v, struct config *config)
 {
     v->aged = false;
     if (config->revision == v->config->revision ||
-        (config->omitted & ~v->config->omitted))
+        (config->omitted & ~v->config->omitted) || !rebase(L, v, config))
         return;
     config_unref(v->config);
     v->config = config_ref(config);
@@ -390,18 +413,35 @@ void view_reset(lua_State *L, struct view *v)
     view_refill(L, v);
 }
 
+/* What was not in the commit was changed in what the commit was to make. */
+static void rebase_rest(struct view *v, const struct config_op *op)
+{
+    struct buf made = BUF_INIT;
+    struct err err = ERR_INIT;
+
+    if (!v->patch.n)
+        return;
+    config_patch_apply(&op->patch, v->config->text, &made);
+    if (!config_patch_rebase(&v->patch, v->gen->schema, v->config->omitted,
+                             buf_slice(&made), op->config->text, &err))
+        log_warn("config", "chat %lld: %s", (long long)v->chat_id, err.text);
+    buf_release(&made);
+}
+
 void view_committed(lua_State *L, struct view *v, const struct config_op *op)
 {
     /* after a row that was deleted, the next one goes on counting */
     bool only_ours =
         op->config->revision == v->config->revision + 1 && op->conflicts == 0;
 
-    config_unref(v->config);
-    v->config = config_ref(op->config);
     /* not all of it: parallel() may have added some */
     config_patch_drop(&v->patch, &op->patch);
-    if (only_ours)
-        return;
-    view_collect(L, v);
-    view_refill(L, v); /* somebody else wrote too: read all of it anew */
+    if (!only_ours) {
+        view_collect(L, v);
+        rebase_rest(v, op);
+    }
+    config_unref(v->config);
+    v->config = config_ref(op->config);
+    if (!only_ours) /* somebody else wrote too: read all of it anew */
+        view_refill(L, v);
 }

@@ -20,10 +20,10 @@ struct poll_callbacks {
                     void *arg);
     /* The token is wrong: polling has ended. */
     void (*refused)(const char *why, void *arg);
+    void *arg;
     /* Somebody else gets the updates (409); it is tried again all the same,
      * unless this stops it. Or NULL. */
     void (*conflict)(void *arg);
-    void *arg;
 };
 
 struct poll_options {

@@ -148,7 +148,9 @@ int main(int argc, char **argv)
 {
     struct bot bot = { .in_hand = 0 };
     struct poll_options options = { .timeout_s = 30, .limit = BATCH_MAX };
-    struct poll_callbacks callbacks = { on_updates, on_refused, &bot };
+    struct poll_callbacks callbacks = { .updates = on_updates,
+                                        .refused = on_refused,
+                                        .arg = &bot };
 
     if (argc != 2) {
         fprintf(stderr, "usage: bench_script DIR\n");

@@ -102,7 +102,9 @@ int main(void)
     struct http_options http_options = { .connections_max = 64 };
     struct poll_options poll_options = { .timeout_s = 30, .limit = BATCH_MAX };
     struct bot bot = { .loop = loop_new() };
-    struct poll_callbacks callbacks = { on_updates, on_refused, &bot };
+    struct poll_callbacks callbacks = { .updates = on_updates,
+                                        .refused = on_refused,
+                                        .arg = &bot };
     struct err err = ERR_INIT;
 
     bot.http = http_new(bot.loop, &http_options);

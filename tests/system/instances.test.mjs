@@ -10,7 +10,8 @@ const place = world();
 const few = (n) => (slow > 1 ? 10 : n);
 
 const files = {
-  "defaults/box.lua": `return { n1 = 0, n2 = 0, n3 = 0, l1 = option.list{ default = {} }, l2 = option.list{ default = {} }, l3 = option.list{ default = {} }, same = "" }`,
+  "defaults/box.lua": `return { n1 = 0, n2 = 0, n3 = 0, l1 = option.list{ default = {} }, l2 = option.list{ default = {} }, l3 = option.list{ default = {} }, same = "",
+    all = option.list{ default = {} }, notes = option.map{ default = {} } }`,
   "scripts/a.lua": `local bot = require "bot"
 bot.command("own", "Write to keys of my own", function(ctx)
   local key, times = ctx.args[1], tonumber(ctx.args[2])
@@ -26,6 +27,15 @@ bot.command("same", "Write to a key of everybody's", function(ctx)
   for i = 1, tonumber(ctx.args[2]) do
     ctx.config.box.same = ctx.args[1] .. i
     ctx:reply("wrote " .. ctx.args[1] .. i)
+  end
+  ctx:reply("done")
+end)
+bot.command("insert", "Add to lists and maps of everybody's", function(ctx)
+  for i = 1, tonumber(ctx.args[2]) do
+    table.insert(ctx.config.box.all, ctx.args[1] .. i)
+    ctx.config.box.notes[ctx.args[1] .. i] = { i }
+    if i > 3 then table.remove(ctx.config.box.all, 1 + math.random(2)) end
+    ctx.api.getMe{}
   end
   ctx:reply("done")
 end)
@@ -74,6 +84,24 @@ describe("two and three processes", { concurrency: 2 }, () => {
     for (const h of hosts) for (const chat of chats) await eventually("it knows what the others wrote", async () => (await ask(h, chat, "/show")) === all);
     for (const h of hosts) assert.doesNotMatch(h.said, / (warn|error) /);
     t.diagnostic(`${9 * times} writes`);
+  });
+
+  test("one list and one map that all change: what each puts in and takes out", async (t) => {
+    const db = await place.newDatabase(t);
+    const hosts = await startAll(t, place, 3, files, db);
+    const times = few(60);
+    await Promise.all(hosts.map((h, i) => h.sim.send(alice, `/insert ${"abc"[i]} ${times}`)));
+    for (const h of hosts) await says(h, alice, "done");
+    const [{ config: { box } }] = await db.query("SELECT config FROM chat_configs");
+    const put = [...Array(times).keys()].flatMap((i) => ["a", "b", "c"].map((who) => who + (i + 1)));
+    assert.deepEqual(Object.keys(box.notes).sort(), [...put].sort());
+    for (const name of put) assert.deepEqual(box.notes[name], [Number(name.slice(1))]);
+    // what two take out at once is out once: so there may be more, but none twice
+    assert.ok(box.all.length >= 3 * 3 && box.all.length < 3 * times, `${box.all.length}`);
+    assert.deepEqual([...new Set(box.all)], box.all);
+    for (const name of box.all) assert.ok(put.includes(name), name);
+    for (const last of ["a", "b", "c"].map((who) => who + times)) assert.ok(box.all.includes(last), `${last} in ${box.all}`);
+    for (const h of hosts) assert.doesNotMatch(h.said, / (warn|error) /);
   });
 
   test("one key written by both: the last one wins, and what is said to be written was", async (t) => {

@@ -463,8 +463,9 @@ static void on_refused(const char *why, void *arg)
 
 static struct poll *polling(int limit)
 {
-    static const struct poll_callbacks callbacks = { on_updates, on_refused,
-                                                     NULL };
+    static const struct poll_callbacks callbacks = { .updates = on_updates,
+                                                     .refused = on_refused,
+                                                     .arg = NULL };
     struct poll_options o = { .timeout_s = 1, .limit = limit };
 
     return poll_new(t.loop, t.tg, &o, &callbacks);
