@@ -219,9 +219,10 @@ static bool is_what_ran(const struct migration *f, const struct pg_op *query,
            err_set(
                err, ERR_SCRIPT,
                "it was changed after it was applied; put the change in a "
-               "new migration and restore this file (or, where its data may "
-               "go: undo by hand what it made, DELETE FROM schema_migrations "
-               "WHERE owner = 'bot' AND name = '%s', and save it again)",
+               "new migration and restore this file\n"
+               "  hint: where its data may go: undo by hand what it made, "
+               "DELETE FROM schema_migrations WHERE owner = 'bot' AND name = "
+               "'%s', and save it again",
                f->name);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/embedded.h"
+#include "base/json_scan.h"
 #include "script/folder.h"
 
 extern const struct embedded core_schema[];
@@ -58,9 +59,21 @@ static bool check_name(const char *name, int expected, const char *before,
     return true;
 }
 
+static bool is_text(struct slice s)
+{
+    size_t n;
+
+    for (const char *p = s.p, *end = p + s.n; p < end; p += n) {
+        n = (*p & 0x80) ? json_utf8_size(p, end) : *p != '\0';
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
 /* Without the byte order mark that some editors put before it. */
-static bool read_sql(const char *path, struct buf *file, struct slice *sql,
-                     struct err *err)
+static bool read_sql(const char *path, const char *name, struct buf *file,
+                     struct slice *sql, struct err *err)
 {
     static const char mark[] = "\xEF\xBB\xBF";
 
@@ -69,8 +82,9 @@ static bool read_sql(const char *path, struct buf *file, struct slice *sql,
     *sql = buf_slice(file);
     if (strncmp(file->data, mark, 3) == 0)
         *sql = (struct slice){ file->data + 3, file->len - 3 };
-    return !memchr(file->data, '\0', file->len) ||
-           err_set(err, ERR_SCRIPT, "%s: not a text: save it as UTF-8", path);
+    return is_text(*sql) ||
+           err_set(err, ERR_SCRIPT,
+                   "migrations/schema/%s: not a text: save it as UTF-8", name);
 }
 
 static bool add_bot_file(struct migrations *files, const char *folder,
@@ -81,7 +95,7 @@ static bool add_bot_file(struct migrations *files, const char *folder,
     bool ok;
 
     buf_addf(&path, "%s/%s", folder, name);
-    ok = read_sql(path.data, &file, &sql, err);
+    ok = read_sql(path.data, name, &file, &sql, err);
     if (ok)
         add_file(files, "bot", name, sql);
     buf_release(&path);

@@ -108,6 +108,29 @@ static size_t byte_of(struct slice sql, int character)
     return i;
 }
 
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (c & 0x80);
+}
+
+/* What the server names (relation "warning" …) in the statement that begins at; at,
+ * if it isn't there. */
+static size_t find_name(struct slice sql, size_t at, const char *message)
+{
+    const char *name = strchr(message, '"');
+    size_t n = name ? strcspn(++name, "\"") : 0, end = sql.n;
+    struct sql_scan scan;
+
+    sql_scan((struct slice){ sql.p + at, sql.n - at }, &scan);
+    if (scan.several)
+        end = at + scan.several;
+    for (size_t i = at; n && i + n <= end; i++)
+        if (memcmp(sql.p + i, name, n) == 0 && !is_word(sql.p[i + n]) &&
+            (i == 0 || !is_word(sql.p[i - 1])))
+            return i;
+    return at;
+}
+
 /* Where in the file; false: nobody knows. */
 static bool find_place(const struct migration_failure *why, size_t *at)
 {
@@ -121,6 +144,8 @@ static bool find_place(const struct migration_failure *why, size_t *at)
         *at = byte_of(sql, position - 1);
     else if (number >= 0)
         *at = find_statement(sql, number);
+    if (position <= 0 && number >= 0 && *at < sql.n)
+        *at = find_name(sql, *at, why->err->text);
     return position > 0 || (number >= 0 && *at < sql.n);
 }
 

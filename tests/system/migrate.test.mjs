@@ -36,7 +36,7 @@ describe("migrate", { concurrency: 3 }, () => {
     assert.deepEqual((await applied(db)).map((r) => r.name), [...own, "0001_notes.sql", "0002_more.sql"]);
 
     home.write("migrations/schema/0002_more.sql", "SELECT 1");
-    const changed = /^moonpost: migrations\/schema\/0002_more\.sql: it was changed after it was applied; put the change in a new migration[^\n]*\n$/;
+    const changed = /^moonpost: migrations\/schema\/0002_more\.sql: it was changed after it was applied; put the change in a new migration and restore this file\n {2}hint: [^\n]*\n$/;
     assert.match(await migrate(db.url, home.dir).fails(), changed);
     const host = await startBot(t, place, null, { url: db.url, folder: home, ready: false });
     assert.match(await host.fails(), /error host: migrations\/schema\/0002_more\.sql: it was changed after it was applied/);

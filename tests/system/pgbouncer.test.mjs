@@ -43,6 +43,18 @@ describe("behind PgBouncer", { concurrency: 4 }, () => {
     assert.equal(config.flood.max, 39);
   });
 
+  test("a new schema file, saved while two bots run: once", async (t) => {
+    const db = await prepared(0);
+    const home = folder(t, files);
+    const bots = await Promise.all([0, 1].map(() => startBot(t, place, null, { url: db.url, folder: home })));
+    home.replace("migrations/schema/0002_names.sql", "CREATE TABLE names (name TEXT);\nINSERT INTO names VALUES ('a');\nSELEC 1;");
+    for (const one of bots) await one.line(/error reload: migrations\/schema\/0002_names\.sql:3: syntax error/);
+    home.replace("migrations/schema/0002_names.sql", "CREATE TABLE names (name TEXT);\nINSERT INTO names VALUES ('a');\nSELECT pg_sleep(0.2);");
+    for (const one of bots) await one.line(/reload: reloaded .* migrations\/schema\/0002_names\.sql is new/);
+    assert.deepEqual(await db.query("SELECT name FROM names"), [{ name: "a" }]);
+    for (const one of bots) assert.equal(await ask(one, "/set 21"), "saved 21");
+  });
+
   // What does not go out at once must not be split over two sessions.
   test("batches of many megabytes", async (t) => {
     const db = await prepared(4000);

@@ -311,7 +311,15 @@ static void test_migrate__what_is_said(void **state)
         HALF ";;\n/* one; two */ SELECT ';', $$ ; $$;\n  " HALF, FILE_1
         ":4: relation \"half\" already exists\n"
         "  4 |   CREATE TABLE half (n INT);\n"
-        "    |   ^\n  hint: if it is what this file would make: IF NOT EXISTS");
+        "    |                ^\n  hint: if it is what this file would make: IF NOT EXISTS");
+    says(HALF "ALTER TABLE\n  half, halfs DROP x;",
+         FILE_1 ":3: syntax error at or near \",\"\n"
+                "  3 |   half, halfs DROP x;\n"
+                "    |       ^");
+    says(HALF "ALTER TABLE\n  halfs DROP n, DROP half;",
+         FILE_1 ":3: relation \"halfs\" does not exist\n"
+                "  3 |   halfs DROP n, DROP half;\n"
+                "    |   ^");
     says(HALF "\n\nCREATE INDEX CONCURRENTLY ON half (n);", FILE_1
          ":4: CREATE INDEX CONCURRENTLY cannot run inside a transaction block\n"
          "  4 | CREATE INDEX CONCURRENTLY ON half (n);\n"
@@ -436,7 +444,11 @@ static void test_migrate__not_a_text(void **state)
 {
     (void)state;
     add("0001_utf16.sql", "S\0E\0L\0", 6);
-    fails(ERR_SCRIPT, "0001_utf16.sql: not a text");
+    fails(ERR_SCRIPT, "migrations/schema/0001_utf16.sql: not a text");
+    remove_file("0001_utf16.sql");
+    file("0001_latin1.sql", "-- Gr\xFC\xDF"
+                            "e\nSELECT 1;");
+    fails(ERR_SCRIPT, "migrations/schema/0001_latin1.sql: not a text");
 }
 
 /* An editor makes it before there is anything to run. */
