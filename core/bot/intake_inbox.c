@@ -213,6 +213,8 @@ static void set_aside(struct intake *in, const struct inbox_taken *t,
 {
     in->options.dead(t->id, t->text, reason, why, t->tries, in->options.arg);
     inbox_done(in->inbox, t->id);
+    /* Those who died of it may not have come to acknowledge it. */
+    seen_add(in->seen, t->id, loop_now_ms());
 }
 
 static void take_row(struct intake *in, const struct inbox_taken *t)

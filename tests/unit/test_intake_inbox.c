@@ -381,6 +381,19 @@ static void test_intake__what_waits_runs_first(void **state)
     bot_expect("ran e\ndone 503 ok\n");
 }
 
+/* Nobody who died of it has come to acknowledge it: Telegram gives it again. */
+static void test_intake__what_was_set_aside_comes_again(void **state)
+{
+    (void)state;
+    add_row(501, 7, 3, "NULL", "/now c");
+    begin(true, false, 1, true);
+    give_two(expect_poll(1, 0, 10), 501, "/now c", 502, "/now d");
+    expect_poll(2, 503, 10);
+    bot_wait_ended(1);
+    bot_expect("dead 501 crash 3\nopen\nran d\ndone 502 ok\n");
+    expect_rows("");
+}
+
 /* A living one has what is before it. */
 static void test_intake__a_lane_of_another_waits(void **state)
 {
@@ -549,6 +562,7 @@ int main(void)
         TEST(test_intake__handed_over_what_was_saved_before),
         TEST(test_intake__handed_over_while_it_is_saved),
         TEST(test_intake__what_waits_runs_first),
+        TEST(test_intake__what_was_set_aside_comes_again),
         TEST(test_intake__a_lane_of_another_waits),
         TEST(test_intake__with_care),
         TEST(test_intake__with_more_care),
