@@ -152,11 +152,17 @@ int http_waiting(const struct http *http); /* and those in line for one */
 
 /*
  * For tests of bots: from now on every request goes to url instead, and says in the
- * header HTTP_MEANT where it was meant to go. Nothing is guarded any more. NULL ends
- * it.
+ * header HTTP_MEANT where it was meant to go, and in HTTP_NUMBER which one it is.
+ * Nothing is guarded any more. NULL ends it. The client has a host_max.
  */
 #define HTTP_MEANT "X-Moonpost-Url"
+#define HTTP_NUMBER "X-Moonpost-Number"
 void http_divert(struct http *http, const char *url);
+/* How long that request may still take; -1: it is over. http may be NULL. */
+int64_t http_left_ms(const struct http *http, int64_t number);
+/* It ends as if nobody had answered in time; refused: as if nobody could be connected
+ * to. Not inside of a sink. */
+void http_break(struct http *http, int64_t number, bool refused);
 
 /* Never fails and never completes here: errors arrive in op.err. */
 struct http_op *http_start(struct http *http, const struct http_request *req);

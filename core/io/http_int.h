@@ -1,7 +1,6 @@
 /*
- * http_int.h - the HTTP client's inside: http.c has the requests, http_line.c those
- * that wait, http_form.c multipart bodies, http_handle.c curl's easy handles,
- * http_socket.c curl's sockets on the loop. For io/ only.
+ * http_int.h - the HTTP client's inside: http.c has the requests, http_form.c
+ * multipart bodies, http_handle.c curl's easy handles, http_socket.c curl's sockets on the loop. For io/ only.
  */
 #ifndef IO_HTTP_INT_H
 #define IO_HTTP_INT_H
@@ -41,6 +40,7 @@ struct http {
     size_t body_max;
     const struct address_list *guard; /* or NULL */
     char *divert;                     /* see http_divert(); or NULL */
+    int64_t diverted;                 /* requests so far */
     void (*ended)(const struct http_op *op, const char *method, void *arg);
     void *ended_arg;
 };
@@ -63,6 +63,7 @@ struct http_pending {
     int64_t form_left;  /* bytes that curl has not read in this try */
     bool form_read;     /* there were none left once */
     int64_t deadline;
+    int64_t number; /* see http_divert() */
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line, or running */
     struct event *patience;         /* the same: till the deadline */
@@ -108,18 +109,6 @@ void http_reader_free(struct http_reader *r); /* NULL is allowed */
 
 /* http.c: may the server have all of the body? With less it can do nothing. */
 bool http_is_whole(const struct http_pending *p);
-
-/* http.c: begin to send; it has left the line. */
-void http_activate(struct http *http, struct http_pending *p);
-/* http.c: say that it is over, or gone. Once. */
-void http_tell_ended(struct http_pending *p, enum http_why why);
-
-/* http_line.c: it stands at the end of the line and can't go yet: so it waits, but no
- * longer than its deadline. */
-void http_wait_in_line(struct http_pending *p);
-void http_leave_line(struct http_pending *p); /* if it is in it */
-/* The same: those go that may. */
-void http_start_waiting(struct http *http);
 
 /* http.c: complete the ops that curl has finished. */
 void http_collect_finished(struct http *http);

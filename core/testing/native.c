@@ -45,7 +45,7 @@ struct stage *native_stage(lua_State *L)
     if (!n->stage && !(n->stage = stage_open(&options, &err)))
         native_fail(L, &err);
     if (n->web)
-        stage_on_web(n->stage, native_on_web, n);
+        sites_on_request(stage_sites(n->stage), native_on_web, n);
     return n->stage;
 }
 

@@ -4,6 +4,7 @@
  * so that the Lua state is where that was called.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "testing/native_int.h"
 
@@ -23,22 +24,33 @@ static void push_headers(lua_State *L, const struct httpd_request *req)
     }
 }
 
-/* Stack: status, { name, value, … }, body. */
-static void reply_web(lua_State *L, struct httpd_request *req)
+static enum site_end end_of(const char *how)
 {
-    const char *headers[WEB_HEADERS_MAX + 1];
-    int status = (int)lua_tointeger(L, -3), n = 0;
-    struct slice body;
+    if (strcmp(how, "drop") == 0)
+        return SITE_DROPS;
+    if (strcmp(how, "refused") == 0)
+        return SITE_REFUSES;
+    return strcmp(how, "timeout") == 0 ? SITE_TIMES_OUT : SITE_REPLIES;
+}
 
-    while (n < WEB_HEADERS_MAX && lua_rawgeti(L, -2 - n, n + 1) == LUA_TSTRING)
-        headers[n++] = lua_tostring(L, -1);
+/* Stack from base on: how or a status, { name, value, … }, body, ms. */
+static void reply_web(lua_State *L, struct native *native, int base,
+                      struct httpd_request *req)
+{
+    struct sites *sites = stage_sites(native->stage);
+    const char *headers[WEB_HEADERS_MAX + 1];
+    struct site_answer answer = { .headers = headers };
+    int n = 0;
+
+    answer.status = (int)lua_tointeger(L, base);
+    answer.slow_ms = lua_tointeger(L, base + 3);
+    answer.body.p = lua_tolstring(L, base + 2, &answer.body.n);
+    answer.end = end_of(lua_tostring(L, base));
+    while (n < WEB_HEADERS_MAX &&
+           lua_rawgeti(L, base + 1, n + 1) == LUA_TSTRING)
+        headers[n++] = lua_tostring(L, -1); /* they stay on the stack */
     headers[n] = NULL;
-    lua_settop(L, lua_gettop(L) - n - (n < WEB_HEADERS_MAX));
-    body.p = lua_tolstring(L, -1, &body.n);
-    if (status == 0)
-        httpd_drop(req);
-    else
-        httpd_reply(req, status, headers, body);
+    sites_answer(sites, req, &answer);
 }
 
 /* It can't raise: what specs give goes through a pcall up there. */
@@ -56,15 +68,16 @@ void native_on_web(struct httpd_request *req, void *arg)
     lua_pushstring(L, url ? url : "");
     push_headers(L, req);
     lua_pushlstring(L, body.p ? body.p : "", body.n);
-    if (lua_pcall(L, 4, 3, 0) == LUA_OK)
-        reply_web(L, req);
+    if (lua_pcall(L, 4, 4, 0) == LUA_OK)
+        reply_web(L, n, top + 1, req);
     else
         httpd_drop(req);
     lua_settop(L, top);
 }
 
-/* web(function(method, url, headers, body) return status, { name, value, … }, body end):
- * who answers what the bot asks of other sites; status 0: nobody. Once. */
+/* web(function(method, url, headers, body) return how, { name, value, … }, body, ms end):
+ * who answers what the bot asks of other sites. how: a status, or "drop", "refused",
+ * "timeout"; ms: later. Once. */
 static int l_web(lua_State *L)
 {
     struct native *n = native_self(L);

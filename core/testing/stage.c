@@ -20,7 +20,6 @@
 /* So often it is looked whether somebody wants us to end. */
 #define LOOK_MS 50
 #define MANY 1000000
-#define WEB_MAX ((size_t)64 << 20) /* bytes that a bot sends to a site */
 
 struct stage {
     struct stage_options options;
@@ -30,9 +29,7 @@ struct stage {
     struct http *http;
     struct pg *pg, *listen_pg; /* lent to all hosts, one after the other */
     struct host *host;
-    struct httpd *web; /* every site but Telegram */
-    httpd_handler_fn on_web;
-    void *on_web_arg;
+    struct sites *sites; /* every one but Telegram */
     char schema[64], url[64];
     char data_dir[64]; /* of the bot's own files; made when it begins */
     bool made;         /* the schema, perhaps */
@@ -149,12 +146,17 @@ bool stage_wait(struct stage *stage, struct op *op, struct err *err)
     return !op->err.kind;
 }
 
-/* Nothing is under way but the poll, if there is one, and what waits for the end of
- * a fault or for time. */
+/* What waits for the end of a fault, or for time. */
+static int held(const struct stage *stage)
+{
+    return pg_fault_held() + sites_held(stage->sites);
+}
+
+/* Nothing is under way but the poll, if there is one, and what is held. */
 static bool is_quiet(const struct stage *stage, struct simulator_rest rest)
 {
     return loop_is_idle(stage->loop) &&
-           loop_outside(stage->loop) == rest.polls + pg_fault_held() &&
+           loop_outside(stage->loop) == rest.polls + held(stage) &&
            rest.calls == rest.polls && loop_next_timer_ms(stage->loop) != 0 &&
            pg_fault_next_ms() != 0;
 }
@@ -310,33 +312,6 @@ static bool make_data(struct stage *stage, struct err *err)
 
 /* --- a bot ------------------------------------------------------------------------- */
 
-static void on_web(struct httpd_request *req, void *arg)
-{
-    struct stage *stage = arg;
-
-    if (stage->on_web)
-        stage->on_web(req, stage->on_web_arg);
-    else
-        httpd_reply(req, 404, NULL, SLICE_NONE);
-}
-
-void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg)
-{
-    stage->on_web = fn;
-    stage->on_web_arg = arg;
-}
-
-/* What it asks of other sites stays here. */
-static void divert_web(struct stage *stage)
-{
-    char url[64];
-
-    if (stage->options.offline)
-        return;
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", httpd_port(stage->web));
-    http_divert(host_services(stage->host)->web->http, url);
-}
-
 static bool start_host(struct stage *stage, struct err *err)
 {
     struct host_options options = { .settings = &stage->settings,
@@ -350,7 +325,8 @@ static bool start_host(struct stage *stage, struct err *err)
     stage->host = host_new(stage->loop, &options, err);
     if (!stage->host)
         return false;
-    divert_web(stage);
+    if (!stage->options.offline)
+        sites_divert(stage->sites, host_services(stage->host)->web->http);
     host_start(stage->host);
     if (stage_settle(stage, err))
         return true;
@@ -390,6 +366,7 @@ bool stage_restart(struct stage *stage, struct err *err)
             return false;
     if (pg_fault_is_down() && !stage->unburied)
         stage->unburied = host_number(stage->host);
+    sites_forget(stage->sites);
     host_free(stage->host);
     stage->host = NULL;
     return start_host(stage, err);
@@ -425,6 +402,8 @@ bool stage_database_up(struct stage *stage, struct err *err)
 void stage_end(struct stage *stage)
 {
     pg_fault_end();
+    if (stage->sites)
+        sites_forget(stage->sites);
     host_free(stage->host);
     stage->host = NULL;
     remove_data(stage);
@@ -508,11 +487,9 @@ static bool make_tables(struct stage *stage, struct err *err)
 static bool start_simulator(struct stage *stage, struct err *err)
 {
     struct simulator_options options = { .port = 0 };
-    struct httpd_options web = { .address = "127.0.0.1", .body_max = WEB_MAX };
 
     stage->sim = simulator_start(stage->loop, &options, err);
-    stage->web = httpd_start(stage->loop, &web, on_web, stage, err);
-    if (!stage->sim || !stage->web)
+    if (!stage->sim || !(stage->sites = sites_new(stage->loop, err)))
         return false;
     snprintf(stage->url, sizeof(stage->url), "http://127.0.0.1:%d",
              simulator_port(stage->sim));
@@ -562,8 +539,7 @@ void stage_close(struct stage *stage)
     pg_free(stage->listen_pg);
     http_free(stage->http);
     simulator_free(stage->sim);
-    if (stage->web)
-        httpd_free(stage->web);
+    sites_free(stage->sites);
     loop_free(stage->loop);
     log_set_silent(false);
     log_set_sink(NULL, NULL);
@@ -574,6 +550,11 @@ void stage_close(struct stage *stage)
 bool stage_heed(struct stage *stage, struct err *err)
 {
     return run_script(stage, testing_heed(stage->listen_pg), err);
+}
+
+struct sites *stage_sites(const struct stage *stage)
+{
+    return stage->sites;
 }
 
 struct host *stage_host(const struct stage *stage)

@@ -12,8 +12,8 @@
  * update is unconfirmed but those in the inbox, no request or query is under way
  * but the poll that waits at the simulator, no timer is due. With a fault of the
  * database (io/pg_fault.h), what it holds up may be under way, too, and the poll
- * need not be. How long anything may take is bounded by the options' timeout_ms of
- * real time.
+ * need not be; and so may requests to sites that are slow (sites.h). How long
+ * anything may take is bounded by the options' timeout_ms of real time.
  */
 #ifndef TESTING_STAGE_H
 #define TESTING_STAGE_H
@@ -21,9 +21,9 @@
 #include "base/settings.h"
 #include "bot/host.h"
 #include "io/http.h"
-#include "io/httpd.h"
 #include "io/pg.h"
 #include "simulator/simulator.h"
+#include "testing/sites.h"
 
 struct stage;
 
@@ -67,9 +67,8 @@ bool stage_ask(struct stage *stage, const char *method, const char *target,
                const char *type, struct buf *body, struct http_op **op,
                struct err *err) MUST_CHECK;
 
-/* Who answers what the bot asks of other sites by `http`; HTTP_MEANT says whom it
- * meant. At once, from within a function that waits. Without one: 404. */
-void stage_on_web(struct stage *stage, httpd_handler_fn fn, void *arg);
+/* What the bot asks by `http`: from within functions that wait. */
+struct sites *stage_sites(const struct stage *stage);
 /* Who answers the bot's calls: see simulator_answer_with(). */
 void stage_answer_with(struct stage *stage, simulator_answer_fn fn, void *arg);
 

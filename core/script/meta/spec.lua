@@ -400,14 +400,18 @@ web = {}
 ---@field headers? table<string, string>
 ---@field body? string
 ---@field json? any instead of the body
+---@field slow? string|number it takes so long, by `clock:advance`: "3s"
 ---@field drop? boolean the connection breaks
+---@field refused? boolean no connection can be made
+---@field timeout? boolean the bot waits as long as it may, in vain; no time passes
 
 ---What comes back from a URL, with or without its query, or from all that match a Lua
----pattern that begins with `^`. The last one that fits counts.
+---pattern that begins with `^`. The last one that fits counts, if times says so only so often.
 ---@param url string
 ---@param answer spec.WebAnswer|string|fun(request: spec.WebRequest): spec.WebAnswer|string
+---@param times? integer
 ---@return spec.Web
-function web:answer(url, answer) end
+function web:answer(url, answer, times) end
 
 ---What was asked for in this spec.
 ---@return spec.WebRequest[]

@@ -48,7 +48,8 @@ describe("other sites", function()
   end)
 
   it("fail the spec when nothing is said", function()
-    bot:expect_error("asked for GET https://weather.example/now%?town=Ulm, and no web:answer")
+    bot:expect_error("asked for GET https://weather.example/now%?town=Ulm, and no web:answer.*\n"
+      .. 'web:answer%("https://weather.example/now", ')
     assert.equal("status 404", weather())
   end)
 
@@ -56,6 +57,48 @@ describe("other sites", function()
     bot:expect_error("web:answer: .*web_spec.lua:%d+: oh no")
     web:answer("^", function() error("oh no") end)
     assert.equal("status 500", weather())
+  end)
+
+  it("fail in all the ways that there are", function()
+    local url, why = "https://weather.example/now"
+    for _, how in ipairs{ "drop", "refused", "timeout" } do
+      web:answer(url, { [how] = true })
+      why = alice:send("/why Ulm")[1].text
+      assert.matches(({ drop = "^network true", refused = "^network false .*refused",
+        timeout = "^timeout true .*timed out" })[how], why)
+    end
+    assert.equal(3, #web:requests())
+  end)
+
+  it("are slow, by the clock of the spec", function()
+    web:answer("https://weather.example/now", { json = { degrees = 9 }, slow = "5s" })
+    assert.same({}, alice:send("/weather Ulm"))
+    clock:advance("4s")
+    assert.equal("/weather Ulm", alice:last().text)
+    clock:advance("1s")
+    assert.equal("9 °C", alice:last().text)
+  end)
+
+  it("are slower than the bot waits", function()
+    web:answer("https://weather.example/now", { json = { degrees = 9 }, slow = "5m" })
+    alice:send("/why Ulm")
+    clock:advance("20s")
+    assert.equal("/why Ulm", alice:last().text)
+    clock:advance("20s")
+    assert.match("^timeout true", alice:last().text)
+  end)
+
+  it("answer so often, and then as before", function()
+    web:answer("https://weather.example/now", { json = { degrees = 9 } })
+    web:answer("https://weather.example/now", { status = 503 }, 2)
+    assert.equal("status 503", weather())
+    assert.equal("status 503", weather())
+    assert.equal("9 °C", weather())
+  end)
+
+  it("are slow while the bot ends", function()
+    web:answer("https://weather.example/now", { json = { degrees = 9 }, slow = "5s" })
+    alice:send("/weather Ulm")
   end)
 
   it("are forgotten from spec to spec", function()
