@@ -12,24 +12,22 @@
 
 #define DEFAULT_TIMEOUT_MS 60000
 
-static void start_waiting(struct http *http);
 static void fail_guarded(struct http_pending *p);
 static void watch_progress(struct http_pending *p);
-static void tell_ended(struct http_pending *p, enum http_why why);
 
 static bool keeps_running(const struct http *http)
 {
     return http->host_max || http->owner_max;
 }
 
-static void activate(struct http *http, struct http_pending *p)
+void http_activate(struct http *http, struct http_pending *p)
 {
     struct handle *h = http_handle_take(http);
 
     h->user = &p->pub;
     if (!http_handle_set_up(http, h, p)) {
         http_handle_give_back(http, h);
-        tell_ended(p, HTTP_NO_FILE);
+        http_tell_ended(p, HTTP_NO_FILE);
         op_complete(&p->pub.op);
         return;
     }
@@ -107,7 +105,7 @@ static enum http_why why_of(const struct http_pending *p, CURLcode code)
     }
 }
 
-static void tell_ended(struct http_pending *p, enum http_why why)
+void http_tell_ended(struct http_pending *p, enum http_why why)
 {
     struct http *http = p->http;
 
@@ -178,7 +176,7 @@ static void finish(struct handle *h, CURLcode code)
         set_error(p, code);
     }
     release_handle(p);
-    tell_ended(p, p->pub.why);
+    http_tell_ended(p, p->pub.why);
     op_complete(&p->pub.op);
 }
 
@@ -189,7 +187,7 @@ static void fail(struct http_pending *p, CURLcode code)
     struct http *http = p->http;
 
     finish(p->handle, code);
-    start_waiting(http);
+    http_start_waiting(http);
 }
 
 /* It is all with the server, which may take its time. */
@@ -242,7 +240,7 @@ void http_resume(struct http_op *op)
         fail(p, code);
 }
 
-/* --- the line --------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------- */
 
 void http_collect_finished(struct http *http)
 {
@@ -259,74 +257,7 @@ void http_collect_finished(struct http *http)
         any = true;
     }
     if (any)
-        start_waiting(http);
-}
-
-static void leave_line(struct http_pending *p)
-{
-    if (p->in_line)
-        TAILQ_REMOVE(&p->http->waiting, p, link);
-    p->in_line = false;
-    if (p->patience)
-        event_free(p->patience);
-    p->patience = NULL;
-}
-
-static void on_patience_over(evutil_socket_t fd, short what, void *arg)
-{
-    struct http_pending *p = arg;
-
-    (void)fd;
-    (void)what;
-    leave_line(p);
-    err_set(&p->pub.op.err, ERR_TIMEOUT,
-            "timed out waiting for a free connection");
-    tell_ended(p, HTTP_TIMED_OUT);
-    op_complete(&p->pub.op);
-}
-
-/* There is no free connection: wait in line, but no longer than the deadline. */
-static void wait_in_line(struct http_pending *p)
-{
-    int64_t ms = p->deadline - loop_real_ms();
-    struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
-
-    p->patience = evtimer_new(p->http->loop->base, on_patience_over, p);
-    event_add(p->patience, &tv);
-}
-
-static bool may_go(const struct http *http, const struct http_pending *p)
-{
-    const struct http_pending *other;
-    int to_host = 0, of_owner = 0;
-
-    TAILQ_FOREACH (other, &http->running, link) {
-        to_host += p->host && other->host && !strcmp(other->host, p->host);
-        of_owner += p->owner && other->owner == p->owner;
-    }
-    return (!http->host_max || to_host < http->host_max) &&
-           (!http->owner_max || of_owner < http->owner_max);
-}
-
-/* Who has waited longest, of those whose host and owner may have one more. */
-static struct http_pending *next_in_line(struct http *http)
-{
-    struct http_pending *p;
-
-    TAILQ_FOREACH (p, &http->waiting, link)
-        if (may_go(http, p))
-            return p;
-    return NULL;
-}
-
-static void start_waiting(struct http *http)
-{
-    struct http_pending *p;
-
-    while (http->active < http->connections_max && (p = next_in_line(http))) {
-        leave_line(p);
-        activate(http, p);
-    }
+        http_start_waiting(http);
 }
 
 static void http_op_stop(struct op *op)
@@ -335,12 +266,12 @@ static void http_op_stop(struct op *op)
 
     bool runs = p->handle;
 
-    leave_line(p);
+    http_leave_line(p);
     if (runs)
         release_handle(p);
-    tell_ended(p, HTTP_FREED);
+    http_tell_ended(p, HTTP_FREED);
     if (runs)
-        start_waiting(p->http);
+        http_start_waiting(p->http);
 }
 
 static void http_op_free(struct op *op)
@@ -439,19 +370,10 @@ void http_break(struct http *http, int64_t number, bool refused)
     fail(p, refused ? CURLE_COULDNT_CONNECT : CURLE_OPERATION_TIMEDOUT);
 }
 
-struct http_op *http_start(struct http *http, const struct http_request *req)
+static void take_request(struct http_pending *p, const struct http_request *req)
 {
-    struct http_pending *p = xalloc(sizeof(*p));
+    const struct http *http = p->http;
 
-    op_init(&p->pub.op, &http_class, http->loop);
-    op_goes_outside(&p->pub.op);
-    buf_init(&p->pub.body);
-    buf_init(&p->request_body);
-    buf_init(&p->pub.headers);
-    buf_init(&p->refused);
-    p->http = http;
-    if (http->ended)
-        p->started_us = clock_steady_ns() / 1000;
     p->method = copy(req->method);
     p->url = xstrdup(req->url);
     p->target = copy(req->target);
@@ -460,8 +382,6 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
         buf_move(&p->request_body, req->body);
     for (const char *const *h = req->headers; h && *h; h++)
         p->headers = curl_slist_append(p->headers, *h);
-    if (http->divert)
-        divert(p);
     p->form = http_form_ref(req->form);
     p->bare = req->bare;
     p->owner = req->owner;
@@ -479,11 +399,29 @@ struct http_op *http_start(struct http *http, const struct http_request *req)
     p->stall_ms = req->stall_ms;
     p->deadline = loop_real_ms() +
                   (req->timeout_ms ? req->timeout_ms : DEFAULT_TIMEOUT_MS);
+}
+
+struct http_op *http_start(struct http *http, const struct http_request *req)
+{
+    struct http_pending *p = xalloc(sizeof(*p));
+
+    op_init(&p->pub.op, &http_class, http->loop);
+    op_goes_outside(&p->pub.op);
+    buf_init(&p->pub.body);
+    buf_init(&p->request_body);
+    buf_init(&p->pub.headers);
+    buf_init(&p->refused);
+    p->http = http;
+    if (http->ended)
+        p->started_us = clock_steady_ns() / 1000;
+    take_request(p, req);
+    if (http->divert)
+        divert(p);
     TAILQ_INSERT_TAIL(&http->waiting, p, link);
     p->in_line = true;
-    start_waiting(http);
+    http_start_waiting(http);
     if (p->in_line)
-        wait_in_line(p);
+        http_wait_in_line(p);
     return &p->pub;
 }
 
@@ -503,16 +441,6 @@ int64_t http_date(const char *text)
 int http_running(const struct http *http)
 {
     return http->active;
-}
-
-int http_waiting(const struct http *http)
-{
-    const struct http_pending *p;
-    int n = 0;
-
-    TAILQ_FOREACH (p, &http->waiting, link)
-        n++;
-    return n;
 }
 
 struct http *http_new(struct loop *loop, const struct http_options *options)

@@ -1,6 +1,7 @@
 /*
- * http_int.h - the HTTP client's inside: http.c has the requests, http_form.c
- * multipart bodies, http_handle.c curl's easy handles, http_socket.c curl's sockets on the loop. For io/ only.
+ * http_int.h - the HTTP client's inside: http.c has the requests, http_line.c those
+ * that wait, http_form.c multipart bodies, http_handle.c curl's easy handles,
+ * http_socket.c curl's sockets on the loop. For io/ only.
  */
 #ifndef IO_HTTP_INT_H
 #define IO_HTTP_INT_H
@@ -109,6 +110,18 @@ void http_reader_free(struct http_reader *r); /* NULL is allowed */
 
 /* http.c: may the server have all of the body? With less it can do nothing. */
 bool http_is_whole(const struct http_pending *p);
+
+/* http.c: begin to send; it has left the line. */
+void http_activate(struct http *http, struct http_pending *p);
+/* http.c: say that it is over, or gone. Once. */
+void http_tell_ended(struct http_pending *p, enum http_why why);
+
+/* http_line.c: it stands at the end of the line and can't go yet: so it waits, but no
+ * longer than its deadline. */
+void http_wait_in_line(struct http_pending *p);
+void http_leave_line(struct http_pending *p); /* if it is in it */
+/* The same: those go that may. */
+void http_start_waiting(struct http *http);
 
 /* http.c: complete the ops that curl has finished. */
 void http_collect_finished(struct http *http);
