@@ -115,6 +115,17 @@ static bool make_all(const struct settings *settings, const char *dir,
     return make_types(settings, dir, err);
 }
 
+/* What works at once: also where there is no database yet, or no moonpost in PATH. */
+static void say_next(const char *dir, bool has_database)
+{
+    printf("A bot is in %s. Next, to chat with it in the browser:\n\n"
+           "  cd %s\n"
+           "  %smoonpost dev\n\n"
+           "Without a database: in a clone of Moonpost, `bin/run %s` brings "
+           "one up.\nREADME.md there says more.\n",
+           dir, dir, has_database ? "" : "DATABASE_URL=postgres://… ", dir);
+}
+
 static int new (struct invocation *in)
 {
     struct arguments args;
@@ -128,11 +139,7 @@ static int new (struct invocation *in)
     }
     if (!make_all(&in->settings, args.dir, &err))
         return command_failed(&err);
-    printf("A bot is in %s. Next:\n\n"
-           "  cd %s\n"
-           "  moonpost dev     # chat with it in the browser\n\n"
-           "README.md there says more.\n",
-           args.dir, args.dir);
+    say_next(args.dir, in->settings.database_url != NULL);
     return EXIT_OK;
 }
 

@@ -1,5 +1,6 @@
 /* cmd_types.c - moonpost types: what an editor wants to know of a bot's folder. */
 #include <stdio.h>
+#include <string.h>
 
 #include "bot/tool.h"
 #include "bot/types.h"
@@ -20,6 +21,26 @@ static int print(const struct setting *schema)
     return command_failed(&err);
 }
 
+/* Does an author's .luarc.json have the folder? It may have comments, so it is not
+ * read as JSON; what it can't be said of is told. */
+static bool is_named(const char *dir)
+{
+    struct buf path = BUF_INIT;
+    char text[65536];
+    size_t n = 0;
+    FILE *f;
+
+    buf_addf(&path, "%s/.luarc.json", dir);
+    f = fopen(path.data, "r");
+    if (f) {
+        n = fread(text, 1, sizeof(text) - 1, f);
+        fclose(f);
+    }
+    text[n] = '\0';
+    buf_release(&path);
+    return strstr(text, "\"" TYPES_FOLDER "\"") != NULL;
+}
+
 static int write_files(const char *dir, const struct setting *schema)
 {
     struct err err = ERR_INIT;
@@ -32,7 +53,7 @@ static int write_files(const char *dir, const struct setting *schema)
     else
         printf("Written: %s/" TYPES_FOLDER "%s.\n", dir,
                written == TYPES_ALL ? ", and .luarc.json, which names it" : "");
-    if (written != TYPES_ALL)
+    if (written != TYPES_ALL && !is_named(dir))
         printf("In .luarc.json, \"workspace.library\" has to contain "
                "\"" TYPES_FOLDER "\".\n");
     return EXIT_OK;

@@ -2,11 +2,13 @@
 // mistake before anything runs. One line that says what to do; exit status 1,
 // or 2 for wrong usage.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { once } from "node:events";
+import path from "node:path";
 import { test } from "node:test";
 import { environment, folder, Host, password, run, says, tokenOf } from "./lib/host.mjs";
-import { atEnd, freePort } from "./lib/program.mjs";
+import { atEnd, freePort, root } from "./lib/program.mjs";
 
 const commands = ["run", "dev", "simulate", "migrate", "check", "types", "version"];
 const nowhere = { url: "postgres://u@127.0.0.1:1/d", base: "http://127.0.0.1:1", bot: 7 };
@@ -60,6 +62,12 @@ test("help about all", async () => {
   assert.deepEqual(await run(["help"]), await run(["--help"]));
   assert.equal((await run(["help", "config", "set"])).said, (await run(["config", "set", "--help"])).said);
   assert.match((await run(["help", "fly"])).said, /^moonpost: there is no command "fly"/);
+});
+
+test("bin/run: its help is plain text", () => {
+  const { status, stdout, stderr } = spawnSync(path.join(root, "bin/run"), ["--help"], { encoding: "utf8" });
+  assert.deepEqual([status, stderr], [0, ""]);
+  assert.match(stdout, /^With `test`: .*`moonpost test`\.$/m);
 });
 
 test("the version", async () => {

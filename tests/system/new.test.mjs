@@ -17,7 +17,8 @@ test("new: a bot that loads, is tidy, and has its types", async (t) => {
   const dir = path.join(emptyFolder(t), "my-bot");
   let { code, said } = await run(["new", dir]);
   assert.equal(code, 0, said);
-  assert.match(said, /cd .*my-bot\n/);
+  assert.match(said, /cd .*my-bot\n {2}DATABASE_URL=postgres:\/\/… moonpost dev\n\nWithout a database: .*`bin\/run .*my-bot`/);
+  assert.match((await run(["new", `${dir}2`], { DATABASE_URL: "postgres://x/y" })).said, /\n {2}moonpost dev\n/);
   ({ code, said } = await run(["check", dir]));
   assert.equal(code, 0, said);
   execFileSync("luacheck", ["--quiet", "scripts", "defaults", "spec"], { cwd: dir });
@@ -50,7 +51,7 @@ test("types: written once, again when something changed, an author's .luarc.json
   const dir = path.join(emptyFolder(t), "bot");
   const types = async () => (await run(["types", dir])).said;
   await run(["new", dir]);
-  assert.match(await types(), /is up to date/);
+  assert.match(await types(), /is up to date\.\n$/); // and .luarc.json is as it should be
   writeFileSync(path.join(dir, "defaults/more.lua"), "return { on = true }");
   writeFileSync(path.join(dir, ".luarc.json"), "{}");
   assert.match(await types(), /^Written: .*types\.\nIn \.luarc\.json/);
