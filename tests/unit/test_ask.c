@@ -550,6 +550,8 @@ static const struct {
 } mistakes[] = {
     { "ctx:ask('?', { timout = 1 })",
       "ctx:ask: there is no option \"timout\"" },
+    { "ctx:ask('x', { kind = 'int' })",
+      "ctx:ask: there is no kind \"int\"; there are animation, any, audio" },
     { "ctx:ask('?', { timeout = '10 minuts' })", "ctx:ask: timeout: " },
     { "ctx:ask('?', { timeout = '31d' })",
       "ctx:ask: timeout: must be more than 0 and at most 30 days" },

@@ -333,8 +333,20 @@ local function read_question(ctx, options, level)
   return q
 end
 
+-- A kind that is none is taken for a filter, whose error would not name the kinds.
+local function no_kind(q)
+  local names = {}
+  for name in pairs(kinds) do names[#names + 1] = name end
+  table.sort(names)
+  return ("there is no kind %q; there are %s, and filters, as \":photo\""):format(
+    q.kind, table.concat(names, ", "))
+end
+
 local function open(ctx, q, level)
   local id, why = core.open(ctx, q.asked)
+  if not id and why:find("^unknown kind of update") and not q.kind:find(":", 1, true) then
+    why = no_kind(q)
+  end
   if not id then fail("ctx:ask", why, level + 1) end
   return id
 end
