@@ -168,6 +168,19 @@ test("a file as the body; sent again after a 307, not after a 303", async () => 
   assert.deepEqual(await ask(`http.post("${base}/raw", { body = "text" })`), ["POST", "text/plain; charset=utf-8", "4", 4, sha("text")]);
 });
 
+test("any method takes a body; what comes back may go into a file meanwhile", async () => {
+  const run = await bot();
+  const text = `{ method = M, url = "${base}/raw", body = { path = "data/list.csv" } }`;
+  for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]) {
+    assert.deepEqual(await json(run(`return http.request${text.replace("M", `"${method}"`)}:check().body`)), [method, "application/octet-stream", "5", 5, sha("a,b\r\n")]);
+  }
+  assert.deepEqual(await json(run(`return http.patch("${base}/form", { files = { f = { path = "data/list.csv" } } }):check().body`)), [["f", "list.csv", "text/csv", sha("a,b\r\n")]]);
+  assert.match(await run(`local r = http.head("${base}/raw", { body = "x" }) return r`), /^run:1: http\.head: a HEAD has no body/);
+  assert.equal(await run(`return http.post("${base}/form", { files = { f = { path = "data/x.jpg" } }, sink = "form.json" }).path`), "data/form.json");
+  assert.deepEqual(JSON.parse(readFileSync(host.folder.path("data/form.json"))), [["f", "x.jpg", "image/jpeg", sha(photo)]]);
+  assert.equal(await run(`return http.get("${base}/held").body`), "held");
+});
+
 test("files that a script may not send, and other mistakes, are said at the line", async () => {
   const run = await bot();
   const wrong = {

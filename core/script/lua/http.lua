@@ -129,6 +129,7 @@ local function perform(what, method, url, options)
   local lines, content_type = parts.header_lines(what, options)
   local body, body_type, size = parts.body_of(what, options)
   check_size(what, size)
+  if body and method == "HEAD" then wrong(what, "a HEAD has no body") end
   local long = options.sink ~= nil or type(body) == "userdata"
   return sending.send{
     method = method, url = parts.with_query(what, url, options.query), headers = lines,
