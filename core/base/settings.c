@@ -145,6 +145,9 @@ static const struct setting table[] = {
       NULL, false, "computing time for a handler in all" },
     { "TASK_SLICE_MS", INTEGER, AT(task_slice_ms), "5", 0, 1000, NULL, false,
       "computing time after which other handlers have their turn; 0: none" },
+    { "TASK_BLOCK_MS", INTEGER, AT(task_block_ms), "20", 0, 60000, NULL, false,
+      "computing time after that where none can have it: in what C calls; 0: "
+      "no such limit" },
     { "PATTERN_STEPS", INTEGER, AT(pattern_steps), "5000000", 10000, 2000000000,
       NULL, false,
       "work for one string.find, match, gmatch or gsub of a script" },

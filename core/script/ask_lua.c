@@ -226,8 +226,8 @@ static int l_wait(lua_State *L)
         return luaL_error(L, "can't wait for an answer beside parallel()");
     if (!lua_isyieldable(L))
         return luaL_error(L, "can't wait here: inside a function that was "
-                             "called from C (a comparator, a gsub callback, a "
-                             "metamethod)");
+                             "called from C (__tostring, a message handler "
+                             "of xpcall, what cjson calls)");
     if (!t->ask)
         return luaL_error(L, "nobody is asked");
     return task_commit(L, wait_now);

@@ -37,8 +37,8 @@ static int guarded(lua_State *L)
     if (!is_allowed(L))
         return luaL_error(L, "these can't be joined by .. here: %s",
                           task_find(L)
-                              ? "inside a function that was called from C (a "
-                                "comparator, a gsub callback, __tostring)"
+                              ? "inside a function that was called from C "
+                                "(__tostring, a message handler of xpcall)"
                               : "too many functions have called each other");
     lua_settop(L, 2);
     lua_pushvalue(L, lua_upvalueindex(1));

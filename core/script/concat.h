@@ -11,7 +11,7 @@
  * finishes an interrupted instruction, and that is right. So each __concat is
  * wrapped in a C function that runs it, yields with its result, and is resumed at
  * once (fiber.again; no other task runs in between). Where a coroutine can't yield
- * (in a comparator, a gsub callback, a __tostring) it raises. While scripts are
+ * (in a __tostring, a message handler) it raises. While scripts are
  * loaded nothing can yield either, and much is joined there: the main thread's
  * stack is so large from the start that it does not move, CONCAT_LEVELS deep.
  *

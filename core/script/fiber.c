@@ -107,7 +107,7 @@ void fiber_close(struct fiber *f)
         op_free(vm->turn);
         vm->turn = NULL;
     }
-    watchdog_enter(f->co, WATCHDOG_TASK, &overran);
+    watchdog_enter(f->co, WATCHDOG_CLOSE, &overran);
     lua_resetthread(f->co); /* closes <close> variables */
     watchdog_leave();
     f->task->watch = spent;
@@ -180,8 +180,8 @@ int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
         op_free(op);
         start_clock(t); /* it may have been stopped for this wait */
         return luaL_error(L, "can't wait here: inside a function that was "
-                             "called from C (a comparator, a gsub callback, a "
-                             "metamethod)");
+                             "called from C (__tostring, a message handler "
+                             "of xpcall, what cjson calls)");
     }
     call_answer_send(t);
     if (f->op != op)

@@ -462,7 +462,7 @@ static bool add_nested(struct encoder *e, int index, const struct step *at)
 
 static bool add_value(struct encoder *e, int index, const struct step *at)
 {
-    if (watchdog_is_over()) /* no hook runs here */
+    if (watchdog_is_over(e->L)) /* no hook runs here */
         return fail(e, at, "it computes for too long");
     if (e->out->len - e->begin > JSON_LUA_SIZE_MAX)
         return fail(e, at, "cannot serialise: more than %zu bytes",

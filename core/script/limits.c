@@ -9,6 +9,7 @@ struct vm_limits limits_of(const struct settings *s)
         .task_ms = (int64_t)s->task_timeout_s * 1000,
         .cpu_total_ms = s->task_cpu_total_ms,
         .slice_ms = s->task_slice_ms,
+        .block_ms = s->task_block_ms,
         .pattern_steps = s->pattern_steps,
         .log_lines_per_s = s->script_lines_per_s,
         .breaker_failures = s->breaker_failures,

@@ -10,42 +10,53 @@
 
 #include <ctype.h>
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "script/vm.h"
+#include "script/watchdog.h"
 
 #define DEPTH_MAX 200 /* of match() in itself */
 #define STEPS_PER_BYTE 4
+#define AT_ONCE 4 /* so much of the limit is a part that can't give way */
+#define STEPS_PER_LOOK 20000 /* some 0.1 ms */
 
 static const byte *match(struct matching *m, const byte *s, const byte *p);
 
 void matching_init(struct matching *m, lua_State *L, const byte *text,
                    size_t text_n, const byte *pattern, size_t pattern_n)
 {
+    int64_t limit = vm_of(L)->limits.pattern_steps;
+
     m->L = L;
     m->text = text;
     m->text_end = text + text_n;
     m->pattern_end = pattern + pattern_n;
     m->depth = DEPTH_MAX;
-    m->steps = vm_of(L)->limits.pattern_steps;
-    m->steps = m->steps ? m->steps + (int64_t)text_n * STEPS_PER_BYTE
-                        : INT64_MAX; /* no limit was set */
+    m->steps = m->at_once = INT64_MAX;
+    if (limit) {
+        m->steps = limit + (int64_t)text_n * STEPS_PER_BYTE;
+        m->at_once = limit / AT_ONCE + (int64_t)text_n * STEPS_PER_BYTE;
+    }
+    m->look = m->steps;
 }
 
 static int too_many_steps(struct matching *m)
 {
+    int64_t limit = vm_of(m->L)->limits.pattern_steps;
+
     return luaL_error(m->L,
-                      "pattern too complex: %I steps (PATTERN_STEPS) were not "
-                      "enough for this text of %I bytes",
-                      (LUAI_UACINT)vm_of(m->L)->limits.pattern_steps,
+                      "pattern too complex: %I steps (%sPATTERN_STEPS) were "
+                      "not enough for %s of %I bytes",
+                      (LUAI_UACINT)(m->floor ? limit / AT_ONCE : limit),
+                      m->floor ? "a quarter of " : "",
+                      m->floor ? "one place in this text" : "this text",
                       (LUAI_UACINT)(m->text_end - m->text));
 }
 
 static inline void step(struct matching *m, int64_t n)
 {
     m->steps -= n;
-    if (__builtin_expect(m->steps < 0, 0))
+    if (__builtin_expect(m->steps < m->floor, 0))
         too_many_steps(m);
 }
 
@@ -350,5 +361,55 @@ const byte *match_at(struct matching *m, const byte *s, const byte *p)
 {
     m->n = 0;
     m->depth = DEPTH_MAX;
+    m->floor = m->steps > m->at_once ? m->steps - m->at_once : 0;
     return match(m, s, p);
+}
+
+bool matching_wants_way(struct matching *m)
+{
+    if (m->look - m->steps < STEPS_PER_LOOK)
+        return false;
+    m->look = m->steps;
+    return watchdog_wants_way(m->L);
+}
+
+/* --- captures as values ------------------------------------------------------------- */
+
+const byte *match_capture(const struct matching *m, int i, const byte *s,
+                          const byte *e, ptrdiff_t *n)
+{
+    const struct capture *c = &m->captures[i];
+
+    if (i >= m->n) {
+        if (i != 0)
+            luaL_error(m->L, "invalid capture index %%%d", i + 1);
+        *n = e - s;
+        return s;
+    }
+    *n = c->n;
+    if (c->n == CAPTURE_OPEN)
+        luaL_error(m->L, "unfinished capture");
+    if (c->n == CAPTURE_POSITION)
+        lua_pushinteger(m->L, c->p - m->text + 1);
+    return c->p;
+}
+
+void match_push_capture(const struct matching *m, int i, const byte *s,
+                        const byte *e)
+{
+    ptrdiff_t n;
+    const byte *p = match_capture(m, i, s, e, &n);
+
+    if (n != CAPTURE_POSITION)
+        lua_pushlstring(m->L, (const char *)p, (size_t)n);
+}
+
+int match_push_captures(const struct matching *m, const byte *s, const byte *e)
+{
+    int n = m->n == 0 && s ? 1 : m->n;
+
+    luaL_checkstack(m->L, n, "too many captures");
+    for (int i = 0; i < n; i++)
+        match_push_capture(m, i, s, e);
+    return n;
 }

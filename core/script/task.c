@@ -103,8 +103,9 @@ static void report_overrun(struct task *t, const struct fiber *f,
 
     buf_adds(&why, what);
     n = why.len;
-    if (t->watch.end == WATCHDOG_MEMORY) /* where it was then */
-        buf_add_slice(&why, buf_slice(&t->vm->refused_at));
+    if (t->watch.end == WATCHDOG_MEMORY || t->watch.end == WATCHDOG_BLOCK)
+        /* where it was then */
+        buf_add_slice(&why, buf_slice(&t->vm->ended_at));
     else
         for (int i = 0; f && i < 3; i++, f = f->parent) /* of parallel() */
             vm_add_traceback(f->co, 0, &why);
@@ -220,8 +221,8 @@ static void on_hog(struct op *op)
         return;
     }
     t->watch.end = WATCHDOG_MEMORY;
-    buf_reset(&vm->refused_at);
-    vm_add_traceback(t->fiber.co, 0, &vm->refused_at);
+    buf_reset(&vm->ended_at);
+    vm_add_traceback(t->fiber.co, 0, &vm->ended_at);
     task_overran(&t->fiber);
 }
 
@@ -265,6 +266,13 @@ static const char *why_ended(const struct task *t, char *text, size_t size)
                  "(LUA_MEMORY_MB), one string or table %zu",
                  l->memory_max >> 20, l->memory_max / VM_BLOCK >> 20);
         break;
+    case WATCHDOG_BLOCK:
+        snprintf(text, size,
+                 "it computed for more than %d ms where it can't give way to "
+                 "others, in what a C function calls (TASK_BLOCK_MS); compute "
+                 "before it is called, and hand over what came of it",
+                 l->block_ms);
+        break;
     default:
         snprintf(text, size,
                  "it computed for too long without waiting: more than %d ms "
@@ -279,7 +287,7 @@ void task_overran(struct fiber *f)
     struct task *t = f->task;
     struct vm *vm = t->vm;
     bool memory = t->watch.end == WATCHDOG_MEMORY;
-    char text[160];
+    char text[240];
 
     report_overrun(t, f, why_ended(t, text, sizeof(text)));
     breaker_ended(t, true);

@@ -178,7 +178,7 @@ struct task *task_current(lua_State *L);
 struct task *task_find(lua_State *L);
 
 /* Only as: return task_wait(L, op, k). Raises (op is freed) where a script can't wait:
- * inside table.sort's comparator, string.gsub's function, while loading. */
+ * inside __tostring, xpcall's message handler, what cjson calls, while loading. */
 int task_wait(lua_State *L, struct op *op, lua_KFunction k);
 int task_wait_ctx(lua_State *L, struct op *op, lua_KContext ctx,
                   lua_KFunction k);

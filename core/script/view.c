@@ -266,7 +266,7 @@ static int cannot_wait(lua_State *L, const struct view *v, uint32_t wanted)
     return luaL_error(
         L,
         "%s is loaded when it is first read, and that can't be waited for "
-        "here (in a comparator, a gsub callback, cjson.encode): read it "
+        "here (in __tostring, in what cjson.encode calls): read it "
         "before, as a statement of its own: local x = ctx.%s",
         path, path);
 }

@@ -15,6 +15,7 @@
 #include "script/lazy.h"
 #include "script/safe_lib.h"
 #include "script/safe_pattern.h"
+#include "script/safe_sort.h"
 #include "script/modules.h"
 #include "script/task.h"
 #include "script/throttle.h"
@@ -29,11 +30,15 @@
 static bool refuse(struct vm *vm, const void *p, size_t size)
 {
     bool again = vm->refused_size == size && vm->refused == p;
+    struct buf at = BUF_INIT;
 
     vm->refused = p;
     vm->refused_size = again ? 0 : size; /* once more, then it is for good */
-    buf_reset(&vm->refused_at);
-    vm_add_traceback(watchdog_running(), 0, &vm->refused_at);
+    vm_add_traceback(watchdog_running(), 0, &at);
+    if (at.len ||
+        !watchdog_was_refused()) /* else it is the host that gives up */
+        buf_move(&vm->ended_at, &at);
+    buf_release(&at);
     watchdog_refuse(again);
     return false;
 }
@@ -341,7 +346,7 @@ void vm_add_error(lua_State *L, int index, struct buf *out)
     lua_pushcfunction(L, protected_tolstring);
     lua_pushvalue(L, index);
     if (alone) /* a __tostring may loop for ever */
-        watchdog_enter(L, WATCHDOG_TASK, &overran);
+        watchdog_enter(L, WATCHDOG_CLOSE, &overran);
     status = lua_pcall(L, 1, 1, 0);
     if (alone)
         watchdog_leave();
@@ -372,6 +377,9 @@ static void close_string_metatable(lua_State *L)
 static int set_up(lua_State *L)
 {
     luaL_openlibs(L);
+    lua_getglobal(L, "table");
+    safe_sort_set(L);
+    lua_pop(L, 1);
     lua_getglobal(L, "string");
     safe_pattern_set(L);
     lua_pop(L, 1);
@@ -402,7 +410,7 @@ struct vm *vm_new(const struct services *services,
     vm->services = services;
     vm->limits = *limits;
     vm->pool.keeps = POOL_KEEPS;
-    buf_init(&vm->refused_at);
+    buf_init(&vm->ended_at);
     vm->reports = throttle_new(services->loop, REPORT_WINDOW_MS, REPORTS_FULL,
                                tell_reports);
     vm->lines = throttle_new(services->loop, 1000,
@@ -439,6 +447,6 @@ void vm_free(struct vm *vm)
     throttle_free(vm->reports);
     throttle_free(vm->lines);
     pool_release(&vm->pool);
-    buf_release(&vm->refused_at);
+    buf_release(&vm->ended_at);
     free(vm);
 }

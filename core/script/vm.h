@@ -60,6 +60,7 @@ struct vm_limits {
     int64_t task_ms;   /* from a task's start to its end, waiting included */
     int cpu_total_ms;  /* of Lua time a task may use in all */
     int slice_ms;      /* of it at a time, then others have their turn */
+    int block_ms; /* after that, where it can't give way; not if slice_ms is 0 */
     int64_t pattern_steps; /* of one string.find(), match(), gsub() … */
     int log_lines_per_s;   /* of one file of scripts */
     int breaker_failures; /* in a row, of a handler in a chat; then it pauses */
@@ -95,7 +96,8 @@ struct vm {
     size_t refused_size;      /* 0: none was refused last */
     struct throttle *reports; /* of errors */
     struct throttle *lines;   /* of print() and log.* */
-    struct buf refused_at;    /* the calls of scripts that it came from */
+    struct buf ended_at; /* the calls of scripts that led to a task's end: where
+                          * it was refused memory, or can't give way */
 };
 
 struct vm *vm_new(const struct services *services,

@@ -4,13 +4,15 @@
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <time.h>
 
+#include "base/metrics.h"
 #include "script/task.h"
 #include "script/vm.h"
 
-#define TICK_US 5000
+#define TICK_US 2500
+#define LOAD_TIMES 8
+#define LOOK_COUNT 1000 /* instructions: is it yieldable now? */
 
 /* What the signal handlers look at. One vm a process, one thread. */
 static struct {
@@ -21,12 +23,27 @@ static struct {
     volatile int64_t max_us;            /* of used_us */
     volatile bool refused, refused_again;
     int64_t ticked_us; /* the process's CPU time at the last tick */
+    volatile bool ticking;
+    timer_t timer;
+    bool has_timer;
     struct watch *watch;
     struct vm *vm;
     size_t memory; /* in use at enter */
     bool *overran;
     struct vm_limits limits;
 } g;
+
+/* What ends between two ticks is not in it: that costs nothing. */
+static const int64_t stretch_limits[] = {
+    5000, 10000, 20000, 30000, 50000, 100000, 250000, 1000000, INT64_MAX,
+};
+static struct metric stretches = {
+    .name = "moonpost_script_stretch_seconds",
+    .help = "How long scripts computed without letting others in; of the runs "
+            "that a tick each 2.5 ms met.",
+    .type = METRIC_HISTOGRAM,
+    .limits = stretch_limits,
+};
 
 static int64_t cpu_us(void)
 {
@@ -38,8 +55,12 @@ static int64_t cpu_us(void)
 
 /* --- the hook -------------------------------------------------------------------- */
 
+static void on_hook(lua_State *L, lua_Debug *ar);
+
 static enum watchdog_end why_end(void)
 {
+    if (g.watch && g.watch->end == WATCHDOG_BLOCK)
+        return WATCHDOG_BLOCK;
     if (g.watch && g.refused)
         return WATCHDOG_MEMORY;
     if (g.used_us <= g.max_us)
@@ -55,21 +76,46 @@ static bool slice_is_over(void)
            g.slice_us >= (int64_t)g.limits.slice_ms * 1000;
 }
 
+static bool block_is_over(void)
+{
+    return slice_is_over() && g.limits.block_ms &&
+           g.slice_us >=
+               (int64_t)(g.limits.slice_ms + g.limits.block_ms) * 1000;
+}
+
+/* Its end is noted; and where it was, if that is what is wrong. */
+static void note_end(lua_State *L, enum watchdog_end why)
+{
+    if (!g.watch) {
+        *g.overran = true;
+        return;
+    }
+    if (why == WATCHDOG_BLOCK && g.watch->end != why) {
+        buf_reset(&g.vm->ended_at);
+        vm_add_traceback(L, 0, &g.vm->ended_at);
+    }
+    g.watch->end = why;
+}
+
+static int raise_end(lua_State *L, enum watchdog_end why)
+{
+    return luaL_error(L, why == WATCHDOG_MEMORY ? "it needs too much memory"
+                         : why == WATCHDOG_BLOCK
+                             ? "it computes for too long where it can't give "
+                               "way"
+                             : "it computes for too long");
+}
+
 static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
 {
-    if (g.watch)
-        g.watch->end = why;
-    else
-        *g.overran = true;
+    note_end(L, why);
     if (lua_isyieldable(L)) {
         lua_yield(L, 0);
         return;
     }
+    lua_sethook(L, on_hook, LUA_MASKCOUNT, 1); /* and at the next one */
     lua_getinfo(L, "Sl", ar);
-    lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
-                    why == WATCHDOG_MEMORY ? "it needs too much memory"
-                                           : "it computes for too long");
-    lua_error(L);
+    raise_end(L, why);
 }
 
 static void on_hook(lua_State *L, lua_Debug *ar)
@@ -79,13 +125,15 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     if (!g.running)
         return;
     why = why_end();
-    if (why) {
-        end(L, ar, why);
-    } else if (slice_is_over() && lua_isyieldable(L)) {
+    if (!why && !slice_is_over()) {
+        lua_sethook(L, NULL, 0, 0); /* the next tick asks again */
+    } else if (!why && lua_isyieldable(L)) {
         g.watch->gave_way = true;
         lua_yield(L, 0);
+    } else if (why || block_is_over()) {
+        end(L, ar, why ? why : WATCHDOG_BLOCK);
     } else {
-        lua_sethook(L, NULL, 0, 0); /* the next tick asks again */
+        lua_sethook(L, on_hook, LUA_MASKCOUNT, LOOK_COUNT);
     }
 }
 
@@ -96,18 +144,39 @@ static void set_hook(void)
     lua_sethook(g.running, on_hook, LUA_MASKCOUNT, 1);
 }
 
+static void set_timer(int us)
+{
+    struct itimerspec every = { { 0, us * 1000 }, { 0, us * 1000 } };
+
+    timer_settime(g.timer, 0, &every, NULL);
+}
+
+/* Whoever runs is charged for the time since the last tick: a sample, fair over many
+ * short runs. */
 static void on_tick(int number)
 {
-    int64_t now = cpu_us(), passed = now - g.ticked_us;
+    int64_t now, passed;
 
     (void)number;
-    g.ticked_us = now;
-    if (!g.running)
+    if (!g.running) {
+        g.ticking = false;
+        set_timer(0);
         return;
+    }
+    now = cpu_us();
+    passed = now - g.ticked_us;
+    g.ticked_us = now;
     g.used_us += passed;
     g.slice_us += passed;
     if (why_end() || slice_is_over())
         set_hook();
+}
+
+static void start_ticking(void)
+{
+    g.ticked_us = cpu_us();
+    g.ticking = true;
+    set_timer(TICK_US);
 }
 
 void watchdog_refuse(bool again)
@@ -118,6 +187,11 @@ void watchdog_refuse(bool again)
         set_hook();
 }
 
+bool watchdog_was_refused(void)
+{
+    return g.refused;
+}
+
 void watchdog_grant(void)
 {
     g.refused = g.refused_again;
@@ -125,29 +199,25 @@ void watchdog_grant(void)
 
 /* --- on and off ----------------------------------------------------------------- */
 
-static void set_timer(int us)
-{
-    struct itimerval every = { .it_interval = { 0, us },
-                               .it_value = { 0, us } };
-
-    setitimer(ITIMER_PROF, &every, NULL); /* the kernel's share, too */
-}
-
 void watchdog_start(struct vm *vm)
 {
     struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+                              .sigev_signo = SIGPROF };
 
     g.vm = vm;
     g.limits = vm->limits;
-    g.ticked_us = cpu_us();
     sigaction(SIGPROF, &action, NULL);
-    set_timer(TICK_US);
+    if (!g.has_timer && timer_create(CLOCK_MONOTONIC, &event, &g.timer) != 0)
+        abort(); /* no limit would hold */
+    g.has_timer = true;
 }
 
 void watchdog_stop(struct vm *vm)
 {
     (void)vm;
     set_timer(0);
+    g.ticking = false;
 }
 
 static void enter(lua_State *L, const struct task *t)
@@ -157,6 +227,8 @@ static void enter(lua_State *L, const struct task *t)
     g.runs++;
     g.task = t;
     g.running = L;
+    if (!g.ticking) /* after g.running: a tick in between does not stop it */
+        start_ticking();
 }
 
 static void leave(void)
@@ -172,9 +244,13 @@ static void leave(void)
 
 void watchdog_enter(lua_State *L, enum watchdog_share share, bool *overran)
 {
+    int ms = g.limits.cpu_ms;
+
+    if (share == WATCHDOG_CLOSE && g.limits.block_ms && g.limits.block_ms < ms)
+        ms = g.limits.block_ms;
     g.overran = overran;
     g.used_us = 0;
-    g.max_us = (int64_t)g.limits.cpu_ms * 1000 * (int)share;
+    g.max_us = (int64_t)ms * 1000 * (share == WATCHDOG_LOAD ? LOAD_TIMES : 1);
     enter(L, NULL);
 }
 
@@ -210,6 +286,8 @@ void watchdog_leave_task(void)
         w->cpu_us = 0;
     }
     w->refused = g.refused;
+    if (g.slice_us)
+        metric_observe(metric_plain(&stretches), g.slice_us);
     leave();
 }
 
@@ -223,9 +301,49 @@ int64_t watchdog_grown(void)
     return grown > 0 ? grown : 0;
 }
 
-bool watchdog_is_over(void)
+bool watchdog_is_over(lua_State *L)
 {
-    return g.running && g.used_us > g.max_us;
+    enum watchdog_end why;
+
+    if (!g.running)
+        return false;
+    why = why_end();
+    if (!why && block_is_over())
+        why = WATCHDOG_BLOCK;
+    if (why)
+        note_end(L, why);
+    return why;
+}
+
+bool watchdog_wants_way(lua_State *L)
+{
+    enum watchdog_end why;
+
+    if (!g.running)
+        return false;
+    why = why_end();
+    if (!why && !slice_is_over())
+        return false;
+    if (lua_isyieldable(L))
+        return true;
+    if (!why && block_is_over())
+        why = WATCHDOG_BLOCK;
+    if (why) {
+        note_end(L, why);
+        raise_end(L, why);
+    }
+    return false;
+}
+
+int watchdog_give_way(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    enum watchdog_end why = why_end();
+
+    if (why)
+        note_end(L, why);
+    else
+        g.watch->gave_way = true;
+    return lua_yieldk(L, 0, ctx, k);
 }
 
 bool watchdog_is_ending(void)

@@ -63,7 +63,7 @@ struct stage *native_begun(lua_State *L)
 
 /*
  * Runs within the spec. Yielding out of its coroutine can't be caught by pcall; where
- * it is not possible (in a comparator of table.sort), an error must do.
+ * it is not possible (in a __tostring), an error must do.
  */
 static void on_count(lua_State *L, lua_Debug *ar)
 {

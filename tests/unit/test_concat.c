@@ -68,7 +68,7 @@ static void test_concat__where_nothing_can_yield(void **state)
         "  return (a .. b).v end)\n"
         "ctx:reply(e)",
         "scripts/a.lua:13: these can't be joined by .. here: inside a function "
-        "that was called from C (a comparator, a gsub callback, __tostring)");
+        "that was called from C (__tostring, a message handler of xpcall)");
 }
 
 static void test_concat__while_loading(void **state)

@@ -43,20 +43,118 @@ static void test_slice__others_have_their_turn(void **state)
     assert_true(strstr(t.log.data, "bot: b (") < strstr(t.log.data, "end ("));
 }
 
-/* Where it can't: in a comparator, a gsub's function, a metamethod called from C. */
-static void test_slice__not_in_c(void **state)
+/* Also in what C functions of the host call: comparators, a gsub's function. */
+static void test_slice__in_callbacks(void **state)
+{
+    static const char *const places[] = {
+        "table.sort({ 2, 1, 3 }, function(a, b)\n" COUNT "\nreturn a < b end)",
+        "local _ = ('x'):gsub('x', function()\n" COUNT "\nend)",
+        "local _ = ('x'):gsub('x', setmetatable({}, { __index = "
+        "function()\n" COUNT "\nend }))",
+        "table.sort(setmetatable({}, { __len = function() return 2 end,\n"
+        "  __newindex = function() end, __index = function(_, k)\n" COUNT
+        "\nreturn k end }))",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        set_up(10, 60000, 0);
+        body(places[i], "log.info('b') done = true");
+        push(message_of("/a"));
+        push(message_of("/b"));
+        wait_tasks();
+        assert_int_equal(t.result, TASK_OK);
+        assert_true(strstr(t.log.data, "bot: b (") <
+                    strstr(t.log.data, "end ("));
+        buf_reset(&t.log);
+    }
+}
+
+/* And C functions themselves, where they have much to do; the work is then right. */
+static void test_slice__in_c_functions(void **state)
+{
+    static const char *const works[] = {
+        "local u = {} for i = 1, 3e5 do u[i] = i * 7919 % 300007 end\n"
+        "go() table.sort(u) for i = 2, #u do assert(u[i - 1] <= u[i]) end",
+        "local s = ('ab'):rep(3e5) .. 'c' go()\n"
+        "local r, n = s:gsub('a', '<%0>') assert(n == 3e5 and #r == 12e5 + 1)",
+        "local s = ('ab'):rep(15e5) go() assert(not s:find('[c-z]+'))",
+        "local s = ('ab'):rep(15e5) go() assert(not s:match('[c-z]'))",
+        "local s = ('ab'):rep(15e5) go()\n"
+        "for w in s:gmatch('[c-z]') do error(w) end",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(works); i++) {
+        struct buf all = BUF_INIT;
+
+        set_up(1, 60000, 0);
+        t.vm->limits.memory_max = 64 << 20;
+        buf_addf(&all,
+                 "local turns, last = 0\n"
+                 "local function go() started = true time.sleep(0) end\n"
+                 "%s\nworked = true",
+                 works[i]);
+        body(all.data, "while not started do time.sleep(0) end\n"
+                       "local n = 0 while not worked do n = n + 1\n"
+                       "  time.sleep(0) end log.info(n > 3 and 'turns' or n)");
+        buf_release(&all);
+        push(message_of("/a"));
+        push(message_of("/b"));
+        wait_tasks();
+        assert_int_equal(t.result, TASK_OK);
+        expect_log("bot: turns (");
+    }
+}
+
+/* Where none can be let in, a task has less time, and is told where that was. */
+static void test_block__is_ended(void **state)
+{
+    static const char *const places[] = {
+        "tostring(setmetatable({}, { __tostring = function()\n"
+        "  while true do end end }))",
+        "while true do pcall(tostring, setmetatable({}, { __tostring =\n"
+        "  function() while true do end end })) end",
+        "require('cjson').encode(setmetatable({}, { __pairs = function()\n"
+        "  while true do end end }))",
+        "xpcall(error, function()\n"
+        "  while true do end end)",
+        "table.insert(setmetatable({}, { __len = function()\n"
+        "  while true do end end }), 1)",
+        "error(setmetatable({}, { __tostring = function()\n"
+        "  while true do end end }))",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        set_up(5, 60000, 0);
+        t.limits.block_ms = 20;
+        vm_free(t.vm);
+        t.vm = vm_new(&t.services, &t.limits);
+        body(places[i], "");
+        assert_int_equal(say("/a"), TASK_OVERRAN);
+        assert_has(t.log.data, "handler ended: it computed for more than 20 ms "
+                               "where it can't give way to others, in what a C "
+                               "function calls (TASK_BLOCK_MS)");
+        expect_log("\n  scripts/a.lua:6: in");
+    }
+}
+
+/* What computes for long, but not where it keeps others out, is not that. */
+static void test_block__is_not_ended_elsewhere(void **state)
 {
     (void)state;
-    set_up(10, 60000, 0);
-    body("local n = 0\n"
-         "table.sort({ 2, 1 }, function(a, b)\n"
-         "  for i = 1, 5e6 do n = n + 1 end return a < b end)\n"
-         "local _ = ('x'):gsub('x', function() for i = 1, 5e6 do n = n + 1 end "
-         "end)\n"
-         "ctx:reply(tostring(n >= 1e7))",
+    set_up(2, 60000, 0);
+    t.limits.block_ms = 5;
+    vm_free(t.vm);
+    t.vm = vm_new(&t.services, &t.limits);
+    body("local m = setmetatable({}, { __tostring = function()\n"
+         "  for i = 1, 1e3 do end return 'm' end })\n"
+         "local n = 0 for i = 1, 3000 do n = n + #tostring(m) end\n"
+         "ctx:reply(n)",
          "");
     say_ok("/a");
-    expect_replies("true\n");
+    expect_replies("3000\n");
 }
 
 /* Whatever a script is in the midst of, it comes out the same. */
@@ -187,7 +285,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRIPT_TEST(test_slice__others_have_their_turn),
-        SCRIPT_TEST(test_slice__not_in_c),
+        SCRIPT_TEST(test_slice__in_callbacks),
+        SCRIPT_TEST(test_slice__in_c_functions),
+        SCRIPT_TEST(test_block__is_ended),
+        SCRIPT_TEST(test_block__is_not_ended_elsewhere),
         SCRIPT_TEST(test_slice__changes_nothing),
         SCRIPT_TEST(test_slice__killed_between),
         SCRIPT_TEST(test_cpu__over_all_slices),

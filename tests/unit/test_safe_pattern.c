@@ -25,7 +25,12 @@ static const char differ[] =
     "  '\\200', '-', ']', '%', '\\n' }\n"
     "local news = { '', 'x', '<%0>', '%1', '%2', '%%', '%', '%9', '[%1%1]',\n"
     "  5, function(a, b) return b or a end, function() return nil end,\n"
-    "  function() return {} end, { a = 'A', ab = 1, b = false } }\n"
+    "  function() return {} end, { a = 'A', ab = 1, b = false },\n"
+    "  setmetatable({ a = 1 }, { __index = { b = 'B' } }),\n"
+    "  setmetatable({}, { __index = function(_, k) return k == 'a' and {}\n"
+    "    or k == 'b' and k .. k end }),\n"
+    "  setmetatable({}, { __index = function(_, k) error('no ' .. k) end }),\n"
+    "  function(a) error(a, 0) end }\n"
     "local function pick(t) return t[own_math.random(#t)] end\n"
     "local function make(t, n)\n"
     "  local s = {}\n"
@@ -70,6 +75,16 @@ static const char differ[] =
     "same('find', string.find, own.find, 'aaa', deep)\n"
     "same('find', string.find, own.find, own.rep('a', 300),\n"
     "  own.rep('a?', 300))\n"
+    /* those that have a buffer, that grows */
+    "for _, n in ipairs{ 300, 1100, 5000, 40000 } do\n"
+    "  local text = {}\n"
+    "  for i = 1, n do text[i] = pick(chars) end\n"
+    "  text = table.concat(text)\n"
+    "  for _, pattern in ipairs{ 'a', '%a+', '()b', '(a)(b)', '.', '' } do\n"
+    "    for i, new in ipairs(news) do\n"
+    "      same('gsub', string.gsub, own.gsub, text, pattern, new) end\n"
+    "  end\n"
+    "end\n"
     "same('find', string.find, own.find)\n"
     "same('find', string.find, own.find, 'a', {})\n"
     "same('gsub', string.gsub, own.gsub, 'a', 'a', true)\n"
@@ -145,8 +160,7 @@ static void test_safe_pattern__ends(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bombs); i++) {
         const char *error = run(vm, bombs[i], 0);
 
-        if (!error || !strstr(error, "pattern too complex: 1000000 steps "
-                                     "(PATTERN_STEPS) were not enough"))
+        if (!error || !strstr(error, "PATTERN_STEPS) were not enough for"))
             fail_msg("%s: %s", bombs[i], error ? error : "went well");
     }
     vm_free(vm);

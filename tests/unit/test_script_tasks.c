@@ -158,13 +158,19 @@ static void test_task__waits_everywhere(void **state)
          "out[#out + 1] = v end\n"
          "do local c <close> = setmetatable({}, { __close = function() "
          "time.sleep(0) out[#out + 1] = 'close' end }) end\n"
-         "assert(raises(table.sort, { 1, 2, 3 }, function() time.sleep(0) "
-         "end):find(\"can't wait here\"))\n"
-         "assert(raises(string.gsub, 'x', 'x', function() ctx:reply('no') "
-         "end):find(\"can't wait here\"))\n"
+         "local t = { 3, 1, 2 } table.sort(t, function(a, b) time.sleep(0) "
+         "return a < b end) out[#out + 1] = table.concat(t)\n"
+         "out[#out + 1] = (('x-y'):gsub('%a', function(c) time.sleep(0) "
+         "return c:upper() end))\n"
+         "out[#out + 1] = (('x-y'):gsub('%a', setmetatable({}, { __index = "
+         "function(_, k) time.sleep(0) return k .. k end })))\n"
+         "assert(raises(tostring, setmetatable({}, { __tostring = function() "
+         "time.sleep(0) end })):find(\"can't wait here\"))\n"
+         "assert(raises(tostring, setmetatable({}, { __tostring = function() "
+         "ctx:reply('no') end })):find(\"can't wait here\"))\n"
          "ctx:reply(table.concat(out, ' '))");
     say_ok("/a");
-    expect_replies("pcall index add for close\n");
+    expect_replies("pcall index add for close 123 X-Y xx-yy\n");
 }
 
 static void test_task__bad_sleeps(void **state)
@@ -231,9 +237,9 @@ static void test_task__time_out_after_a_call_that_can_not_wait(void **state)
 {
     (void)state;
     make_vm(16 << 20, 200, 100);
-    body("assert(not pcall(string.gsub, 'a', 'a', function()\n"
-         "  bot.api.sendDocument{ document =\n"
-         "  bot.file{ data = 'x', name = 'a' } } end))\n"
+    body("assert(not pcall(tostring, setmetatable({}, { __tostring =\n"
+         "  function() bot.api.sendDocument{ document =\n"
+         "  bot.file{ data = 'x', name = 'a' } } end })))\n"
          "time.sleep(5)");
     push(message_of("/a"));
     wait_tasks();
@@ -301,13 +307,13 @@ static void test_task__endless_in_catch(void **state)
 {
     (void)state;
     make_vm(16 << 20, 60, 60000);
-    script(
-        "local bot = require 'bot'\n"
-        "bot.command('a', function() error('oh no') end)\n"
-        "bot.catch(function()\n"
-        "  local c <close> = setmetatable({}, { __close = function()\n"
-        "    while true do end end })\n"
-        "  table.sort({ 1, 2, 3 }, function() while true do end end) end)\n");
+    script("local bot = require 'bot'\n"
+           "bot.command('a', function() error('oh no') end)\n"
+           "bot.catch(function()\n"
+           "  local c <close> = setmetatable({}, { __close = function()\n"
+           "    while true do end end })\n"
+           "  tostring(setmetatable({}, { __tostring = function()\n"
+           "    while true do end end })) end)\n");
     assert_int_equal(say("/a"), TASK_OVERRAN);
     expect_log("it computed for too long");
 }
