@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "bot/analyze_statements.h"
 #include "bot/asks_statements.h"
 #include "bot/bot_statements.h"
 #include "bot/broadcast_statements.h"
@@ -200,10 +201,10 @@ bool explain_all(struct tool *tool, explained_fn fn, void *arg, struct err *err)
         { NULL },
     };
     static const struct config_explained *const lists[] = {
-        asks_explained,      config_explained,   bot_explained,
-        broadcast_explained, commands_explained, dead_explained,
-        doctor_explained,    jobs_explained,     moves_explained,
-        stores_explained,
+        analyze_explained, asks_explained,      config_explained,
+        bot_explained,     broadcast_explained, commands_explained,
+        dead_explained,    doctor_explained,    jobs_explained,
+        moves_explained,   stores_explained,
     };
     struct explaining x = { .tool = tool, .fn = fn, .arg = arg };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bot/analyze.h"
 #include "bot/migrate.h"
 #include "bot/tool.h"
 #include "config/bulk.h"
@@ -31,6 +32,7 @@ struct migrate_run {
     struct tool tool;
     int applied;               /* schema migrations */
     struct buf schema_failure; /* what is said of one of them */
+    struct buf sizes;          /* of the tables before: analyze.h */
     struct config_bulk_counts counts;
     int64_t ms; /* that the rows took */
     struct progress progress;
@@ -146,6 +148,26 @@ static bool migrate_rows(struct migrate_run *run, struct err *err)
     return ok;
 }
 
+static bool remember_sizes(struct migrate_run *run, struct err *err)
+{
+    return run->o->dry_run || analyze_remember(&run->tool, &run->sizes, err);
+}
+
+/* That it can't be done is no failure of the migration. */
+static void refresh_statistics(struct migrate_run *run)
+{
+    struct buf done = BUF_INIT, failed = BUF_INIT;
+
+    analyze_changed(&run->tool, &run->sizes, run->counts.upgraded, &done,
+                    &failed);
+    if (done.len)
+        printf("Fresh statistics (ANALYZE) of %s.\n", done.data);
+    if (failed.len)
+        fprintf(stderr, "No fresh statistics (ANALYZE) of:\n%s", failed.data);
+    buf_release(&done);
+    buf_release(&failed);
+}
+
 /* --- what is said at the end ------------------------------------------------------------ */
 
 static const char *plural(int64_t n)
@@ -198,7 +220,8 @@ static void say_result(const struct migrate_run *run)
     struct buf line = BUF_INIT;
 
     if (run->applied)
-        printf("%d schema migrations %s.\n", run->applied,
+        printf("%d schema migration%s %s.\n", run->applied,
+               plural(run->applied),
                run->o->dry_run ? "would be applied" : "applied");
     if (run->diffs.len)
         printf("%s", run->diffs.data);
@@ -286,13 +309,15 @@ static int run_with_tool(struct migrate_run *run)
 {
     struct err err = ERR_INIT;
 
-    if (!migrate_schema(run, &err) ||
+    if (!remember_sizes(run, &err) || !migrate_schema(run, &err) ||
         (!run->o->only_schema && !migrate_rows(run, &err))) {
         say_troubles(run);
         return say_failure(run, &err);
     }
     say_troubles(run);
     say_result(run);
+    if (!run->o->dry_run)
+        refresh_statistics(run);
     return run->counts.failed && !run->o->allow_failures ? EXIT_FAILED
                                                          : EXIT_OK;
 }
@@ -311,6 +336,7 @@ static int migrate(struct invocation *in)
     o.dir = args.dir;
     o.dry_run = args.dry_run;
     buf_init(&run.schema_failure);
+    buf_init(&run.sizes);
     buf_init(&run.failures);
     buf_init(&run.misfits);
     buf_init(&run.diffs);
@@ -328,6 +354,7 @@ static int migrate(struct invocation *in)
     status = run_with_tool(&run);
     tool_close(&run.tool);
     buf_release(&run.schema_failure);
+    buf_release(&run.sizes);
     buf_release(&run.failures);
     buf_release(&run.misfits);
     buf_release(&run.diffs);

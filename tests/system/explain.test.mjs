@@ -5,7 +5,7 @@ import path from "node:path";
 import pg from "pg";
 import { describe, test } from "node:test";
 import { database, folder, Host } from "./lib/host.mjs";
-import { root } from "./lib/program.mjs";
+import { root, until } from "./lib/program.mjs";
 
 const files = { "scripts/a.lua": `local bot = require "bot"` };
 
@@ -114,5 +114,45 @@ describe("moonpost explain", { concurrency: 2 }, () => {
     await db.query("DROP TABLE chat_configs");
     assert.match(await db.explain().fails(), /^moonpost: relation "chat_configs" does not exist; `moonpost migrate` makes the tables$/m);
     assert.match(await db.explain("--nonsense").fails(2), /unexpected argument "--nonsense"/);
+  });
+
+  test("directly after migrate: it has renewed the statistics of what it has changed much", async (t) => {
+    const db = await database(t);
+    const home = folder(t, files);
+    const env = { DATABASE_URL: db.url };
+    const migrate = () => new Host(["migrate", home.dir], { env }).succeeds();
+    assert.doesNotMatch(await migrate(), /ANALYZE/);
+    await db.query("INSERT INTO chat_configs (chat_id, config, version) SELECT n, '{\"text\": \"some text\"}', 0 FROM generate_series(1, 20000) AS n");
+    for (const table of ["chat_configs", "config_history"]) await db.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
+    await db.query("VACUUM ANALYZE");
+    home.write("migrations/config/0001_text.lua", "return function(config) config.text = config.text .. '.' end");
+    home.write("migrations/schema/0001_tables.sql", `CREATE TABLE "Big" WITH (autovacuum_enabled = off) AS SELECT n FROM generate_series(1, 12345) AS n;
+      CREATE TABLE small AS SELECT n FROM generate_series(1, 9) AS n;`);
+    assert.match(await migrate(), /^Fresh statistics \(ANALYZE\) of (chat_configs, config_history|config_history, chat_configs), "Big"\.$/m);
+    await new Host(["explain", home.dir], { env }).succeeds();
+    assert.deepEqual(await db.query(`SELECT reltuples::int AS n FROM pg_class WHERE relname = 'Big'`), [{ n: 12345 }]);
+    assert.match(await migrate(), /^The database is up to date\.\n$/);
+
+    // there is room for the rows now, and the tables do not grow
+    await db.query("VACUUM chat_configs");
+    home.write("migrations/config/0002_text.lua", "return function(config) config.text = config.text .. '.' end");
+    assert.match(await migrate(), /^Fresh statistics \(ANALYZE\) of .*chat_configs/m);
+    await new Host(["explain", home.dir], { env }).succeeds();
+
+    // who has a lock goes first; a column of another type has lost what was known of it
+    const other = new pg.Client({ connectionString: db.url });
+    await other.connect();
+    home.write("migrations/schema/0002_big.sql", `ALTER TABLE "Big" ALTER COLUMN n TYPE BIGINT; CREATE INDEX ON chat_configs ((version + 1));`);
+    home.write("migrations/schema/0003_wait.sql", "SELECT pg_advisory_xact_lock(78);");
+    await other.query("SELECT pg_advisory_lock(78)");
+    const run = migrate();
+    await until("it waits", async () => (await other.query("SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND wait_event = 'advisory'", [db.name])).rows.length);
+    await other.query(`BEGIN; LOCK TABLE "Big" IN SHARE UPDATE EXCLUSIVE MODE`);
+    await other.query("SELECT pg_advisory_unlock(78)");
+    const said = await run;
+    assert.match(said, /^2 schema migrations applied\.$/m);
+    assert.match(said, /^No fresh statistics \(ANALYZE\) of:\n {2}"Big": canceling statement due to lock timeout$/m);
+    assert.match(said, /^Fresh statistics \(ANALYZE\) of chat_configs\.$/m);
+    await other.end();
   });
 });
