@@ -10,6 +10,35 @@ local bot = {}
 ---A handler; without `next()` no later one sees the update.
 ---@alias bot.handler fun(ctx: ctx, next: fun())
 
+---What is known of an update that a command or a text was in, of a press, of an inline
+---query: fields that another ctx may not have.
+---@class ctx.WithText: ctx
+---@field chat telegram.Chat
+---@field chat_id integer
+---@field message telegram.Message
+---@field message_id integer
+---@field msg telegram.Message
+---@field text string
+
+---@class ctx.OfCommand: ctx.WithText
+---@field command string
+---@field match string
+
+---@class ctx.OfPress: ctx
+---@field callback_query telegram.CallbackQuery
+---@field from telegram.User
+---@field user_id integer
+
+---@class ctx.OfInline: ctx
+---@field from telegram.User
+---@field inline_query telegram.InlineQuery
+---@field user_id integer
+
+---@alias bot.CommandHandler fun(ctx: ctx.OfCommand, next: fun())
+---@alias bot.TextHandler fun(ctx: ctx.WithText, next: fun())
+---@alias bot.PressHandler fun(ctx: ctx.OfPress, next: fun())
+---@alias bot.InlineHandler fun(ctx: ctx.OfInline, next: fun())
+
 ---A text that must be equal, or, if it has anything magic (`^$*+?.([%-`), a Lua
 ---pattern; or a list of them.
 ---@alias bot.pattern string|string[]
@@ -110,9 +139,9 @@ local Handlers = {}
 ---Messages and channel posts that begin with `/name`. Of `/name@bot` only those to
 ---this bot. What stands behind it is in `ctx.match` and, word by word, in `ctx.args`.
 ---@param names string|string[] 1 to 32 of `a-z 0-9 _`; the first is the command, the others are aliases
----@param f bot.handler
----@overload fun(names: string|string[], description: string, f: bot.handler)
----@overload fun(names: string|string[], options: bot.CommandOptions, f: bot.handler)
+---@param f bot.CommandHandler
+---@overload fun(names: string|string[], description: string, f: bot.CommandHandler)
+---@overload fun(names: string|string[], options: bot.CommandOptions, f: bot.CommandHandler)
 function Handlers.command(names, f) end
 
 ---Updates that a filter takes, or one of a list.
@@ -123,21 +152,21 @@ function Handlers.on(filter, f) end
 ---Messages and channel posts by their text or caption. The captures of a pattern are
 ---`ctx.match`.
 ---@param pattern bot.pattern
----@param f bot.handler
+---@param f bot.TextHandler
 function Handlers.hears(pattern, f) end
 
 ---Presses of inline buttons by their `callback_data`; without a pattern any. With
 ---`{ game = true }` by the game's short name.
 ---@param pattern bot.pattern
----@param f bot.handler
----@overload fun(f: bot.handler)
----@overload fun(pattern: bot.pattern, options: { game?: boolean }, f: bot.handler)
+---@param f bot.PressHandler
+---@overload fun(f: bot.PressHandler)
+---@overload fun(pattern: bot.pattern, options: { game?: boolean }, f: bot.PressHandler)
 function Handlers.callback(pattern, f) end
 
 ---Inline queries by what was typed; without a pattern any. `""` is the empty query.
 ---@param pattern bot.pattern
----@param f bot.handler
----@overload fun(f: bot.handler)
+---@param f bot.InlineHandler
+---@overload fun(f: bot.InlineHandler)
 function Handlers.inline(pattern, f) end
 
 ---Inline results that were chosen, by their `result_id`; without a pattern any.
