@@ -457,6 +457,17 @@ test("page: an error of the host stays until it is dismissed or a reload is good
   await page.locator(".toast", { hasText: "generation 2 runs" }).waitFor();
 });
 
+test("page: on a phone one error is shown, and how many more there are", async (t) => {
+  const { sim, page } = await world(t, { viewport: { width: 390, height: 800 } });
+  for (const n of [1, 2, 3]) await sim.post("host", { level: "error", area: "script", text: `scripts/a.lua:${n}: no` });
+  await page.locator("#host-more", { hasText: "2 more" }).waitFor();
+  const shown = page.locator("#host .strip:visible");
+  assert.equal(await shown.count(), 1);
+  await page.setViewportSize({ width: 1200, height: 800 });
+  await shown.nth(2).waitFor();
+  assert.equal(await page.locator("#host-more").isVisible(), false);
+});
+
 test("page: says that the simulator has gone, and comes back with it", async (t) => {
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;

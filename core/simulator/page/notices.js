@@ -67,12 +67,15 @@ function strip(h) {
   drawStrips();
 }
 
-// Three are shown; the others wait behind them.
+// Three are shown, one on a phone; the others wait behind them.
+const narrow = matchMedia("(max-width: 47.99rem)");
+
 function drawStrips() {
   const nodes = [...$("host").querySelectorAll(".strip")];
-  nodes.forEach((n, i) => { n.hidden = i >= 3; });
-  $("host-more").hidden = nodes.length <= 3;
-  $("host-more-text").textContent = `${nodes.length - 3} more`;
+  const shown = narrow.matches ? 1 : 3;
+  nodes.forEach((n, i) => { n.hidden = i >= shown; });
+  $("host-more").hidden = nodes.length <= shown;
+  $("host-more-text").textContent = `${nodes.length - shown} more`;
 }
 
 function clearStrips() {
@@ -93,6 +96,7 @@ function drawOnline() {
 
 export function startNotices() {
   $("host-clear").addEventListener("click", clearStrips);
+  narrow.addEventListener("change", drawStrips);
   on("answer", onAnswer);
   on("host", onHost);
   on("problem", (text) => toast(text));
