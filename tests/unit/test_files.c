@@ -72,7 +72,7 @@ static int setup(void **state)
                                                      1000000, 1000000 };
     struct tg_options options = { .token = "1:xxxxxxxx",
                                   .timeout_ms = 5000,
-                                  .file_timeout_ms = 300 };
+                                  .file_timeout_ms = 1000 };
     struct httpd_options o = { .address = "127.0.0.1", .body_max = 8 << 20 };
     struct err err = ERR_INIT;
     char url[100];

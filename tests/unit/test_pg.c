@@ -357,13 +357,13 @@ static void test_pg__script_without_time_limit(void **state)
 {
     struct client c =
         client_new(&(struct pg_options){ .url = pg_server_url(),
-                                         .statement_timeout_ms = 100,
-                                         .query_timeout_ms = 600 });
+                                         .statement_timeout_ms = 800,
+                                         .query_timeout_ms = 2000 });
     static const struct pg_statement st = { "slow", "SELECT pg_sleep(20)", 0 };
     struct pg_op *op;
 
     (void)state;
-    script_ok(&c, "SELECT pg_sleep(0.9)");
+    script_ok(&c, "SELECT pg_sleep(2.5)");
     op = ask(&c, &st);
     assert_string_equal(op->sqlstate, "57014"); /* the server's limit */
     op_free(&op->op);
