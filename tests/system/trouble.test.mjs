@@ -74,7 +74,7 @@ end)`,
       await host.sim.post("raw", { text });
       await host.sim.send(alice, "/hi");
       n += 2;
-      const texts = await host.sim.texts(alice, n, 15000 * slow).catch((e) => { throw new Error(`${name}: ${e.message}\n${host.said}`); });
+      const texts = await host.sim.texts(alice, n, 60000 * slow).catch((e) => { throw new Error(`${name}: ${e.message}\n${host.said}`); });
       assert.equal(texts.length, n, name);
       if (bad === null) continue;
       assert.equal(/is set aside: /.test(host.since(length)), bad, `${name}: ${host.since(length)}`);
@@ -161,7 +161,7 @@ const failures = {
 
 describe("handlers", { concurrency: 2 }, () => {
   test("one that goes wrong ends alone", async (t) => {
-    const env = { LUA_MEMORY_MB: "24", TASK_CPU_MS: String(120 * slow) };
+    const env = { LUA_MEMORY_MB: "24", TASK_CPU_MS: String(400 * slow) };
     const host = await startBot(t, place, { ...hi, "scripts/bad.lua": handlers }, { env });
     let n = 0;
     for (const [command, pattern] of Object.entries(failures)) {
@@ -169,9 +169,9 @@ describe("handlers", { concurrency: 2 }, () => {
       await host.sim.send(alice, `/${command}`);
       await host.sim.send(alice, "/hi");
       await host.sim.send(bob, "/hi");
-      const texts = await host.sim.texts(bob, ++n, 20000 * slow);
+      const texts = await host.sim.texts(bob, ++n, 60000 * slow);
       assert.equal(texts.length, n);
-      await until(`${command}: alice is answered`, async () => (await host.sim.said(alice)).filter((x) => x === "hello").length === n, 20000 * slow);
+      await until(`${command}: alice is answered`, async () => (await host.sim.said(alice)).filter((x) => x === "hello").length === n, 60000 * slow);
       const said = host.since(length);
       assert.match(said, pattern, command);
       assert.match(said, new RegExp(`update=\\d+ chat=${alice} handler=/${command}`), command);
@@ -418,7 +418,7 @@ bot.catch(function(e, ctx) log.warn("caught " .. tostring(e)) end)`;
       await until(`round ${round} is over`, async () => {
         const got = (await Promise.all(ids.map((id) => host.sim.said(id)))).flat().length;
         return got + (host.said.match(/caught/g)?.length ?? 0) >= 100 * (round + 1);
-      }, 30000 * slow);
+      }, 60000 * slow);
     }
     const caught = host.said.match(/caught .*/g) ?? [];
     const all = await Promise.all(ids.map((id) => host.sim.said(id)));
