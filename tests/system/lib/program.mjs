@@ -1,7 +1,9 @@
 // Starting programs and waiting for what they do.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,13 +49,26 @@ export async function until(what, f, ms = patience) {
   }
 }
 
+// A port that nobody listens on, and that the system does not give to somebody who
+// connects before the test listens there: it is below those.
+const given = new Set();
+const lowest = 10000;
+const [end] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split("\t").map(Number);
+
 export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const wish = end > lowest + 1000 ? randomInt(lowest, end) : 0;
+    const server = createServer();
+    const port = await new Promise((done) => {
+      server.on("error", () => done(0)).listen(wish, "127.0.0.1", () => done(server.address().port));
+    });
+    if (!port) continue;
+    server.close();
+    await once(server, "close");
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 // No test waits for Telegram's flood limits, unless it is about them.
