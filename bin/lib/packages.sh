@@ -50,9 +50,11 @@ pgbouncer        file /usr/sbin/pgbouncer
 packages_metrics='
 python3-prometheus-client file /usr/lib/python3/dist-packages/prometheus_client/parser.py
 '
+packages_lua_check='
+lua-check        cmd  luacheck
+'
 packages_style='
 clang-format     cmd  clang-format
-lua-check        cmd  luacheck
 git              cmd  git
 '
 packages_tidy='
