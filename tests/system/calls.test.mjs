@@ -79,7 +79,7 @@ describe("on the way", () => {
   }
 
   test("an answer at a byte a second, or none: the call ends in time, and the bot goes on", async (t) => {
-    const { way, host } = await start(t, { API_TIMEOUT_MS: "1500" });
+    const { way, host } = await start(t, { API_TIMEOUT_MS: "4000" });
     for (const [person, kind] of [[alice, "slow"], [bob, "stall_after"], [carol, "stall"]]) {
       way.next("sendMessage", kind);
       await host.sim.send(person, "/say one");
@@ -130,7 +130,7 @@ describe("on the way", () => {
 });
 
 describe("a server in trouble", () => {
-  test("a storm of 429: all wait, all come, once and in order", { timeout: 60000 * slow }, async (t) => {
+  test("a storm of 429: all wait, all come, once and in order", { timeout: 200000 * slow }, async (t) => {
     const { host } = await start(t);
     await place.sim.fault({ method: "sendMessage", kind: "error", status: 429, retry_after: 1, times: 12 });
     const people = [alice, bob, carol];
