@@ -97,7 +97,7 @@ test("test: a bot that does not load, or whose tables can't be made", async (t) 
   assert.match(broken.said, /moonpost: scripts\/b.lua:1: unexpected symbol near '='/);
   const tables = await specs(t, { ...spec, "migrations/schema/0001_a.sql": "CREATE TABLE (x);" });
   assert.equal(tables.code, 1);
-  assert.match(tables.said, /migrations\/schema\/0001_a.sql: .*syntax error/);
+  assert.match(tables.said, /migrations\/schema\/0001_a.sql:1: syntax error/);
 });
 
 test("test: a handler that computes for long has ended, too, when the bot is idle", async (t) => {
