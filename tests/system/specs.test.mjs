@@ -129,7 +129,7 @@ it("b", function() while true do pcall(function() while true do end end) end end
 it("c", function() table.sort({ 1, 2, 3 }, function() while true do end end) end)
 it("d", function() while true do coroutine.wrap(function() while true do end end)() end end)
 it("e", function() person("Al"):send("/x") end)`,
-  }, ["--timeout", "1"]);
+  }, ["--timeout", "4"]);
   assert.equal(code, 1, said);
   assert.equal(said.match(/an endless loop\?/g).length, 4, said);
   assert.match(said, /^1 passed, 4 failed/m);
@@ -138,9 +138,9 @@ it("e", function() person("Al"):send("/x") end)`,
 test("test: a bot that is not idle in time says what it is at", async (t) => {
   const { code, said } = await specs(t, {
     "spec/a_spec.lua": `it("a", function() local al = person("Al") telegram:slow(20000, "sendMessage") al:send("/x") end)`,
-  }, ["--timeout", "1"]);
+  }, ["--timeout", "4"]);
   assert.equal(code, 1, said);
-  assert.match(said, /a_spec.lua:1: the bot was not idle after 1 s: 1 updates in hand, .*1 calls to the Bot API/);
+  assert.match(said, /a_spec.lua:1: the bot was not idle after 4 s: 1 updates in hand, .*1 calls to the Bot API/);
 });
 
 test("test: which specs: files, folders, --filter with tags, --list", async (t) => {
