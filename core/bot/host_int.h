@@ -39,6 +39,7 @@ struct host_http;
 struct host_metrics;
 struct host_schema;
 struct host_webhook;
+struct recorder_rows;
 struct repl;
 
 /* A call that nobody waits for: its end is logged if it failed. */
@@ -93,14 +94,13 @@ struct host {
     struct host_metrics *metrics;
     struct watch *watch;
     struct host_schema *schema; /* SQL that a reload needs; or NULL */
-    bool tables_there;          /* the start has applied what was there */
-    bool saved_early;           /* SQL, before that */
-    struct op *collecting;     /* the timer of the next step; or NULL */
-    int cycles_left;           /* of collecting what a reload has left */
-    bool refused;              /* what was saved last did not load */
-    struct repl *repl;         /* or NULL */
-    struct recorder *recorder; /* or NULL */
-    struct op *step;           /* of starting or stopping */
+    struct op *collecting;      /* the timer of the next step; or NULL */
+    int cycles_left;            /* of collecting what a reload has left */
+    bool refused;               /* what was saved last did not load */
+    struct repl *repl;          /* or NULL */
+    struct recorder *recorder;  /* or NULL */
+    struct recorder_rows *recorder_rows; /* the same */
+    struct op *step;                     /* of starting or stopping */
     enum host_stop_phase stop_phase;
     bool handed_over; /* all that is not done stands in the inbox */
     bool ready;       /* on_ready was called */

@@ -183,8 +183,6 @@ void host_reload(void *arg)
         return;
     if (folder_changes(&host->gen->sources, host->dir, &changes, &sql) == 0)
         say_as_before(host);
-    else if (sql && !host->tables_there)
-        host->saved_early = true; /* the start will call this */
     else
         load_again(host, changes.data, sql);
     buf_release(&changes);

@@ -195,16 +195,13 @@ static void on_schema(struct op *op)
     host->step = NULL;
     if (!op->err.kind && host_follow_configs(host, &err)) {
         host->backoff_ms = 0;
-        host->tables_there = true;
         ask_who(host);
-        if (host->saved_early)
-            host_reload(host);
     } else if (!op->err.kind) {
         host_fail(host, err.text);
-    } else if (migrate
-                   ->try_again) { /* on_database() has said why if it is down */
-        if (pg_is_up(host->pg) && host->backoff_ms == 0)
-            log_warn("database", "%s; trying again", migrate->message);
+    } else if (migrate->try_again) {
+        if (pg_is_up(host->pg) && host->backoff_ms == 0) /* else it is said */
+            log_warn("database", "%s\nnot started yet: this is tried again",
+                     migrate->message);
         again(host, on_retry_schema, 0);
     } else {
         host_fail(host, migrate->message);

@@ -6,6 +6,7 @@
 
 #define SCHEMA "test_migrate"
 #define LOCK "(hashtextextended('moonpost migrate " SCHEMA "', 0))"
+#define LOCK_55 "(hashtextextended('a test of migrations', 0))"
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 extern const struct embedded core_schema[];
@@ -307,11 +308,11 @@ static void test_migrate__what_is_said(void **state)
                                            "  1 | CREATE TABLE half (\n"
                                            "    |                    ^");
     /* the server does not say where: the statement is counted */
-    says(
-        HALF ";;\n/* one; two */ SELECT ';', $$ ; $$;\n  " HALF, FILE_1
-        ":4: relation \"half\" already exists\n"
-        "  4 |   CREATE TABLE half (n INT);\n"
-        "    |                ^\n  hint: if it is what this file would make: IF NOT EXISTS");
+    says(HALF ";;\n/* one; two */ SELECT ';', $$ ; $$;\n  " HALF,
+         FILE_1 ":4: relation \"half\" already exists\n"
+                "  4 |   CREATE TABLE half (n INT);\n"
+                "    |                ^\n  hint: if it is what this file would "
+                "make: IF NOT EXISTS");
     says(HALF "ALTER TABLE\n  half, halfs DROP x;",
          FILE_1 ":3: syntax error at or near \",\"\n"
                 "  3 |   half, halfs DROP x;\n"
@@ -484,6 +485,38 @@ static void test_migrate__a_lost_connection_can_be_tried_again(void **state)
     op_free(&op->op);
 }
 
+/* Not for good, though it is the server that says no. */
+static void
+test_migrate__a_lock_that_is_not_got_can_be_tried_again(void **state)
+{
+    struct client other = connection(), third = connection();
+    struct pg_op *lock;
+    struct migrate_op *op;
+
+    (void)state;
+    file("0001_first.sql", "CREATE TABLE steps (n INT)");
+    migrate();
+    file("0002_more.sql", "SET LOCAL lock_timeout = '10ms';\n"
+                          "ALTER TABLE steps ADD COLUMN m INT");
+    script_ok(&third, "SELECT pg_advisory_lock" LOCK_55);
+    lock = pg_script(
+        other.pg,
+        slice_of("LOCK TABLE steps; SELECT pg_advisory_xact_lock" LOCK_55));
+    while (number("SELECT count(*) FROM pg_locks WHERE NOT granted AND "
+                  "locktype = 'advisory'") == 0)
+        spin(&other);
+    op = finish(&db, migrate_start(db.loop, db.pg, folder, false));
+    assert_has(op->message, "0002_more.sql:2: canceling statement due to lock");
+    assert_true(op->try_again);
+    op_free(&op->op);
+    script_ok(&third, "SELECT pg_advisory_unlock" LOCK_55);
+    wait_all(&other, &lock, 1);
+    op_free(&lock->op);
+    assert_int_equal(migrate(), 1);
+    client_free(&other);
+    client_free(&third);
+}
+
 static void test_migrate__freed_while_it_runs(void **state)
 {
     struct op *op = migrate_start(db.loop, db.pg, folder, false);
@@ -537,6 +570,7 @@ int main(void)
         TEST(test_migrate__not_a_text),
         TEST(test_migrate__an_empty_file),
         TEST(test_migrate__a_lost_connection_can_be_tried_again),
+        TEST(test_migrate__a_lock_that_is_not_got_can_be_tried_again),
         TEST(test_migrate__freed_while_it_runs),
         TEST(test_migrate__makes_the_schema),
     };
