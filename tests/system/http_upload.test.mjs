@@ -268,6 +268,12 @@ test("basic, bearer, cookies, several headers of one name; cookies that come", a
   assert.deepEqual(await json(run(`return http.get("${base}/to?n=302&url=${there}", { bearer = "t", cookies = { a = 1 } }).body`)), [null, null, []]);
 });
 
+test("escape: one piece of a path, whatever is in it", async () => {
+  const run = await bot();
+  assert.equal(await run(`return http.escape("a b/ü?%&#~-_.") .. http.escape(5) .. http.escape("")`), `${encodeURIComponent("a b/ü?%&#~-_.")}5`);
+  assert.match(await run(`local r = http.escape({}) return r`), /^run:1: http\.escape: a text is wanted, not a table/);
+});
+
 /* ---- errors ---- */
 
 test("errors can be told apart", async (t) => {

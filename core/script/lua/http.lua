@@ -154,6 +154,14 @@ local methods = {
   GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
 }
 
+-- For a piece of a path: "a b/ü" → "a%20b%2F%C3%BC".
+function http.escape(text)
+  if type(text) ~= "string" and type(text) ~= "number" then
+    wrong("http.escape", "a text is wanted, not a %s", type(text))
+  end
+  return parts.escape(tostring(text))
+end
+
 -- { method = "PUT", url = …, and the options }
 function http.request(request)
   if type(request) ~= "table" then

@@ -17,9 +17,11 @@ end
 
 -- --- fields -----------------------------------------------------------------------
 
+-- RFC 3986's unreserved signs stay; locales don't matter.
 local function escape(text)
-  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+  return (text:gsub("[^A-Za-z0-9%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
+M.escape = escape
 
 local function to_text(what, name, value)
   local kind = type(value)
@@ -94,7 +96,10 @@ local function to_file(what, name, given)
     wrong(what, "%s: one of path and content is wanted", name)
   end
   local ok, made = pcall(core.file, file)
-  if not ok then wrong(what, "%s: %s", name, (plain(made):gsub("^bot%.file[:%s]*", ""):gsub("^%((%b\"\")%)", "%1"))) end
+  if not ok then
+    local why = plain(made):gsub("^bot%.file[:%s]*", ""):gsub("^%((%b\"\")%)", "%1")
+    wrong(what, "%s: %s", name, why)
+  end
   return made
 end
 

@@ -101,6 +101,12 @@ function http.patch(url, options) end
 ---@return http.Response
 function http.delete(url, options) end
 
+---What somebody wrote as a piece of a URL's path: "a b/c" is "a%20b%2Fc". `query` needs
+---no such care.
+---@param text string|number
+---@return string
+function http.escape(text) end
+
 ---Any method, with everything in one table. Waits.
 ---@param request http.Request
 ---@return http.Response
