@@ -143,7 +143,7 @@ static const struct setting table[] = {
       "computing time for a handler between two waits" },
     { "TASK_CPU_TOTAL_MS", INTEGER, AT(task_cpu_total_ms), "5000", 20, 3600000,
       NULL, false, "computing time for a handler in all" },
-    { "TASK_SLICE_MS", INTEGER, AT(task_slice_ms), "5", 0, 1000, NULL, false,
+    { "TASK_SLICE_MS", INTEGER, AT(task_slice_ms), "3", 0, 1000, NULL, false,
       "computing time after which other handlers have their turn; 0: none" },
     { "TASK_BLOCK_MS", INTEGER, AT(task_block_ms), "20", 0, 60000, NULL, false,
       "computing time after that where none can have it: in what C calls; 0: "

@@ -54,8 +54,8 @@ void fiber_push(lua_State *L, struct fiber *f, struct fiber *parent)
 
 /* --- turns ------------------------------------------------------------------------- */
 
-/* It goes on after half a slice: what others want takes several turns of the loop,
- * a connection, a request, its answer, and each turn would wait for a slice. */
+/* It goes on after as long as a slice: what others want takes several turns of the
+ * loop, a connection, a request, its answer, and each turn would wait for a slice. */
 static void on_turn(struct op *op)
 {
     struct vm *vm = op->arg;
@@ -65,15 +65,15 @@ static void on_turn(struct op *op)
     vm->turn = NULL;
     TAILQ_REMOVE(&vm->turns, f, turn_link);
     f->has_turn_coming = false;
-    want_turn(vm);
     fiber_resume(f, 0);
+    want_turn(vm); /* from now on */
 }
 
 static void want_turn(struct vm *vm)
 {
     if (vm->turn || TAILQ_EMPTY(&vm->turns))
         return;
-    vm->turn = timer_start(vm->services->loop, vm->limits.slice_ms / 2);
+    vm->turn = timer_start(vm->services->loop, vm->limits.slice_ms);
     vm->turn->done = on_turn;
     vm->turn->arg = vm;
 }

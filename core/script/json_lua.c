@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <lauxlib.h>
 
+#include "script/watchdog.h"
+
 #define CHUNK 32 /* elements, or keys and values, that wait on the stack */
 
 struct decoder {
@@ -240,6 +242,123 @@ bool json_push_text(lua_State *L, struct slice text, int depth_max,
         return true;
     lua_settop(L, top);
     return err_set(err, ERR_JSON, "%s", d.reader.err.text);
+}
+
+/* --- long texts, in parts ---------------------------------------------------------- */
+
+/* A container that is open: its table's place, and what waits above that. */
+struct level {
+    int base, n;
+    lua_Integer done;
+    bool is_array;
+};
+
+struct json_long {
+    struct decoder decoder;
+    int depth;
+    struct level levels[JSON_DEPTH_MAX];
+};
+
+#define TOKENS_PER_LOOK 500
+
+struct json_long *json_long_push(lua_State *L, struct slice text, int depth_max,
+                                 bool mark_arrays)
+{
+    struct json_long *l = lua_newuserdatauv(L, sizeof(*l), 0);
+
+    l->decoder.mark_arrays = mark_arrays;
+    l->depth = 0;
+    json_reader_init(&l->decoder.reader, text, depth_max);
+    return l;
+}
+
+static void take_waiting(lua_State *L, struct level *at)
+{
+    if (at->is_array)
+        take_elements(L, at->base, at->n, at->done);
+    else
+        take_members(L, at->base, at->n, at->done == 0);
+    at->done += at->n;
+    at->n = 0;
+}
+
+static bool open_level(struct json_long *l, bool is_array)
+{
+    lua_State *L = l->decoder.L;
+
+    if (!make_room(&l->decoder))
+        return false;
+    lua_pushnil(L); /* the table's place */
+    l->levels[l->depth++] =
+        (struct level){ .base = lua_gettop(L), .is_array = is_array };
+    return true;
+}
+
+static void close_level(struct json_long *l)
+{
+    lua_State *L = l->decoder.L;
+    struct level *at = &l->levels[--l->depth];
+
+    take_waiting(L, at);
+    if (!at->is_array)
+        return;
+    if (l->decoder.mark_arrays)
+        json_push_array_mt(L);
+    else if (at->done == 0)
+        json_push_empty_array_mt(L);
+    else
+        return;
+    lua_setmetatable(L, at->base);
+}
+
+/* One token; false: it is no value's. */
+static bool add_token(struct json_long *l, enum json_token token)
+{
+    struct level *at = l->depth ? &l->levels[l->depth - 1] : NULL;
+
+    switch (token) {
+    case JSON_T_ARRAY:
+    case JSON_T_OBJECT:
+        if (at)
+            at->n++;
+        return open_level(l, token == JSON_T_ARRAY);
+    case JSON_T_ARRAY_END:
+    case JSON_T_OBJECT_END: close_level(l); break;
+    case JSON_T_KEY:
+        push_text(l->decoder.L, &l->decoder.reader);
+        at->n++;
+        return true;
+    default:
+        if (!push_value(&l->decoder, token))
+            return false;
+        if (at)
+            at->n++;
+    }
+    at = l->depth ? &l->levels[l->depth - 1] : NULL;
+    if (at && at->n == CHUNK)
+        take_waiting(l->decoder.L, at);
+    return true;
+}
+
+enum json_long_result json_long_read(lua_State *L, struct json_long *l,
+                                     struct err *err)
+{
+    l->decoder.L = L;
+    if (!l->depth && !make_room(&l->decoder))
+        goto failed;
+    for (int n = 1;; n++) {
+        if (!add_token(l, json_read(&l->decoder.reader)))
+            goto failed;
+        if (!l->depth)
+            break;
+        if (n % TOKENS_PER_LOOK == 0 && watchdog_wants_way(L))
+            return JSON_LONG_WANTS_WAY;
+    }
+    if (json_read(&l->decoder.reader) == JSON_T_END)
+        return JSON_LONG_DONE;
+failed:
+    err_set(err, ERR_JSON, "%s", l->decoder.reader.err.text);
+    return JSON_LONG_FAILED;
 }
 
 void json_push(lua_State *L, struct slice valid)

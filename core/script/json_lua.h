@@ -34,6 +34,23 @@ bool json_push_text(lua_State *L, struct slice text, int depth_max,
                     bool mark_arrays, struct err *err) MUST_CHECK;
 
 /*
+ * The same for a long text, so that others have their turn in between. The first pushes
+ * a userdata; the second pushes what it has read onto what it has pushed before, nothing
+ * else may be there: the value when it is done. The text must stay.
+ *                                                                 [-0, +1, m] */
+struct json_long;
+struct json_long *json_long_push(lua_State *L, struct slice text, int depth_max,
+                                 bool mark_arrays);
+enum json_long_result {
+    JSON_LONG_DONE,
+    JSON_LONG_FAILED,
+    JSON_LONG_WANTS_WAY, /* watchdog_give_way(), then it is to be called again */
+};
+/*                                                                 [-0, +n, v] */
+enum json_long_result json_long_read(lua_State *L, struct json_long *l,
+                                     struct err *err) MUST_CHECK;
+
+/*
  * Metatables that say what a table is. The first: always an array, its #
  * elements are written and no other keys. The second: an array while it is
  * empty; otherwise its keys decide, as in a table without metatable.

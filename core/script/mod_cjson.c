@@ -16,6 +16,9 @@
 
 #include <lauxlib.h>
 
+#include "script/watchdog.h"
+
+#define LONG 65536     /* bytes: a text that is read in parts */
 #define KEEP_MAX 65536 /* a larger buffer is not kept for the next encode */
 
 struct cjson {
@@ -204,6 +207,20 @@ static int encode(lua_State *L)
     return ok ? 1 : give_up(L, &err);
 }
 
+/* Stack: the text, the reader, what it has pushed. */
+static int decode_on(lua_State *L, int status, lua_KContext ctx)
+{
+    struct err err = ERR_INIT;
+
+    (void)status;
+    (void)ctx;
+    switch (json_long_read(L, lua_touserdata(L, 2), &err)) {
+    case JSON_LONG_DONE: return 1;
+    case JSON_LONG_WANTS_WAY: return watchdog_give_way(L, 0, decode_on);
+    default: return give_up(L, &err);
+    }
+}
+
 /* decode(text) -> value */
 static int decode(lua_State *L)
 {
@@ -217,6 +234,10 @@ static int decode(lua_State *L)
         err_set(&err, ERR_JSON, "expected a string, got %s",
                 luaL_typename(L, 1));
         return give_up(L, &err);
+    }
+    if (text.n >= LONG) {
+        json_long_push(L, text, c->decode_depth, c->mark_arrays);
+        return decode_on(L, LUA_OK, 0);
     }
     return json_push_text(L, text, c->decode_depth, c->mark_arrays, &err)
                ? 1

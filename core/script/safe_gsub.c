@@ -160,24 +160,32 @@ enum found { FOUND, WANTS_WAY, AT_END };
 /* The next match; what does not match goes into the result. */
 static enum found find_next(struct work *w, struct matching *m, const byte *p)
 {
-    const byte *s = m->text + w->at, *e;
+    const byte *begin = m->text + w->at, *s = begin, *e = NULL;
+    const byte *last = w->last == NOWHERE ? NULL : m->text + w->last;
+    enum found found = AT_END;
 
-    while (w->done < w->most && !(w->anchored && w->done)) {
-        if (w->may_yield && matching_wants_way(m))
-            return WANTS_WAY;
+    if (w->done >= w->most || (w->anchored && w->done))
+        return AT_END;
+    for (;; s++) {
+        if (w->may_yield && matching_wants_way(m)) {
+            found = WANTS_WAY;
+            break;
+        }
         e = match_at(m, s, p);
-        if (e && (size_t)(e - m->text) != w->last) {
-            w->from = (size_t)(s - m->text);
-            w->at = w->last = (size_t)(e - m->text);
-            w->done++;
-            return FOUND;
+        if (e && e != last) {
+            found = FOUND;
+            break;
         }
         if (s == m->text_end || w->anchored)
             break;
-        add_char(m->L, w, *s++);
-        w->at++;
     }
-    return AT_END;
+    add(m->L, w, begin, (size_t)(s - begin));
+    w->at = w->from = (size_t)(s - m->text);
+    if (found == FOUND) {
+        w->at = w->last = (size_t)(e - m->text);
+        w->done++;
+    }
+    return found;
 }
 
 static int end(lua_State *L, struct work *w, const struct matching *m)

@@ -183,6 +183,27 @@ static void on_renewal(struct op *op)
     vm->services->renew(vm->services->renew_arg);
 }
 
+#define TRIM_MS                                                                \
+    1000 /* it takes ms: once for all that end at about the same time */
+
+static void on_trim(struct op *op)
+{
+    struct vm *vm = op->arg;
+
+    op_free(op);
+    vm->trim = NULL;
+    malloc_trim(0);
+}
+
+static void trim_later(struct vm *vm)
+{
+    if (vm->trim)
+        return;
+    vm->trim = timer_start(vm->services->loop, TRIM_MS);
+    vm->trim->done = on_trim;
+    vm->trim->arg = vm;
+}
+
 /* Free what a task left behind that was refused memory: the next one must not be. If
  * that does not help, it is the scripts' variables. */
 static void collect_all(struct vm *vm)
@@ -191,7 +212,7 @@ static void collect_all(struct vm *vm)
     int64_t now = loop_now_ms();
 
     lua_gc(vm->L, LUA_GCCOLLECT);
-    malloc_trim(0); /* what it had is the system's again */
+    trim_later(vm); /* what it had is the system's again */
     if (vm->memory < max / 10 * 9 || vm->renewal ||
         (vm->renewed_ms && now - vm->renewed_ms < RENEW_MS))
         return;

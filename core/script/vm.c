@@ -443,6 +443,7 @@ void vm_free(struct vm *vm)
     watchdog_stop(vm);
     op_free(vm->sweep);
     op_free(vm->renewal);
+    op_free(vm->trim);
     lua_close(vm->L);
     throttle_free(vm->reports);
     throttle_free(vm->lines);

@@ -90,6 +90,7 @@ struct vm {
     struct op *turn;                     /* one of them goes on then */
     struct task *hog; /* it waits, and is to be ended for its memory; or NULL */
     struct op *hog_op;
+    struct op *trim;          /* then free memory goes back to the system */
     struct op *renewal;       /* then services->renew() is called */
     int64_t renewed_ms;       /* when that was last */
     const void *refused;      /* the block that was to grow, and to what size */

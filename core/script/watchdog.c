@@ -10,7 +10,7 @@
 #include "script/task.h"
 #include "script/vm.h"
 
-#define TICK_US 2500
+#define TICK_US 1000
 #define LOAD_TIMES 8
 #define LOOK_COUNT 1000 /* instructions: is it yieldable now? */
 
@@ -40,7 +40,7 @@ static const int64_t stretch_limits[] = {
 static struct metric stretches = {
     .name = "moonpost_script_stretch_seconds",
     .help = "How long scripts computed without letting others in; of the runs "
-            "that a tick each 2.5 ms met.",
+            "that a tick each ms met.",
     .type = METRIC_HISTOGRAM,
     .limits = stretch_limits,
 };
@@ -56,6 +56,21 @@ static int64_t cpu_us(void)
 /* --- the hook -------------------------------------------------------------------- */
 
 static void on_hook(lua_State *L, lua_Debug *ar);
+
+/* A signal may have come in the middle of its setting: then the mask is missing. */
+static bool has_hook(lua_State *L)
+{
+    return lua_gethook(L) == on_hook && lua_gethookmask(L);
+}
+
+/* lua_sethook() may be called from a signal handler (Lua manual, lua.c), and by the
+ * same right from the allocator. But it visits every call on the stack, which may take
+ * longer than a tick: never again for the same. */
+static void set_hook(lua_State *L, int count)
+{
+    if (!has_hook(L) || lua_gethookcount(L) != count)
+        lua_sethook(L, on_hook, LUA_MASKCOUNT, count);
+}
 
 static enum watchdog_end why_end(void)
 {
@@ -113,7 +128,7 @@ static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
         lua_yield(L, 0);
         return;
     }
-    lua_sethook(L, on_hook, LUA_MASKCOUNT, 1); /* and at the next one */
+    set_hook(L, 1); /* and at the next one */
     lua_getinfo(L, "Sl", ar);
     raise_end(L, why);
 }
@@ -133,15 +148,8 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     } else if (why || block_is_over()) {
         end(L, ar, why ? why : WATCHDOG_BLOCK);
     } else {
-        lua_sethook(L, on_hook, LUA_MASKCOUNT, LOOK_COUNT);
+        set_hook(L, LOOK_COUNT);
     }
-}
-
-/* lua_sethook() may be called from a signal handler (Lua manual, lua.c), and by
- * the same right from the allocator. */
-static void set_hook(void)
-{
-    lua_sethook(g.running, on_hook, LUA_MASKCOUNT, 1);
 }
 
 static void set_timer(int us)
@@ -168,8 +176,10 @@ static void on_tick(int number)
     g.ticked_us = now;
     g.used_us += passed;
     g.slice_us += passed;
-    if (why_end() || slice_is_over())
-        set_hook();
+    if (why_end())
+        set_hook(g.running, 1);
+    else if (slice_is_over() && !has_hook(g.running))
+        set_hook(g.running, 1);
 }
 
 static void start_ticking(void)
@@ -184,7 +194,7 @@ void watchdog_refuse(bool again)
     g.refused = true;
     g.refused_again |= again;
     if (g.running && g.watch)
-        set_hook();
+        set_hook(g.running, 1);
 }
 
 bool watchdog_was_refused(void)

@@ -530,6 +530,58 @@ static void test_json_lua__cjson_reenters(void **state)
                 "assert(cjson.encode{2} == '[2]')\n");
 }
 
+/* Long texts are read in parts, by other code: it has to come to the same. */
+static void test_json_lua__long_texts(void **state)
+{
+    run(*state,
+        "math.randomseed(7)\n"
+        "local random, c = math.random, cjson.new()\n"
+        "c.decode_array_with_array_mt(true)\n"
+        "local words = { 'null', 'true', '1', '-2.5', '\"a\"', "
+        "'\"\\\\n\"', '[]', '{}', '[[]]', '9e9' }\n"
+        "local function value(depth)\n"
+        "  local kind, n, t = random(3), random(0, 5) ^ 3 // 1 | 0, {}\n"
+        "  if depth == 0 or kind == 1 then return words[random(#words)] end\n"
+        "  for i = 1, n // (4 - depth) do t[i] = value(depth - 1) end\n"
+        "  if kind == 2 then return '[' .. table.concat(t, ', ') .. ']' end\n"
+        "  for i = 1, #t do t[i] = '\"' .. random(40) .. '\":' .. t[i] end\n"
+        "  return '{' .. table.concat(t, ',') .. '}'\n"
+        "end\n"
+        "local function same(a, b)\n"
+        "  if type(a) ~= 'table' then return a == b and math.type(a) == "
+        "math.type(b) end\n"
+        "  if getmetatable(a) ~= getmetatable(b) then return false end\n"
+        "  for k, v in pairs(a) do if not same(v, b[k]) then return false end "
+        "end\n"
+        "  for k in pairs(b) do if a[k] == nil then return false end end\n"
+        "  return true\n"
+        "end\n"
+        "local wrong, right = 0, 0\n"
+        "for i = 1, 400 do\n"
+        "  local text = value(3)\n"
+        "  if i % 2 == 0 then local at = random(#text)\n"
+        "    text = text:sub(1, at - 1) .. "
+        "('x[]{},:\"0'):sub(random(9)):sub(1, "
+        "1) .. text:sub(at + random(0, 1)) end\n"
+        "  if #text < 60000 then\n"
+        "  for _, decode in ipairs{ cjson.decode, c.decode } do\n"
+        "    local ok, a = pcall(decode, text)\n"
+        "    local ok_too, b = pcall(decode, (' '):rep(70000) .. text)\n"
+        "    assert(ok == ok_too, text)\n"
+        "    if ok then assert(same(a, b), text) right = right + 1\n"
+        "    else assert(a:gsub('%d+', '') == b:gsub('%d+', ''), a .. b)\n"
+        "      wrong = wrong + 1 end\n"
+        "  end end\n"
+        "end\n"
+        "assert(wrong > 100 and right > 200, wrong .. ' ' .. right)\n"
+        "local deep = ('['):rep(512) .. (' '):rep(70000) .. (']'):rep(512)\n"
+        "assert(cjson.encode(cjson.decode(deep)) == deep:gsub(' ', ''))\n"
+        "assert(not pcall(cjson.decode, '[' .. deep .. ']'))\n"
+        "assert(safe.decode((' '):rep(70000)) == nil)\n"
+        "local big = '[' .. ('{\"a\":[1,2,null]},'):rep(9999) .. '0]'\n"
+        "assert(cjson.encode(cjson.decode(big)) == big)\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -539,6 +591,7 @@ int main(void)
         TEST(test_json_lua__push_sizes),
         TEST(test_json_lua__push_text_errors),
         TEST(test_json_lua__push_deep),
+        TEST(test_json_lua__long_texts),
         TEST(test_json_lua__encode),
         TEST(test_json_lua__mixed_keys),
         TEST(test_json_lua__metatables),

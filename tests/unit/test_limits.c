@@ -78,6 +78,10 @@ static void test_slice__in_c_functions(void **state)
         "go() table.sort(u) for i = 2, #u do assert(u[i - 1] <= u[i]) end",
         "local s = ('ab'):rep(3e5) .. 'c' go()\n"
         "local r, n = s:gsub('a', '<%0>') assert(n == 3e5 and #r == 12e5 + 1)",
+        "local cjson = require('cjson') local s = '[' ..\n"
+        "  ('{\"a\":[1,2,{\"b\":[]}]},'):rep(2e4) .. '0]' go()\n"
+        "local v = cjson.decode(s) assert(#v == 20001)\n"
+        "assert(cjson.encode(v) == s)",
         "local s = ('ab'):rep(15e5) go() assert(not s:find('[c-z]+'))",
         "local s = ('ab'):rep(15e5) go() assert(not s:match('[c-z]'))",
         "local s = ('ab'):rep(15e5) go()\n"
