@@ -2,6 +2,7 @@
 // program: beside settings, many at once, behind a pooler, through a restart.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import pg from "pg";
 import { database, Server, slow, startBot, world } from "./lib/host.mjs";
 import { ask } from "./lib/flood_bot.mjs";
 import { pooled } from "./lib/pgbouncer.mjs";
@@ -17,7 +18,7 @@ const files = {
 local db = require "db"
 local time = require "time"
 bot.command("get", function(ctx) ctx:reply("max " .. ctx.config.flood.max) end)
-bot.command("slow", function(ctx) db.query("SELECT pg_sleep($1)", tonumber(ctx.args[1])) ctx:reply("slow") end)
+bot.command("slow", function(ctx) db.query("SELECT pg_advisory_lock_shared(7), pg_advisory_unlock_shared(7)") ctx:reply("slow") end)
 bot.command("value", function(ctx) ctx:reply("value " .. tostring(db.value("SELECT $1::text", ctx.match))) end)
 bot.command("add", bot.concurrent(function(ctx)
   db.transaction(function(tx)
@@ -55,13 +56,19 @@ end)`,
 test("slow queries on all connections hold up no settings", async (t) => {
   const db = await database(t);
   const host = await startBot(t, place, files, { url: db.url, env: { DATABASE_SCRIPT_TIMEOUT_MS: "60000" } });
-  await host.sim.send(bob, "/slow 5");
-  await host.sim.send(carol, "/slow 5");
+  const holder = new pg.Client({ connectionString: db.url }); // they take as long as it holds the lock
+  await holder.connect();
+  atEnd(t, () => holder.end());
+  await holder.query("SELECT pg_advisory_lock(7)");
+  await host.sim.send(bob, "/slow");
+  await host.sim.send(carol, "/slow");
   await until("both run", async () => (await db.query("SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'moonpost scripts' AND state = 'active'"))[0].count === 2);
   for (let i = 0; i < 3; i++) assert.equal(await ask(host, "/get"), "max 5");
   assert.equal(await ask(host, "/keep it"), "kept");
   assert.deepEqual([await host.sim.said(bob), await host.sim.said(carol)], [[], []]);
-  assert.equal(await ask(host, "/value last"), "value last"); // in line behind them
+  await host.sim.send(alice, "/value last"); // in line behind them
+  await holder.query("SELECT pg_advisory_unlock(7)");
+  await host.sim.text(alice, "value last");
   assert.deepEqual(await host.sim.texts(bob, 1), ["slow"]);
 });
 
