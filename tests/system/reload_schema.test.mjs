@@ -219,14 +219,15 @@ info  reload: reloaded in T ms: ${table} is new, 1 schema file applied, 1 files,
     host.folder.write(table, `${create}${waits}`);
     await waiting(db);
     await admin(`ALTER DATABASE ${db.name} ALLOW_CONNECTIONS false`);
-    await admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${db.name}'`);
+    await admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${db.name}' AND application_name LIKE 'moonpost%'`);
     await until("it is told", () => /not reloaded yet: this is tried again/.test(host.said));
     await sleep(1500);
     host.folder.write("scripts/b.lua", "");
     await sleep(1500);
     await admin(`ALTER DATABASE ${db.name} ALLOW_CONNECTIONS true`);
-    await until("it is applied", () => /reload: reloaded .* 1 schema file applied/.test(host.said));
+    await waiting(db);
     await release();
+    await until("it is applied", () => /reload: reloaded .* 1 schema file applied/.test(host.said));
     await until("it answers by the table", async () => (await ask(host)) === "first: Ada");
     assert.deepEqual(await db.query("SELECT count(*)::int AS n FROM names"), [{ n: 1 }]);
     assert.match(host.said, /reloaded .* scripts\/b\.lua is new/);
