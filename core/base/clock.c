@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-static int64_t ahead_ms;
+static int64_t ahead_ms, wall_ms;
 
 static int64_t read_ns(clockid_t clock)
 {
@@ -15,7 +15,7 @@ static int64_t read_ns(clockid_t clock)
 
 int64_t clock_wall_us(void)
 {
-    return read_ns(CLOCK_REALTIME) / 1000;
+    return read_ns(CLOCK_REALTIME) / 1000 + wall_ms * 1000;
 }
 
 int64_t clock_steady_ns(void)
@@ -26,6 +26,11 @@ int64_t clock_steady_ns(void)
 void clock_advance(int64_t ms)
 {
     ahead_ms += ms;
+}
+
+void clock_shift_wall(int64_t ms)
+{
+    wall_ms += ms;
 }
 
 int64_t clock_ahead_ms(void)

@@ -16,5 +16,7 @@ int64_t clock_steady_ns(void); /* of a clock that never jumps back */
  * loop_advance(). */
 void clock_advance(int64_t ms);
 int64_t clock_ahead_ms(void); /* 0 outside of tests */
+/* Another day, for what happened then: the wall clock alone says so much more. */
+void clock_shift_wall(int64_t ms);
 
 #endif

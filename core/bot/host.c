@@ -254,8 +254,6 @@ static bool open_web(struct host *host, struct err *err)
     const struct settings *s = host->settings;
     struct err why = ERR_INIT;
 
-    if (host->options.offline)
-        return true;
     host->web = web_new(host->loop,
                         &(struct web_options){
                             .connections = s->http_connections,

@@ -23,7 +23,6 @@ struct host_options {
     const char *token;               /* the same */
     const char *record;              /* a file, or NULL: recorder.h */
     bool record_anonymous;
-    bool offline; /* scripts have no http */
     void (*on_ready)(const char *username, void *arg); /* polling begins */
     void *arg;
     /* Connections that are lent, with the schema of the settings; NULL: it makes

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bot/counter_writes.h"
+#include "bot/recorder_rows.h"
 #include "bot/job_desk.h"
 #include "bot/jobs.h"
 
@@ -59,6 +60,8 @@ static struct op *desk_load(void *arg, struct counter *c,
 {
     struct host *host = arg;
 
+    if (host->recorder_rows)
+        recorder_rows_counters(host->recorder_rows, counter_name(c), key->chat);
     return counter_load_start(host->host_jobs->writes, c, key);
 }
 
@@ -75,6 +78,8 @@ static struct op *desk_top(void *arg, struct counter *c, int64_t chat,
 {
     struct host *host = arg;
 
+    if (host->recorder_rows)
+        recorder_rows_counters(host->recorder_rows, counter_name(c), chat);
     return counter_top_start(host->host_jobs->writes, c, chat, user, n);
 }
 

@@ -201,7 +201,17 @@ const struct pg_statement counters_prune_statement = {
 #define COUNTER "coalesce((SELECT name FROM counters LIMIT 1), 'explained')"
 #define COUNTERS_BOT "coalesce((SELECT bot_id FROM counters LIMIT 1), 1)::text"
 
+const struct pg_statement counters_record_statement = {
+    "counters_record",
+    "SELECT coalesce(json_agg(json_build_array(user_id, key, slot, n, "
+    "floor(extract(epoch FROM expires_at) * 1000)::bigint)), '[]') FROM "
+    "(SELECT * FROM counters WHERE bot_id = $1::bigint AND name = $2::text "
+    "AND chat_id = $3::bigint LIMIT 1000) AS few",
+    3,
+};
+
 const struct config_explained jobs_explained[] = {
+    { &counters_record_statement, COUNTERS_BOT ", " COUNTER ", '1'", { NULL } },
     { &jobs_declare_statement,
       BOT ", '0', '{explained}', '{1h}', '{NULL}', '30'",
       { NULL } },

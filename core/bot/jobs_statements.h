@@ -60,6 +60,9 @@ extern const struct pg_statement counters_top_statement;
 extern const struct pg_statement counters_prune_statement;
 
 /* For `moonpost explain`. */
+/* bot, name, chat → a JSON list: recorder_rows.h */
+extern const struct pg_statement counters_record_statement;
+
 extern const struct config_explained jobs_explained[];
 
 #endif

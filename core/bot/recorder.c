@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/log.h"
 #include "bot/anonymous.h"
 #include "config/store.h"
+#include "io/http.h"
 #include "script/task.h"
 #include "telegram/api.h"
 
@@ -29,6 +31,7 @@ struct asked {
     const struct op *op;
     const struct op_class *class;
     int64_t number;
+    bool request; /* of http */
     UT_hash_handle hh;
 };
 
@@ -40,7 +43,8 @@ struct recorder {
     struct recording recording;
     struct written *configs;
     struct asked *asked; /* not answered yet */
-    int64_t calls;
+    int64_t calls;       /* and requests */
+    bool request;        /* the last of them */
     struct buf line;
 };
 
@@ -117,22 +121,70 @@ static void on_config(void *arg, const struct config *config)
     write_line(r);
 }
 
-static int64_t on_call(void *arg, const struct task *task, const char *method,
-                       struct slice parameters)
+static struct buf *begin_call(struct recorder *r, const struct task *task,
+                              bool request, const char *method)
 {
-    struct recorder *r = arg;
     struct buf *line = begin_line(r);
     bool caused = task && task->in && !task->in->origin;
 
     r->calls++;
-    buf_addf(line,
-             "{\"call\":%lld,\"update\":%lld,\"method\":", (long long)r->calls,
+    r->request = request;
+    buf_addf(line, "{\"%s\":%lld,\"update\":%lld,\"method\":",
+             request ? "request" : "call", (long long)r->calls,
              caused ? (long long)task->in->u.id : 0);
     json_add_text(line, slice_of(method));
+    return line;
+}
+
+static int64_t on_call(void *arg, const struct task *task, const char *method,
+                       struct slice parameters)
+{
+    struct recorder *r = arg;
+    struct buf *line = begin_call(r, task, false, method);
+
     if (parameters.p) {
         buf_adds(line, ",\"parameters\":");
         buf_add_slice(line, parameters);
     }
+    buf_addc(line, '}');
+    write_line(r);
+    return r->calls;
+}
+
+static bool is_utf8(struct slice text)
+{
+    const char *p = text.p, *end = p + text.n;
+    size_t n;
+
+    for (; p < end; p += n)
+        if (!(n = (unsigned char)*p < 0x80 ? 1 : json_utf8_size(p, end)))
+            return false;
+    return true;
+}
+
+static void add_body(struct buf *line, struct slice body)
+{
+    if (body.n > RECORD_BODY_MAX || !is_utf8(body)) {
+        buf_addf(line, ",\"bytes\":%zu", body.n);
+    } else if (body.n) {
+        buf_adds(line, ",\"body\":");
+        json_add_text(line, body);
+    }
+}
+
+static int64_t on_request(void *arg, const struct task *task,
+                          const struct http_request *request)
+{
+    struct recorder *r = arg;
+    struct buf *line = begin_call(r, task, true, request->method);
+
+    buf_adds(line, ",\"url\":");
+    json_add_text(line, slice_of(request->url));
+    if (request->form)
+        buf_addf(line, ",\"bytes\":%lld",
+                 (long long)http_form_size(request->form));
+    else if (request->body)
+        add_body(line, buf_slice(request->body));
     buf_addc(line, '}');
     write_line(r);
     return r->calls;
@@ -150,6 +202,7 @@ static void on_sent(void *arg, int64_t number, const struct op *op)
         HASH_ADD_PTR(r->asked, op, a);
     }
     a->class = op->class;
+    a->request = r->request;
     a->number = number; /* one that was there was freed before its end */
 }
 
@@ -182,6 +235,28 @@ static void write_answer(struct recorder *r, int64_t number,
     write_line(r);
 }
 
+static void write_response(struct recorder *r, int64_t number,
+                           const struct http_op *op)
+{
+    struct buf *line = begin_line(r);
+
+    buf_addf(line, "{\"response\":%lld", (long long)number);
+    if (op->op.err.kind) {
+        buf_addf(line, ",\"error\":\"%s\",\"maybe_sent\":%s,\"reason\":",
+                 err_kind_name(op->op.err.kind),
+                 op->maybe_sent ? "true" : "false");
+        json_add_text(line, slice_of(op->op.err.text));
+    } else {
+        buf_addf(line, ",\"status\":%d,\"headers\":", op->status);
+        json_add_text(line, buf_slice(&op->headers));
+        add_body(line, buf_slice(&op->body));
+        if (!op->body.len && op->got) /* it went into a file, or a function */
+            buf_addf(line, ",\"bytes\":%lld", (long long)op->got);
+    }
+    buf_addc(line, '}');
+    write_line(r);
+}
+
 static void on_finished(void *arg, const struct op *op)
 {
     struct recorder *r = arg;
@@ -190,10 +265,19 @@ static void on_finished(void *arg, const struct op *op)
     HASH_FIND_PTR(r->asked, &op, a);
     if (!a)
         return;
-    if (op->class == a->class) /* else a timer, or so, where a call was freed */
+    if (op->class == a->class && a->request)
+        write_response(r, a->number, (const struct http_op *)op);
+    else if (op->class ==
+             a->class) /* else a timer, or so, where a call was freed */
         write_answer(r, a->number, (const struct tg_op *)op);
     HASH_DEL(r->asked, a);
     free(a);
+}
+
+void recorder_write(struct recorder *r, struct slice line)
+{
+    buf_add_slice(begin_line(r), line);
+    write_line(r);
 }
 
 void recorder_begin(struct recorder *r, int64_t bot_id, const char *username)
@@ -252,6 +336,7 @@ struct recorder *recorder_new(const char *path, bool anonymous, struct err *err)
     buf_init(&r->line);
     r->recording = (struct recording){ .config = on_config,
                                        .call = on_call,
+                                       .request = on_request,
                                        .sent = on_sent,
                                        .finished = on_finished,
                                        .arg = r };

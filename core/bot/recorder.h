@@ -11,9 +11,15 @@
  *     {"answer":5,"result":…}   or   {"answer":5,"error_code":400,"description":…}
  *     {"failed":42,"error":"…"}
  *
+ *     {"request":6,"update":42,"method":"GET","url":"https://…","body":"…"}     of `http`
+ *     {"response":6,"status":200,"headers":"Name: value\r\n…","body":"…"}
+ *     or   {"response":6,"error":"timeout","reason":…,"maybe_sent":true}
+ *     {"rows":"store", …                                         recorder_rows.h
+ *
  * "at" is in milliseconds since 1970; "update" of a call is 0 when no update caused
- * it. A call that uploads has no "parameters". What is sent elsewhere, files and SQL
- * and other requests of scripts, is not in it.
+ * it. A call that uploads has no "parameters". A body that is larger than
+ * RECORD_BODY_MAX, is not UTF-8, or went to or came from a file is not there, but
+ * "bytes" is, when it has any. Headers of requests, files and SQL are not in it.
  */
 #ifndef BOT_RECORDER_H
 #define BOT_RECORDER_H
@@ -24,6 +30,7 @@
 
 /* Then it stops, and says so. */
 #define RECORD_MAX ((size_t)1 << 30)
+#define RECORD_BODY_MAX ((size_t)64 << 10)
 
 struct recorder;
 struct incoming;
@@ -39,6 +46,8 @@ const struct recording *recorder_recording(const struct recorder *r);
 /* Once, before updates; username: without @. */
 void recorder_begin(struct recorder *r, int64_t bot_id, const char *username);
 void recorder_update(struct recorder *r, const struct update *u);
+/* A line of its own: one JSON object. */
+void recorder_write(struct recorder *r, struct slice line);
 void recorder_failed(struct recorder *r, int64_t update_id, const char *error);
 
 #endif

@@ -87,6 +87,8 @@ static struct store_op *op_new(struct stores *stores, int64_t id)
     op->stores = stores;
     op->chat_id =
         stores->options.configs ? config_home(stores->options.configs, id) : id;
+    if (stores->options.touches)
+        stores->options.touches(op->chat_id, stores->options.arg);
     return op;
 }
 

@@ -19,6 +19,9 @@ struct stores_options {
     struct config_store *configs; /* knows which chats have moved; or NULL */
     size_t value_max;             /* bytes */
     int keys_max;                 /* of one chat */
+    /* A chat's are about to be used; or NULL. */
+    void (*touches)(int64_t chat, void *arg);
+    void *arg;
 };
 
 struct stores *stores_new(struct loop *loop, struct pg *pg,

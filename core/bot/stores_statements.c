@@ -146,7 +146,17 @@ const struct pg_statement store_sweep_statement = {
 #define NOW "(extract(epoch FROM now()) * 1000)::bigint::text"
 
 /* What changes something is of no chat. */
+const struct pg_statement store_record_statement = {
+    "store_record",
+    "SELECT coalesce(json_agg(json_build_array(key, value, "
+    "floor(extract(epoch FROM expires_at) * 1000)::bigint)), '[]') FROM "
+    "(SELECT key, value, expires_at FROM store WHERE chat_id = $1::bigint "
+    "LIMIT 1000) AS few",
+    1,
+};
+
 const struct config_explained stores_explained[] = {
+    { &store_record_statement, "'1'", { NULL } },
     { &store_get_statement,
       "'{' || coalesce((SELECT max(chat_id) FROM store), 1) || '}', "
       "'{a}', " NOW,

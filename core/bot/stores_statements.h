@@ -18,6 +18,8 @@ extern const struct pg_statement
 extern const struct pg_statement
     store_clear_statement; /* chat, now → how many */
 extern const struct pg_statement store_sweep_statement; /* now, most */
+/* chat → a JSON list: recorder_rows.h */
+extern const struct pg_statement store_record_statement;
 
 /* For `moonpost explain`. */
 extern const struct config_explained stores_explained[];

@@ -75,13 +75,18 @@ const struct command cmd_replay = {
         "  DIR          the bot's folder (default: .)\n"
         "  --update ID  only this update\n"
         "  --verbose    name those that are as they were, too\n\n"
-        "Nothing is sent to anybody: calls get the answers that were recorded. "
-        "Time passes\nas it did then. It runs in a schema of its own in the "
-        "database of DATABASE_URL, which\nis dropped at the end; the chats' "
-        "settings are there as they were, other tables are\nempty, and http is "
-        "off. Shown for each update that differs: calls that are new (+),\n"
-        "missing (-), or have other parameters (~), and failures (!). Exit "
-        "status: 0 if\nnothing differs, 1 if something does, 2 wrong usage.",
+        "Nothing is sent to anybody: calls and requests of http get the "
+        "answers "
+        "that were\nrecorded. It is the time of then, and time passes as it "
+        "did. "
+        "It runs in a schema of\nits own in the database of DATABASE_URL, "
+        "which "
+        "is dropped at the end. Chats' settings,\nstores and durable counters "
+        "are "
+        "there as they were; the bot's own tables are empty.\nShown for each "
+        "update that differs: calls that are new (+), missing (-), or have\n"
+        "other parameters (~), and failures (!). Exit status: 0 if nothing "
+        "differs, 1 if\nsomething does, 2 wrong usage.",
     .shows_settings = true,
     .run = replay,
 };

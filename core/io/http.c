@@ -358,16 +358,24 @@ int64_t http_left_ms(const struct http *http, int64_t number)
     return p && left < 0 ? 0 : left;
 }
 
-void http_break(struct http *http, int64_t number, bool refused)
+void http_break(struct http *http, int64_t number, enum http_break how)
 {
+    static const struct {
+        CURLcode code;
+        const char *text;
+    } ends[] = {
+        [HTTP_BREAK_LOST] = { CURLE_GOT_NOTHING, "Empty reply from server" },
+        [HTTP_BREAK_REFUSED] = { CURLE_COULDNT_CONNECT,
+                                 "Failed to connect: Connection refused" },
+        [HTTP_BREAK_TIMEOUT] = { CURLE_OPERATION_TIMEDOUT,
+                                 "Operation timed out" },
+    };
     struct http_pending *p = diverted(http, number);
 
     if (!p)
         return;
-    snprintf(p->errbuf, sizeof(p->errbuf), "%s",
-             refused ? "Failed to connect: Connection refused"
-                     : "Operation timed out");
-    fail(p, refused ? CURLE_COULDNT_CONNECT : CURLE_OPERATION_TIMEDOUT);
+    snprintf(p->errbuf, sizeof(p->errbuf), "%s", ends[how].text);
+    fail(p, ends[how].code);
 }
 
 static void take_request(struct http_pending *p, const struct http_request *req)

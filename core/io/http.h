@@ -160,9 +160,10 @@ int http_waiting(const struct http *http); /* and those in line for one */
 void http_divert(struct http *http, const char *url);
 /* How long that request may still take; -1: it is over. http may be NULL. */
 int64_t http_left_ms(const struct http *http, int64_t number);
-/* It ends as if nobody had answered in time; refused: as if nobody could be connected
- * to. Not inside of a sink. */
-void http_break(struct http *http, int64_t number, bool refused);
+/* It ends as if the connection had broken, nobody could be connected to, or nobody had
+ * answered in time. Not inside of a sink. */
+enum http_break { HTTP_BREAK_LOST, HTTP_BREAK_REFUSED, HTTP_BREAK_TIMEOUT };
+void http_break(struct http *http, int64_t number, enum http_break how);
 
 /* Never fails and never completes here: errors arrive in op.err. */
 struct http_op *http_start(struct http *http, const struct http_request *req);

@@ -15,6 +15,7 @@
 #include "script/mod_http.h"
 #include "script/modules.h"
 #include "script/raise.h"
+#include "script/recording.h"
 #include "script/sink.h"
 #include "script/task.h"
 #include "script/web.h"
@@ -173,6 +174,15 @@ static int finish(lua_State *L, struct transfer *d)
     return 6;
 }
 
+/* One whose answer no task has waited for itself. */
+static void tell_finished(lua_State *L, const struct transfer *d)
+{
+    const struct recording *r = vm_of(L)->services->recording;
+
+    if (r && d->http->op.state == OP_DONE)
+        r->finished(r->arg, &d->http->op);
+}
+
 /* --- pieces for a function --------------------------------------------------------------- */
 
 static int on_woken(lua_State *L, int status, lua_KContext k);
@@ -203,6 +213,7 @@ static int on_woken(lua_State *L, int status, lua_KContext k)
 
     (void)status, (void)k;
     sink_woken(&d->sink);
+    tell_finished(L, d);
     if (d->sink.err.kind)
         return fail(L, &d->sink.err, d->http->why, is_in_doubt(L, d->http));
     if (d->sink.kind == SINK_FUNCTION && d->sink.bytes.len)
@@ -249,6 +260,19 @@ static struct http_request read_request(lua_State *L, const char **headers,
     };
 }
 
+/* What it was is recorded, if somebody records. */
+static struct http_op *start(lua_State *L, const struct http_request *req)
+{
+    const struct services *s = vm_of(L)->services;
+    const struct recording *r = s->recording;
+    int64_t number = r ? r->request(r->arg, task_find(L), req) : 0;
+    struct http_op *op = http_start(s->web->http, req);
+
+    if (number)
+        r->sent(r->arg, number, &op->op);
+    return op;
+}
+
 static int64_t max_bytes(lua_State *L, const struct web *web, int64_t def)
 {
     int64_t max = lua_isinteger(L, ARG_MAX) ? lua_tointeger(L, ARG_MAX) : def;
@@ -265,7 +289,7 @@ static int send_for_string(lua_State *L, const struct web *web)
     req.body_max = (size_t)max_bytes(L, web, STRING_BYTES);
     if (req.form) /* it has limits of its own */
         task_stop_clock(task_current(L));
-    return task_wait(L, &http_start(web->http, &req)->op, got_string);
+    return task_wait(L, &start(L, &req)->op, got_string);
 }
 
 static int send_for_sink(lua_State *L, const struct web *web)
@@ -282,7 +306,7 @@ static int send_for_sink(lua_State *L, const struct web *web)
     req.sink = on_piece;
     req.sink_arg = d;
     req.stall_ms = STALL_MS;
-    d->http = http_start(web->http, &req);
+    d->http = start(L, &req);
     d->http->op.done = on_transferred;
     d->http->op.arg = d;
     return sink_wait(L, &d->sink, on_woken);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 
 struct config;
+struct http_request;
 struct op;
 struct task;
 
@@ -18,6 +19,9 @@ struct recording {
      * object, or SLICE_NONE: a form. */
     int64_t (*call)(void *arg, const struct task *task, const char *method,
                     struct slice parameters);
+    /* The same for a request of `http` that is about to leave; then sent(). */
+    int64_t (*request)(void *arg, const struct task *task,
+                       const struct http_request *request);
     /* It is this operation; not told of what goes in a webhook's answer. */
     void (*sent)(void *arg, int64_t number, const struct op *op);
     /* An operation has finished, perhaps one that was sent. */

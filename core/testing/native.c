@@ -37,8 +37,7 @@ struct stage *native_stage(lua_State *L)
     struct native *n = native_self(L);
     struct stage_options options = { .settings = n->options->settings,
                                      .dir = n->options->dir,
-                                     .timeout_ms = n->options->timeout_ms,
-                                     .offline = n->options->recording };
+                                     .timeout_ms = n->options->timeout_ms };
     struct err err = ERR_INIT;
 
     n->active = L;
@@ -232,6 +231,13 @@ static int l_now(lua_State *L)
     return 1;
 }
 
+/* set_day(ms since 1970): as if it were then, from now on */
+static int l_set_day(lua_State *L)
+{
+    clock_shift_wall(luaL_checkinteger(L, 1) - clock_wall_us() / 1000);
+    return 0;
+}
+
 /* real_ms() -> of a clock that nobody moves */
 static int l_real_ms(lua_State *L)
 {
@@ -303,6 +309,7 @@ static const luaL_Reg functions[] = {
     { "lines", l_lines },
     { "interrupted", l_interrupted },
     { "now", l_now },
+    { "set_day", l_set_day },
     { "real_ms", l_real_ms },
     { "duration", l_duration },
     { "kind", l_kind },

@@ -49,12 +49,19 @@ static int64_t number_of(const struct httpd_request *req)
 static void answer_now(struct sites *sites, struct httpd_request *req,
                        int64_t number, const struct site_answer *a)
 {
+    static const enum http_break breaks[] = {
+        [SITE_DROPS] = HTTP_BREAK_LOST,
+        [SITE_REFUSES] = HTTP_BREAK_REFUSED,
+        [SITE_TIMES_OUT] = HTTP_BREAK_TIMEOUT,
+    };
+
     if (a->end == SITE_REPLIES) {
         httpd_reply(req, a->status, a->headers, a->body);
         return;
     }
-    if (sites->client && a->end != SITE_DROPS)
-        http_break(sites->client, number, a->end == SITE_REFUSES);
+    /* Not by the socket: curl asks once more where a connection that it has used
+     * before breaks. */
+    http_break(sites->client, number, breaks[a->end]);
     httpd_drop(req);
 }
 

@@ -12,8 +12,9 @@
 
 struct sites;
 
-/* What comes back. The last two are failures without an answer, as the bot's client
- * tells them: it could not connect; it waited for as long as it may. */
+/* What comes back. All but the first are failures without an answer, as the bot's
+ * client tells them: the connection broke; it could not connect; it waited for as
+ * long as it may. */
 enum site_end { SITE_REPLIES, SITE_DROPS, SITE_REFUSES, SITE_TIMES_OUT };
 
 struct site_answer {

@@ -319,14 +319,12 @@ static bool start_host(struct stage *stage, struct err *err)
                                     .api_url = stage->url,
                                     .token = BOT_TOKEN,
                                     .pg = stage->pg,
-                                    .listen_pg = stage->listen_pg,
-                                    .offline = stage->options.offline };
+                                    .listen_pg = stage->listen_pg };
 
     stage->host = host_new(stage->loop, &options, err);
     if (!stage->host)
         return false;
-    if (!stage->options.offline)
-        sites_divert(stage->sites, host_services(stage->host)->web->http);
+    sites_divert(stage->sites, host_services(stage->host)->web->http);
     host_start(stage->host);
     if (stage_settle(stage, err))
         return true;

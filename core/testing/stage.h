@@ -31,7 +31,6 @@ struct stage_options {
     const struct settings *settings; /* of the environment */
     const char *dir;
     int64_t timeout_ms;
-    bool offline; /* scripts have no http */
 };
 
 /* What the host has said, oldest first. */

@@ -1,7 +1,7 @@
 -- moonpost replay: the updates of a recording through the present scripts, one after
--- another; their calls are answered as they were then, and compared. What a recording
--- holds: core/bot/recorder.h. Returns the function that does it: (options) -> exit
--- status.
+-- another, at the time of then; their calls and requests are answered as they were, and
+-- compared. What a recording holds: core/bot/recorder.h. Returns the function that does
+-- it: (options) -> exit status.
 --
 -- Updates that ran side by side then run one after another now, so that a call is
 -- looked for among all that are due, its own update's first.
@@ -37,13 +37,14 @@ local function update_of(rec, id)
   return rec.by_id[id] or rec.updates[#rec.updates]
 end
 
--- { bot =, updates = { { update =, at =, calls = { … }, error = } }, configs = { … } }
+-- { bot =, at =, updates = { { update =, at =, calls = { … }, error = } }, configs = { … },
+-- rows = { … } }. Requests of http are among the calls, with a url.
 local function read(path)
-  local rec = { updates = {}, by_id = {}, configs = {} }
+  local rec = { updates = {}, by_id = {}, configs = {}, rows = {} }
   local calls, seen = {}, {}
   for e in read_lines(path) do
     if e.moonpost then
-      rec.bot = rec.bot or e.bot
+      rec.bot, rec.at = rec.bot or e.bot, rec.at or e.at
       calls = {} -- another run: its numbers begin anew
     elseif e.update and e.at then
       local u = { update = e.update, at = e.at, calls = {} }
@@ -56,8 +57,16 @@ local function read(path)
       calls[e.call] = { method = e.method, parameters = e.parameters }
       local u = update_of(rec, e.update)
       if u then u.calls[#u.calls + 1] = calls[e.call] end
-    elseif e.answer and calls[e.answer] then
-      calls[e.answer].answer = e
+    elseif e.request then
+      calls[e.request] = e
+      local u = update_of(rec, e.update)
+      if u then u.calls[#u.calls + 1] = e end
+    elseif e.rows then
+      local what = ("%s %d %s"):format(e.rows, e.chat, e.name)
+      if not seen[what] then rec.rows[#rec.rows + 1] = e end
+      seen[what] = true
+    elseif calls[e.answer or e.response] then
+      calls[e.answer or e.response].answer = e
     elseif e.failed then
       local u = rec.by_id[e.failed]
       if u then u.error = e.error end
@@ -97,6 +106,9 @@ local function shown(value)
 end
 
 local function shown_call(c)
+  if c.url then
+    return ("%s %s%s"):format(c.method, c.url, c.body and " " .. shown(c.body) or "")
+  end
   return c.method .. (c.parameters and " " .. shown(c.parameters) or " (with files)")
 end
 
@@ -113,14 +125,14 @@ end
 
 local function find(method, parameters)
   local function equal(c)
-    return c.method == method and (not c.parameters or same(c.parameters, parameters))
+    return not c.url and c.method == method and (not c.parameters or same(c.parameters, parameters))
   end
   local found = take(player.now, equal)
   for i = #player.done, 1, -1 do
     if found then return found end
     found = take(player.done[i], equal)
   end
-  return found or take(player.now, function(c) return c.method == method end)
+  return found or take(player.now, function(c) return not c.url and c.method == method end)
 end
 
 -- What a call gets that nothing was recorded for: what a bot can go on with.
@@ -169,6 +181,59 @@ function player.answer(method, text)
   return cjson.encode(answer), answer.error_code
 end
 
+-- --- the requests of now -------------------------------------------------------------------
+
+-- As it was asked for then; or with another body.
+local function find_request(method, url, body)
+  local function like(c) return c.method == method and c.url == url end
+  local function equal(c) return like(c) and (c.bytes or (c.body or "") == body) end
+  local found = take(player.now, equal)
+  for i = #player.done, 1, -1 do
+    if found then return found end
+    found = take(player.done[i], equal)
+  end
+  return found or take(player.now, like)
+end
+
+-- Of the body as it is in the recording, not as it came over the network.
+local OWN = { ["content-length"] = true, ["content-encoding"] = true,
+  ["transfer-encoding"] = true, ["connection"] = true }
+
+local function headers_of(text)
+  local list = {}
+  for name, value in text:gmatch("([^:\r\n]+):[ \t]*([^\r\n]-)[ \t]*\r?\n") do
+    if not OWN[name:lower()] then
+      list[#list + 1] = name
+      list[#list + 1] = value
+    end
+  end
+  return list
+end
+
+-- -> a status or how it fails, headers, body, 0: see native.web()
+local function response_of(c)
+  local a = c.answer
+  if not a then return "drop", {}, "", 0 end
+  if a.error == "timeout" then return "timeout", {}, "", 0 end
+  if a.error then return a.maybe_sent and "drop" or "refused", {}, "", 0 end
+  if a.bytes then note("lost", c) end
+  return a.status, headers_of(a.headers), a.body or "", 0
+end
+
+function player.serve(method, url, _, body)
+  if not player.now then return "refused", {}, "", 0 end
+  local c = find_request(method, url, body)
+  if not c then
+    note("new", { method = method, url = url, body = body ~= "" and body or nil })
+    return "refused", {}, "", 0
+  end
+  if not c.bytes and (c.body or "") ~= body then
+    c.parameters = { body = c.body }
+    note("other", c, { body = body })
+  end
+  return response_of(c)
+end
+
 -- --- what differs ------------------------------------------------------------------------
 
 local function describe(update)
@@ -184,7 +249,7 @@ local function describe(update)
 end
 
 local function add_other(lines, n)
-  lines[#lines + 1] = "  ~ " .. n.call.method
+  lines[#lines + 1] = "  ~ " .. n.call.method .. (n.call.url and " " .. n.call.url or "")
   for _, k in ipairs(sorted_keys(n.call.parameters, n.other)) do
     local before, now = n.call.parameters[k], n.other[k]
     if not same(before, now) then
@@ -208,6 +273,18 @@ local function differences(u)
   return lines
 end
 
+-- What may be why, and is no difference itself.
+local function remarks(u)
+  local lines = {}
+  for _, n in ipairs(u.notes) do
+    if n.kind == "lost" then
+      lines[#lines + 1] = ("  ? %s %s: %d bytes came back, which are not in the recording")
+        :format(n.call.method, n.call.url, n.call.answer.bytes)
+    end
+  end
+  return lines
+end
+
 -- --- running -------------------------------------------------------------------------------
 
 local function look_at_log()
@@ -217,10 +294,31 @@ local function look_at_log()
   end
 end
 
+local function put(sql, ...)
+  local n, params = select("#", ...), { ... }
+  for i = 1, n do params[i] = params[i] ~= cjson.null and tostring(params[i]) or nil end
+  native.query(sql, n, table.unpack(params, 1, n))
+end
+
 local function put_configs(rec)
   for _, c in ipairs(rec.configs) do
-    native.query("INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2::jsonb, $3)",
-      c.chat, cjson.encode(c.config), c.version)
+    put("INSERT INTO chat_configs (chat_id, config, version) VALUES ($1, $2::jsonb, $3)", c.chat,
+      cjson.encode(c.config), c.version)
+  end
+end
+
+local function put_rows(rec)
+  for _, r in ipairs(rec.rows) do
+    for _, row in ipairs(r.list) do
+      if r.rows == "store" then
+        put("INSERT INTO store (chat_id, key, value, expires_at) VALUES ($1, $2, $3::jsonb, "
+          .. "to_timestamp($4::bigint / 1000.0))", r.chat, row[1], cjson.encode(row[2]), row[3])
+      else
+        put("INSERT INTO counters (bot_id, name, chat_id, user_id, key, slot, n, expires_at) "
+          .. "VALUES (1, $1, $2, $3, $4, $5, $6, to_timestamp($7::bigint / 1000.0))", r.name,
+          r.chat, table.unpack(row, 1, 5))
+      end
+    end
   end
 end
 
@@ -252,11 +350,20 @@ local function report(rec, options)
     if u.notes and (#lines > 0 or options.verbose) then
       print(describe(u.update))
       for _, line in ipairs(lines) do print(line) end
+      for _, line in ipairs(remarks(u)) do print(line) end
     end
     if u.notes then shown_n = shown_n + 1 end
   end
   print(("%d updates: %d as they were, %d differ"):format(shown_n, shown_n - differ, differ))
   return differ == 0 and 0 or 1
+end
+
+-- When it begins: with the first update that is run.
+local function first_at(rec, options)
+  for _, u in ipairs(rec.updates) do
+    if options.update == 0 or u.update.update_id == options.update then return u.at end
+  end
+  return rec.at
 end
 
 return function(options)
@@ -265,9 +372,12 @@ return function(options)
     stop("%s: there is no update %d in it", options.recording, options.update)
   end
   player.bot, player.done = rec.bot, {}
-  native.player(player.answer)
+  native.web(player.serve)
+  native.player(player.answer) -- the database has its name by now, which has the day in it
+  native.set_day(first_at(rec, options))
   native.begin()
   put_configs(rec)
+  put_rows(rec)
   for i, u in ipairs(rec.updates) do
     if options.update == 0 or u.update.update_id == options.update then
       run_one(u, time_after(rec.updates, i))
