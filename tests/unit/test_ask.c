@@ -26,6 +26,8 @@ static const char script[] =
     "ask('name')\n"
     "ask('soon', { timeout = 0.05 })\n"
     "ask('number', { kind = 'integer', min = 1, max = 9, tries = 3 })\n"
+    "ask('range', { kind = 'integer', max = 9, retry = 'Von 1 bis 9.' })\n"
+    "ask('short', { max = 3, retry = 'Kurz, bitte.' })\n"
     "ask('ends', { commands = 'end' })\n"
     "ask('takes', { commands = 'take', cancel = 'stop', ended = 'Bye.' })\n"
     "ask('anyone', { from = 'anyone' })\n"
@@ -316,6 +318,27 @@ static void test_ask__what_does_not_fit_is_asked_again(void **state)
                "number nil tries\ndone 7 ok\n");
 }
 
+/* What is said instead of the host's own words, which have one language. */
+static void test_ask__retry_is_said_to_all_that_does_not_fit(void **state)
+{
+    (void)state;
+    use();
+    bot_push(1, 7, "/range");
+    asked(1, "range");
+    bot_push(2, 7, "10");
+    asked(2, "Von 1 bis 9.");
+    bot_push(3, 7, "x");
+    asked(3, "Von 1 bis 9.");
+    bot_push(4, 7, "9");
+    ended(4);
+    bot_push(5, 7, "/short");
+    asked(4, "short");
+    bot_push(6, 7, "longer");
+    asked(5, "Kurz, bitte.");
+    bot_push(7, 7, "abc");
+    ended(7);
+}
+
 /* The data of the n-th button of the last question. */
 static const char *button(int n)
 {
@@ -437,7 +460,7 @@ static void test_ask__the_last_answers_are_kept(void **state)
         if (i < 34)
             buf_addf(&events, "m2 m%d\n", i);
         else
-            buf_adds(&events, "x false scripts/main.lua:45: this ctx belongs "
+            buf_adds(&events, "x false scripts/main.lua:47: this ctx belongs "
                               "to an update that is done\n");
         buf_addf(&events, "done %d ok\n", i);
     }
@@ -570,7 +593,8 @@ static const struct {
     { "ctx:wait('poll')", "ctx:wait: this bot gets no such updates" },
     { "ctx:wait('massage')",
       "ctx:wait: unknown kind of update \"massage\"; did you mean" },
-    { "table.sort({ 2, 1 }, function() return ctx:wait('message') end)",
+    { "tostring(setmetatable({}, { __tostring = function() "
+      "return ctx:wait('message') end }))",
       "can't wait here" },
 };
 
@@ -679,6 +703,7 @@ int main(void)
         TEST(test_ask__a_second_one_ends_the_first),
         TEST(test_ask__time_is_over),
         TEST(test_ask__what_does_not_fit_is_asked_again),
+        TEST(test_ask__retry_is_said_to_all_that_does_not_fit),
         TEST(test_ask__choices),
         TEST(test_ask__a_choice_may_be_typed),
         TEST(test_ask__wait_takes_what_its_filter_does),

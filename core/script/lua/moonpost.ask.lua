@@ -237,10 +237,10 @@ end
 local function in_range(q, n)
   local options = q.options
   if options.min and n < options.min then
-    return nil, ("It must be at least %s."):format(options.min)
+    return nil, options.retry or ("It must be at least %s."):format(options.min)
   end
   if options.max and n > options.max then
-    return nil, ("It must be at most %s."):format(options.max)
+    return nil, options.retry or ("It must be at most %s."):format(options.max)
   end
   return n
 end
@@ -249,10 +249,10 @@ end
 local function read_text(q, text)
   local options, length = q.options, utf8.len(text) or #text
   if options.min and length < options.min then
-    return nil, ("It must have at least %d characters."):format(options.min)
+    return nil, options.retry or ("It must have at least %d characters."):format(options.min)
   end
   if options.max and length > options.max then
-    return nil, ("It must have at most %d characters."):format(options.max)
+    return nil, options.retry or ("It must have at most %d characters."):format(options.max)
   end
   return text
 end
