@@ -32,6 +32,25 @@ static inline const char *pg_server_url(void)
     exit(1);
 }
 
+/* Until the sessions of an application_name have ended: what a test has sent last is
+ * carried out after it has closed them, and would meet the rows of the next test. */
+static inline bool pg_sessions_end(PGconn *conn, const char *application)
+{
+    bool gone = false;
+
+    for (int i = 0; i < 1500 && !gone; i++) {
+        PGresult *res =
+            PQexecParams(conn,
+                         "SELECT pg_sleep(0.02) FROM pg_stat_activity WHERE "
+                         "application_name = $1 LIMIT 1",
+                         1, NULL, &application, NULL, NULL, 0);
+
+        gone = PQresultStatus(res) == PGRES_TUPLES_OK && PQntuples(res) == 0;
+        PQclear(res);
+    }
+    return gone;
+}
+
 /* A server of the test's own, with a socket and a port on 127.0.0.1. */
 struct pg_server {
     char parent[40], folder[48];

@@ -122,6 +122,7 @@ static int setup(void **state)
 {
     (void)state;
     loop = loop_new();
+    assert_true(pg_sessions_end(conn, SCHEMA));
     must("DELETE FROM instances; DELETE FROM pollers");
     two = false;
     held_up_ms = 0;

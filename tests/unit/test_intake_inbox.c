@@ -59,7 +59,9 @@ static int setup(void **state)
     char url[200];
 
     bot_setup(state);
-    must("ROLLBACK; DELETE FROM inbox; DELETE FROM instances; "
+    must("ROLLBACK");
+    assert_true(pg_sessions_end(conn, SCHEMA));
+    must("DELETE FROM inbox; DELETE FROM instances; "
          "DELETE FROM updates_seen; "
          "INSERT INTO instances (id, bot_id, name, mode, seen_at) VALUES "
          "(11, 1, 'me', 'poll', now() + interval '1 h')");
