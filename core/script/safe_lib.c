@@ -6,7 +6,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/embedded.h"
 #include "script/watchdog.h"
+
+#define FAR 50000 /* elements: moved in Lua, half a millisecond in C */
+
+extern const struct embedded script_lua[];
 
 /* Lua's own. They report their errors by the name they are called by, so each is
  * run in place of the one that has looked at its arguments. */
@@ -20,40 +25,91 @@ static int too_many(lua_State *L, const char *name)
                       SAFE_MOVES_MAX);
 }
 
-/* How far is it from position at 2 to the end? An odd __len says anything. */
-static bool is_far(lua_State *L)
+static int moved(lua_State *L, int status, lua_KContext nresults)
 {
-    lua_Integer n, at;
+    (void)L;
+    (void)status;
+    return (int)nresults;
+}
+
+/* Call the function in the upvalue, of lua/moonpost.moves.lua, with what is on the stack;
+ * the rest of it is as task_wait() is. */
+static int move_in_lua(lua_State *L, int nresults)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, nresults, nresults, moved);
+    return nresults;
+}
+
+/* How far is it from position at 2 to the end, *n? 0: it is not far, or the original is
+ * to say what is wrong. An odd __len says anything. */
+static lua_Unsigned how_far(lua_State *L, lua_Integer *n)
+{
+    lua_Integer at;
     int is_int;
 
     at = lua_tointegerx(L, 2, &is_int);
     if (!is_int || (!lua_istable(L, 1) && !luaL_getmetafield(L, 1, "__len")))
-        return false; /* the original says what is wrong */
-    n = luaL_len(L, 1);
-    return at < n && (lua_Unsigned)n - (lua_Unsigned)at > SAFE_MOVES_MAX;
+        return 0;
+    *n = luaL_len(L, 1);
+    return at < *n ? (lua_Unsigned)*n - (lua_Unsigned)at : 0;
+}
+
+/* Stack: t, at, …; it becomes t, n, at, … */
+static bool is_for_lua(lua_State *L, lua_Unsigned far, lua_Integer n)
+{
+    if (far < FAR || !lua_istable(L, 1) || lua_tointeger(L, 2) < 1)
+        return false;
+    lua_pushinteger(L, n);
+    lua_insert(L, 2);
+    return true;
 }
 
 static int l_insert(lua_State *L)
 {
-    if (lua_gettop(L) == 3 && is_far(L))
+    lua_Integer n = 0;
+    lua_Unsigned far;
+
+    if (lua_gettop(L) != 3)
+        return own.insert(L);
+    far = how_far(L, &n);
+    lua_settop(L, 3);
+    if (far > SAFE_MOVES_MAX)
         return too_many(L, "table.insert");
-    return own.insert(L);
+    return is_for_lua(L, far, n) ? move_in_lua(L, 0) : own.insert(L);
 }
 
 static int l_remove(lua_State *L)
 {
-    if (lua_gettop(L) == 2 && is_far(L))
+    lua_Integer n = 0;
+    lua_Unsigned far;
+
+    if (lua_gettop(L) != 2)
+        return own.remove(L);
+    far = how_far(L, &n);
+    lua_settop(L, 2);
+    if (far > SAFE_MOVES_MAX)
         return too_many(L, "table.remove");
-    return own.remove(L);
+    return is_for_lua(L, far, n) ? move_in_lua(L, 1) : own.remove(L);
 }
 
 static int l_move(lua_State *L)
 {
     lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
+    lua_Integer at = luaL_checkinteger(L, 4);
+    lua_Unsigned far = to > from ? (lua_Unsigned)to - (lua_Unsigned)from : 0;
 
-    if (to > from && (lua_Unsigned)to - (lua_Unsigned)from >= SAFE_MOVES_MAX)
+    if (far >= SAFE_MOVES_MAX)
         return too_many(L, "table.move");
-    return own.move(L);
+    lua_settop(L, 5);
+    if (far < FAR || at > LUA_MAXINTEGER - SAFE_MOVES_MAX || !lua_istable(L, 1))
+        return own.move(L);
+    if (lua_isnil(L, 5)) {
+        lua_pushvalue(L, 1);
+        lua_replace(L, 5);
+    }
+    return lua_istable(L, 5) ? move_in_lua(L, 1) : own.move(L);
 }
 
 /* string.rep(s, n [, sep]): as Lua's own, which counts to n even if nothing is to
@@ -142,12 +198,39 @@ static lua_CFunction replace(lua_State *L, const char *name, lua_CFunction by)
     return was;
 }
 
+/* Stack: library, functions in Lua. The top one is popped, and is the upvalue. */
+static lua_CFunction replace_with(lua_State *L, int library, const char *name,
+                                  lua_CFunction by)
+{
+    lua_CFunction was;
+
+    lua_getfield(L, library, name);
+    was = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    lua_pushcclosure(L, by, 1);
+    lua_setfield(L, library, name);
+    return was;
+}
+
+static void push_moves(lua_State *L)
+{
+    struct slice text = embedded_find(script_lua, "moonpost.moves.lua");
+
+    if (luaL_loadbufferx(L, text.p, text.n, "=table", "t") != LUA_OK)
+        lua_error(L);
+    lua_call(L, 0, 3);
+}
+
 void safe_lib_open(lua_State *L)
 {
+    int library;
+
     lua_getglobal(L, "table");
-    own.insert = replace(L, "insert", l_insert);
-    own.remove = replace(L, "remove", l_remove);
-    own.move = replace(L, "move", l_move);
+    library = lua_gettop(L);
+    push_moves(L);
+    own.move = replace_with(L, library, "move", l_move);
+    own.remove = replace_with(L, library, "remove", l_remove);
+    own.insert = replace_with(L, library, "insert", l_insert);
     lua_pop(L, 1);
     lua_getglobal(L, "string");
     replace(L, "rep", l_rep);

@@ -2,7 +2,8 @@
  * safe_lib.h - bounds for functions of Lua's libraries that loop in C.
  *
  * The watchdog's hook does not run in C, so what could loop there for ever, or for
- * very long, is looked at first: string.rep of nothing, moving 2^60 elements.
+ * very long, is looked at first: string.rep of nothing, moving 2^60 elements. Where
+ * many are to be moved that is done in Lua, which gives way.
  */
 #ifndef SCRIPT_SAFE_LIB_H
 #define SCRIPT_SAFE_LIB_H

@@ -78,6 +78,15 @@ static void test_slice__in_c_functions(void **state)
         "go() table.sort(u) for i = 2, #u do assert(u[i - 1] <= u[i]) end",
         "local s = ('ab'):rep(3e5) .. 'c' go()\n"
         "local r, n = s:gsub('a', '<%0>') assert(n == 3e5 and #r == 12e5 + 1)",
+        "local t = {} for i = 1, 4e5 do t[i] = i end go()\n"
+        "table.insert(t, 1, 'x') assert(#t == 400001 and t[1] == 'x')\n"
+        "assert(t[2] == 1 and t[400001] == 4e5)\n"
+        "assert(table.remove(t, 1) == 'x' and #t == 4e5 and t[1] == 1)\n"
+        "assert(table.move(t, 1, 4e5, 3) == t and t[3] == 1)\n"
+        "assert(t[400002] == 4e5 and t[2] == 2 and #t == 400002)\n"
+        "local u = table.move(t, 3, 400002, 1, {}) assert(#u == 4e5)\n"
+        "for i = 1, 4e5 do assert(u[i] == i) end table.move(t, 3, 400002, 1)\n"
+        "for i = 1, 4e5 do assert(t[i] == i) end",
         "local cjson = require('cjson') local s = '[' ..\n"
         "  ('{\"a\":[1,2,{\"b\":[]}]},'):rep(2e4) .. '0]' go()\n"
         "local v = cjson.decode(s) assert(#v == 20001)\n"
