@@ -112,13 +112,12 @@ static void note_end(lua_State *L, enum watchdog_end why)
     g.watch->end = why;
 }
 
-static int raise_end(lua_State *L, enum watchdog_end why)
+static const char *name_of_end(enum watchdog_end why)
 {
-    return luaL_error(L, why == WATCHDOG_MEMORY ? "it needs too much memory"
-                         : why == WATCHDOG_BLOCK
-                             ? "it computes for too long where it can't give "
-                               "way"
-                             : "it computes for too long");
+    return why == WATCHDOG_MEMORY ? "it needs too much memory"
+           : why == WATCHDOG_BLOCK
+               ? "it computes for too long where it can't give way"
+               : "it computes for too long";
 }
 
 static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
@@ -128,9 +127,11 @@ static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
         lua_yield(L, 0);
         return;
     }
-    set_hook(L, 1); /* and at the next one */
-    lua_getinfo(L, "Sl", ar);
-    raise_end(L, why);
+    set_hook(L, 1);           /* and at the next one */
+    lua_getinfo(L, "Sl", ar); /* luaL_error() would name its caller's line */
+    lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
+                    name_of_end(why));
+    lua_error(L);
 }
 
 static void on_hook(lua_State *L, lua_Debug *ar)
@@ -340,7 +341,7 @@ bool watchdog_wants_way(lua_State *L)
         why = WATCHDOG_BLOCK;
     if (why) {
         note_end(L, why);
-        raise_end(L, why);
+        luaL_error(L, "%s", name_of_end(why));
     }
     return false;
 }
