@@ -17,7 +17,10 @@ void *xalloc(size_t size)
 
     if (!p)
         abort();
-    return size > SMALL ? p : memset(p, 0, size);
+    if (size > SMALL)
+        return p;
+    __asm__("" : "+r"(p)); /* else gcc makes a calloc() of the two */
+    return memset(p, 0, size);
 }
 
 void *xrealloc(void *p, size_t size)

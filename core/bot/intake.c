@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/kept.h"
 #include "base/log.h"
 
 struct held *intake_find(struct intake *in, int64_t id)
@@ -71,7 +72,7 @@ struct incoming *intake_read(struct slice text, bool valid, struct err *err)
 struct held *intake_hold(struct intake *in, struct incoming *incoming,
                          bool saved)
 {
-    struct held *h = xalloc(sizeof(*h));
+    struct held *h = kept_alloc(sizeof(*h));
 
     h->id = incoming->u.id;
     h->in = incoming;
@@ -94,7 +95,7 @@ void intake_remove(struct intake *in, struct held *h)
     HASH_DEL(in->by_id, h);
     in->bytes -= h->bytes;
     in->unsaved -= !h->saved;
-    free(h);
+    kept_free(h, sizeof(*h));
 }
 
 void intake_answer_held(struct held *h, enum intake_answer how)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "base/kept.h"
 #include "base/metrics.h"
 #include "script/ask.h"
 
@@ -56,7 +57,7 @@ static void lane_free(struct lane *lane)
         incoming_free(in);
     }
     HASH_DEL(lane->lanes->by_id, lane);
-    free(lane);
+    kept_free(lane, sizeof(*lane));
 }
 
 static struct lane_list *list_of(const struct lane *lane)
@@ -282,7 +283,7 @@ static struct lane *lane_get(struct lanes *lanes, int64_t id)
     HASH_FIND(hh, lanes->by_id, &id, sizeof(id), lane);
     if (lane)
         return lane;
-    lane = xalloc(sizeof(*lane));
+    lane = kept_alloc(sizeof(*lane));
     lane->id = id;
     lane->lanes = lanes;
     TAILQ_INIT(&lane->queue);

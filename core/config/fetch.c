@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/kept.h"
 #include "config/store_int.h"
 
 #define CHATS_PER_STATEMENT 500
@@ -95,7 +96,7 @@ static void unlist(struct config_store *store, struct loading *l)
 
 static struct loading *loading_new(struct config_store *store, int64_t chat_id)
 {
-    struct loading *l = xalloc(sizeof(*l)), *other;
+    struct loading *l = kept_alloc(sizeof(*l)), *other;
 
     other = find_loading(store, chat_id);
     if (other)
@@ -112,7 +113,7 @@ static void loading_free(struct config_store *store, struct loading *l)
 {
     unlist(store, l);
     config_flight_end(store, l->flight);
-    free(l);
+    kept_free(l, sizeof(*l));
 }
 
 /* Will the answer to it be good for somebody who asks now for these sections? */

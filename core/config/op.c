@@ -1,6 +1,7 @@
 /* op.c - a fetch or a commit as an operation. See store.h and io/op.h. */
 #include <stdlib.h>
 
+#include "base/kept.h"
 #include "config/store_int.h"
 
 static void config_op_stop(struct op *op)
@@ -28,7 +29,7 @@ static void config_op_free(struct op *op)
     config_patch_release(&c->rebased);
     buf_release(&c->next);
     free(c->who);
-    free(c);
+    kept_free(c, sizeof(*c));
 }
 
 static const struct op_class config_class = { "config", config_op_stop,
@@ -36,7 +37,7 @@ static const struct op_class config_class = { "config", config_op_stop,
 
 struct config_op *config_op_new(struct config_store *store, int64_t chat_id)
 {
-    struct config_op *op = xalloc(sizeof(*op));
+    struct config_op *op = op_alloc(sizeof(*op));
 
     op_init(&op->op, &config_class, store->loop);
     op->store = store;

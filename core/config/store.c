@@ -1,6 +1,7 @@
 /* store.c - the store of configs: see store.h and store_int.h. */
 #include <stdlib.h>
 
+#include "base/kept.h"
 #include "config/store_int.h"
 
 struct config_store *config_store_new(struct loop *loop, struct pg *pg,
@@ -80,7 +81,7 @@ struct flight *config_flight(struct config_store *store, int64_t chat_id)
 
     HASH_FIND(hh, store->flights, &chat_id, sizeof(chat_id), flight);
     if (!flight) {
-        flight = xalloc(sizeof(*flight));
+        flight = kept_alloc(sizeof(*flight));
         flight->chat_id = chat_id;
         HASH_ADD(hh, store->flights, chat_id, sizeof(flight->chat_id), flight);
     }
@@ -93,7 +94,7 @@ void config_flight_end(struct config_store *store, struct flight *flight)
     if (--flight->refs > 0)
         return;
     HASH_DEL(store->flights, flight);
-    free(flight);
+    kept_free(flight, sizeof(*flight));
 }
 
 void config_keep(struct config_store *store, const struct flight *flight,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/kept.h"
 #include "io/http_int.h"
 
 #define DEFAULT_TIMEOUT_MS 60000
@@ -290,7 +291,7 @@ static void http_op_free(struct op *op)
     buf_release(&p->refused);
     buf_release(&p->pub.headers);
     free(p->pub.redirect);
-    free(p);
+    kept_free(p, sizeof(*p));
 }
 
 static const struct op_class http_class = { "http", http_op_stop,
@@ -411,7 +412,7 @@ static void take_request(struct http_pending *p, const struct http_request *req)
 
 struct http_op *http_start(struct http *http, const struct http_request *req)
 {
-    struct http_pending *p = xalloc(sizeof(*p));
+    struct http_pending *p = op_alloc(sizeof(*p));
 
     op_init(&p->pub.op, &http_class, http->loop);
     op_goes_outside(&p->pub.op);

@@ -2,8 +2,21 @@
 #include "io/op.h"
 
 #include <assert.h>
+#include <string.h>
 
+#include "base/kept.h"
 #include "io/loop_int.h"
+
+void *op_alloc(size_t size)
+{
+    const size_t text = offsetof(struct op, err.text),
+                 rest = text + sizeof(((struct op *)0)->err.text);
+    char *p = kept_take(size);
+
+    memset(p, 0, text);
+    memset(p + rest, 0, size - rest);
+    return p;
+}
 
 void op_init(struct op *op, const struct op_class *class, struct loop *loop)
 {

@@ -16,6 +16,7 @@
 #ifndef IO_OP_H
 #define IO_OP_H
 
+#include <stddef.h>
 #include <sys/queue.h>
 
 #include "base/err.h"
@@ -47,6 +48,9 @@ struct op {
 };
 
 /* For kinds of operations: */
+/* Memory for one of size bytes, zeroed but for the text of its err, which op_init()
+ * ends: most have none. kept_free() frees it. */
+void *op_alloc(size_t size);
 void op_init(struct op *op, const struct op_class *class, struct loop *loop);
 /* Right after op_init(): another program is asked, by HTTP or SQL; counted for
  * loop_outside() while it runs. */

@@ -13,7 +13,7 @@
 
 #define POOL_CLASS 16       /* bytes by which sizes differ */
 #define POOL_SIZE_MAX 1024  /* larger ones are malloc()'s alone */
-#define POOL_KEEP (1 << 19) /* bytes in kept blocks, in all */
+#define POOL_KEEP (1 << 21) /* bytes in kept blocks, in all */
 
 /* Sanitizers see more when each block comes from malloc(). */
 #ifdef __has_feature

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kept.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "script/ask.h"
@@ -168,7 +169,7 @@ static void task_end(struct task *t, enum task_result result)
     free_updates(t);
     buf_release(&t->trace);
     buf_release(&t->child_trace);
-    free(t);
+    kept_free(t, sizeof(*t));
 }
 
 /* At most so often: what is loaded anew may fill up again. */
@@ -437,7 +438,7 @@ static int push_task(lua_State *L)
 struct task *task_new(struct vm *vm, struct generation *gen,
                       struct incoming *in, task_end_fn on_end, void *arg)
 {
-    struct task *t = xalloc(sizeof(*t));
+    struct task *t = kept_take(sizeof(*t));
     int64_t now_us = metric_clock_us();
 
     *t = (struct task){

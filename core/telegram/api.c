@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/kept.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -354,7 +355,7 @@ static void tg_op_free(struct op *op)
     struct tg_op *tg = (struct tg_op *)op;
 
     op_free(&tg->http->op);
-    free(tg);
+    kept_free(tg, sizeof(*tg));
 }
 
 static const struct op_class tg_class = { "Bot API call", tg_op_stop,
@@ -362,7 +363,7 @@ static const struct op_class tg_class = { "Bot API call", tg_op_stop,
 
 struct tg_op *tg_start(struct tg *tg, const struct tg_call *call)
 {
-    struct tg_op *op = xalloc(sizeof(*op));
+    struct tg_op *op = op_alloc(sizeof(*op));
     char target[512];
     struct buf long_target = BUF_INIT;
     struct http_request req = {

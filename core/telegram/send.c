@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/kept.h"
 #include "io/loop.h"
 #include "telegram/call_chat.h"
 #include "telegram/methods.h"
@@ -44,7 +45,7 @@ static void send_op_free(struct op *o)
         op_free(&op->tried->op);
     http_form_unref(op->form);
     buf_release(&op->body);
-    free(op);
+    kept_free(op, sizeof(*op));
 }
 
 static const struct op_class send_class = { "Bot API call", send_op_stop,
@@ -71,7 +72,7 @@ static void redirect_if_moved(struct send_op *op)
 struct tg_op *send_start(struct sender *s, const struct tg_call *call,
                          enum send_priority priority)
 {
-    struct send_op *op = xalloc(sizeof(*op));
+    struct send_op *op = op_alloc(sizeof(*op));
 
     op_init(&op->pub.op, &send_class, s->loop);
     op->s = s;
