@@ -45,8 +45,7 @@ void ctx_add_chat(lua_State *L, struct buf *body, const struct update *u)
     buf_add_int(body, u->chat_id);
     add_json(body, "message_thread_id", u->topic);
     add_json(body, "business_connection_id", u->business);
-    add_json(body, "direct_messages_topic_id",
-             json_path(u->message, "direct_messages_topic", "topic_id", NULL));
+    add_json(body, "direct_messages_topic_id", json_get(u->direct, "topic_id"));
 }
 
 /* A text and options, or a table with everything, from index 2 on. */

@@ -151,6 +151,8 @@ static void read_message(struct update *u, struct slice message)
             u->topic = it.value;
         else if (slice_eq(it.key, "business_connection_id"))
             u->business = it.value;
+        else if (slice_eq(it.key, "direct_messages_topic"))
+            u->direct = it.value;
         else if (slice_eq(it.key, "migrate_to_chat_id"))
             json_to_int(it.value, &u->moved_to);
         else if (slice_eq(it.key, "migrate_from_chat_id"))

@@ -59,11 +59,12 @@ struct update {
     struct slice data;  /* of a callback query (raw string) */
     struct slice topic; /* message_thread_id of a message in a topic */
     struct slice
-        business;       /* business_connection_id of a message, with quotes */
-    int64_t chat_id;    /* 0: none */
-    int64_t user_id;    /* 0: none */
-    int64_t moved_to;   /* of a message that says so: the chat's new id ... */
-    int64_t moved_from; /* ... its old id; 0: it is no such message */
+        business;        /* business_connection_id of a message, with quotes */
+    struct slice direct; /* direct_messages_topic of a message: the object */
+    int64_t chat_id;     /* 0: none */
+    int64_t user_id;     /* 0: none */
+    int64_t moved_to;    /* of a message that says so: the chat's new id ... */
+    int64_t moved_from;  /* ... its old id; 0: it is no such message */
     struct slice
         command; /* "start" of a message "/start@some_bot x"; "" none */
     struct slice command_bot;  /* "some_bot" */

@@ -36,6 +36,42 @@ static void test_pg__parameters(void **state)
     client_free(&c);
 }
 
+/* What is no whole number, or too large for one, is 0. */
+static void test_pg__integers(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t n;
+    } cases[] = {
+        { "0", 0 },
+        { "7", 7 },
+        { "-12", -12 },
+        { "123456789012345678", 123456789012345678 },
+        { "-123456789012345678", -123456789012345678 },
+        { "1234567890123456789", 1234567890123456789 },
+        { "9223372036854775807", INT64_MAX },
+        { "9223372036854775808", 0 },
+        { "", 0 },
+        { "-", 0 },
+        { "1x", 0 },
+        { "1.5", 0 },
+        { "--1", 0 },
+    };
+    static const struct pg_statement st = { "text", "SELECT $1::text", 1 };
+    struct client c = connect_to(pg_server_url());
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct slice param = slice_of(cases[i].text);
+        struct pg_op *op = pg_query(c.pg, &st, &param, 1);
+
+        wait_all(&c, &op, 1);
+        assert_true(pg_int(op, 0, 0) == cases[i].n);
+        op_free(&op->op);
+    }
+    client_free(&c);
+}
+
 static void test_pg__nul_byte(void **state)
 {
     struct client c = connect_to(pg_server_url());
@@ -490,6 +526,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pg__parameters),
+        cmocka_unit_test(test_pg__integers),
         cmocka_unit_test(test_pg__nul_byte),
         cmocka_unit_test(test_pg__many_in_order),
         cmocka_unit_test(test_pg__large),

@@ -282,7 +282,8 @@ static void test_update__parts(void **state)
         "},\"data\":\"a\\\"b\"}}";
     static const char thread[] =
         "{\"update_id\":5,\"message\":{\"message_thread_id\":12,\"caption\":"
-        "\"c\",\"business_connection_id\":\"bc\"}}";
+        "\"c\",\"business_connection_id\":\"bc\","
+        "\"direct_messages_topic\":{\"topic_id\":9}}}";
     struct err err = ERR_INIT;
     struct update u;
 
@@ -294,10 +295,12 @@ static void test_update__parts(void **state)
     assert_true(is(json_raw(json_get(u.payload, "id")), "77"));
     assert_true(is(u.topic, "12"));
     assert_null(u.text.p);
+    assert_null(u.direct.p);
     assert_true(update_read(slice_of(thread), &u, &err));
     assert_null(u.topic.p); /* a thread of replies, no topic */
     assert_true(is(u.text, "c"));
     assert_true(is(u.business, "\"bc\""));
+    assert_true(is(json_get(u.direct, "topic_id"), "9"));
 }
 
 int main(void)
