@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define SECOND 1000000000LL
+#define BATCH_MAX 100 /* updates in an answer, as Telegram's server */
 #define SETTLE (SECOND / 5) /* after the last reply: late duplicates, CPU */
 
 struct delayed {
@@ -20,7 +21,7 @@ struct delayed {
 };
 
 struct options {
-    int port, updates, chats, delay_ms, rate;
+    int port, updates, chats, delay_ms, rate, batch;
     unsigned seed;
     int64_t first_id;
     bool sql;

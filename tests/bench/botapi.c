@@ -182,7 +182,8 @@ static void usage(FILE *f)
 {
     fputs("usage: bench_botapi [--port N] [--updates N] [--chats N]"
           " [--delay-ms N]\n"
-          "                    [--rate N] [--seed N] [--first-id N]\n"
+          "                    [--rate N] [--batch N] [--seed N] [--first-id "
+          "N]\n"
           "       bench_botapi --sql [--chats N]    prints chat_configs\n",
           f);
 }
@@ -193,6 +194,7 @@ static const struct option long_options[] = {
     { "chats", required_argument, NULL, 'c' },
     { "delay-ms", required_argument, NULL, 'd' },
     { "rate", required_argument, NULL, 'r' },
+    { "batch", required_argument, NULL, 'b' },
     { "seed", required_argument, NULL, 's' },
     { "first-id", required_argument, NULL, 'i' },
     { "sql", no_argument, NULL, 'q' },
@@ -211,6 +213,7 @@ static bool read_options(int argc, char **argv, struct options *o)
         case 'c': o->chats = atoi(optarg); break;
         case 'd': o->delay_ms = atoi(optarg); break;
         case 'r': o->rate = atoi(optarg); break;
+        case 'b': o->batch = atoi(optarg); break;
         case 's': o->seed = (unsigned)atoi(optarg); break;
         case 'i': o->first_id = atoll(optarg); break;
         case 'q': o->sql = true; break;
@@ -219,7 +222,8 @@ static bool read_options(int argc, char **argv, struct options *o)
         }
     }
     return optind == argc && o->updates > 0 && o->chats > 0 &&
-           o->chats <= 1000000 && o->delay_ms >= 0 && o->rate >= 0;
+           o->chats <= 1000000 && o->delay_ms >= 0 && o->rate >= 0 &&
+           o->batch > 0 && o->batch <= BATCH_MAX;
 }
 
 static void api_release(struct api *a)
@@ -262,9 +266,11 @@ static int serve(struct options o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {
-        .updates = 20000, .chats = 10000, .seed = 1, .first_id = 100000000
-    };
+    struct options o = { .updates = 20000,
+                         .chats = 10000,
+                         .batch = BATCH_MAX,
+                         .seed = 1,
+                         .first_id = 100000000 };
 
     if (!read_options(argc, argv, &o)) {
         usage(stderr);

@@ -9,7 +9,6 @@
 #include <strings.h>
 
 #define POLL_MAX 50 /* seconds, as Telegram's server */
-#define BATCH_MAX 100
 
 static void ok(struct api *a, const char *result)
 {
@@ -142,7 +141,7 @@ static void get_updates(struct api *a, struct conn *c, const struct request *r,
                         int64_t now)
 {
     int64_t timeout = field_int(r, "timeout", 0);
-    int64_t limit = field_int(r, "limit", BATCH_MAX);
+    int64_t limit = field_int(r, "limit", a->o.batch);
 
     a->polls++;
     if (a->first_poll_ms <= 0)
@@ -162,7 +161,7 @@ static void get_updates(struct api *a, struct conn *c, const struct request *r,
     timeout = timeout < 0 ? 0 : timeout > POLL_MAX ? POLL_MAX : timeout;
     a->poller = c;
     a->poll_due = now + timeout * SECOND;
-    a->poll_limit = limit < 1 || limit > BATCH_MAX ? BATCH_MAX : (int)limit;
+    a->poll_limit = limit < 1 || limit > a->o.batch ? a->o.batch : (int)limit;
     serve_poll(a, now);
 }
 

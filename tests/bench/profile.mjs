@@ -58,9 +58,10 @@ async function withCallgrind(name, options) {
     await run("callgrind_control", ["-i", "on", String(pid)]);
     return () => run("callgrind_control", ["-d", String(pid)]);
   };
-  // so slow that updates would be saved as if handlers took long
-  const env = { moonpost: { POLL_PATIENCE_MS: "60000" } };
-  const report = await runOnce(name, { ...options, env }, { wrap, loaded });
+  // so slow that updates would be saved as if handlers took long; and a full batch,
+  // after which more are expected, is waited for only shortly
+  const env = { [name]: { POLL_PATIENCE_MS: "60000" } };
+  const report = await runOnce(name, { ...options, env, batch: 99 }, { wrap, loaded });
   for (const [title, inclusive] of [["in itself", "no"], ["with what it calls", "yes"]]) {
     const args = [`--inclusive=${inclusive}`, "--auto=no", "--show-percs=yes", `${data}.1`];
     const { stdout } = await run("callgrind_annotate", args, big);

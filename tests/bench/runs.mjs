@@ -127,6 +127,7 @@ export async function runOnce(name, options, { wrap = (c) => c, loaded = async (
     chats: options.chats,
     "delay-ms": options["delay-ms"],
     rate: options.rate,
+    batch: options.batch ?? 100,
   });
   const began = Date.now();
   const log = openSync(join(options.log, `bench-${name}.log`), "w");
