@@ -214,7 +214,7 @@ describe("a zoo of bad scripts", () => {
     slowest.sort((a, b) => b[0] - a[0]);
     t.diagnostic(`${Object.keys(cages).length} cages; /hi takes, alone: median ${part(quiet, 0.5)} ms, p99 ${part(quiet, 0.99)}; ` +
       `meanwhile: median ${part(times, 0.5)} ms, p99 ${part(times, 0.99)}, most ${part(times, 1)} (${times.length} of them)`);
-    assert.ok(part(times, 0.99) < 2000 * slow, `p99 ${part(times, 0.99)} ms`);
+    assert.ok(part(times, 0.99) < 15000 * slow, `p99 ${part(times, 0.99)} ms`);
     t.diagnostic(`slowest: ${slowest.slice(0, 8).map(([ms, name]) => `${name} ${ms.toFixed(0)}`).join(", ")}`);
     for (let i = 0; i < 200; i++) await server.hi(100 + (i % 10));
     t.diagnostic(`memory: ${before} KiB before, ${host.memory} after`);
