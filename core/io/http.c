@@ -143,12 +143,33 @@ static void fail_guarded(struct http_pending *p)
             p->refused.data);
 }
 
+/* What Location says may be relative: to where the request was meant to go. */
+static char *redirect_of_meant(const struct http_pending *p, CURL *easy)
+{
+    struct curl_header *location;
+    CURLU *url = curl_url();
+    char *part = NULL, *redirect = NULL;
+
+    if (curl_easy_header(easy, "Location", 0, CURLH_HEADER, -1, &location) ==
+            CURLHE_OK &&
+        curl_url_set(url, CURLUPART_URL, p->meant, 0) == CURLUE_OK &&
+        curl_url_set(url, CURLUPART_URL, location->value, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_URL, &part, 0) == CURLUE_OK)
+        redirect = xstrdup(part);
+    curl_free(part);
+    curl_url_cleanup(url);
+    return redirect;
+}
+
 static void read_redirect(struct http_pending *p, CURL *easy)
 {
     char *url = NULL;
 
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &url);
-    p->pub.redirect = url ? xstrdup(url) : NULL;
+    if (url && p->meant)
+        p->pub.redirect = redirect_of_meant(p, easy);
+    else
+        p->pub.redirect = url ? xstrdup(url) : NULL;
 }
 
 static int64_t read_date(CURL *easy)
@@ -287,6 +308,7 @@ static void http_op_free(struct op *op)
     free(p->url);
     free(p->target);
     free(p->type);
+    free(p->meant);
     free(p->host);
     buf_release(&p->refused);
     buf_release(&p->pub.headers);
@@ -336,7 +358,7 @@ static void divert(struct http_pending *p)
     buf_addf(&header, HTTP_NUMBER ": %lld", (long long)p->number);
     p->headers = curl_slist_append(p->headers, header.data);
     buf_release(&header);
-    free(p->url);
+    p->meant = p->url;
     p->url = xstrdup(p->http->divert);
 }
 

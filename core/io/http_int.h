@@ -65,6 +65,7 @@ struct http_pending {
     bool form_read;     /* there were none left once */
     int64_t deadline;
     int64_t number; /* see http_divert() */
+    char *meant;    /* the same: the URL that it was; or NULL */
     char errbuf[CURL_ERROR_SIZE];
     TAILQ_ENTRY(http_pending) link; /* while waiting in line, or running */
     struct event *patience;         /* the same: till the deadline */

@@ -6,6 +6,45 @@
 ---Every call that does something returns when the bot is idle: when it goes on only if
 ---time passes (`clock:advance`) or somebody does something.
 
+---A block of specs. `describe.only`: nothing but those that are marked so runs; `describe.skip`:
+---they are pending.
+---@class spec.Describe
+---@field only fun(name: string, specs: fun())
+---@field skip fun(name: string, specs: fun())
+---@overload fun(name: string, specs: fun())
+describe = {}
+context = describe
+
+---A spec; `it.only` and `it.skip` as with `describe`.
+---@class spec.It
+---@field only fun(name: string, spec: fun())
+---@field skip fun(name: string, spec: fun())
+---@overload fun(name: string, spec: fun())
+it = {}
+
+---A spec that is to be written; within a spec: it ends here, and is pending.
+---@param name string
+---@param spec? fun()
+function pending(name, spec) end
+
+---Before and after each spec of the block.
+---@param f fun()
+function before_each(f) end
+
+---@param f fun()
+function after_each(f) end
+
+---Before the first and after the last spec of the block. There are no people there.
+---@param f fun()
+function setup(f) end
+
+---@param f fun()
+function teardown(f) end
+
+---Within a spec: when it has ended, however it did.
+---@param f fun()
+function finally(f) end
+
 ---A Message as people see it: Telegram's fields, and what is on it.
 ---@class spec.Message: telegram.Message
 local Message = {}
