@@ -145,10 +145,11 @@ bot.command("rates", function(ctx) ctx:reply("eur " .. http.get("${url}/rates"):
 bot.command("moved", function(ctx) ctx:reply("moved " .. http.get("${url}/moved"):json().eur) end)
 bot.command("zip", function(ctx) ctx:reply(http.get("${url}/zip").body) end)
 bot.command("large", function(ctx) ctx:reply("large " .. http.get("${url}/large").status) end)
+bot.command("file", function(ctx) ctx:reply("in " .. http.get("${url}/rates", { sink = "rates.json" }).path) end)
 bot.command("gone", function(ctx) ctx:reply(pcall(http.get, "${url}/gone") and "there" or "gone") end)
 bot.command("tell", function(ctx) ctx:reply("told " .. http.post("${url}/tell", { json = { text = ctx.match } }).body) end)`;
     const { dir, file, replay } = await recorded(t, async (host) => {
-      for (const [text, answer] of [["/rates", "eur 1.25"], ["/moved", "moved 1.25"], ["/zip", "packed"], ["/large", "large 200"], ["/gone", "gone"], ["/tell x", "told ?"]]) {
+      for (const [text, answer] of [["/rates", "eur 1.25"], ["/moved", "moved 1.25"], ["/zip", "packed"], ["/large", "large 200"], ["/file", "in data/rates.json"], ["/gone", "gone"], ["/tell x", "told ?"]]) {
         await host.sim.send(alice, text);
         await says(host, alice, answer);
       }
@@ -157,16 +158,18 @@ bot.command("tell", function(ctx) ctx:reply("told " .. http.post("${url}/tell", 
     web.closeAllConnections?.();
     assert.match(readFileSync(file, "utf8"), /\n{"request":\d+,"update":\d+,"method":"GET","url":"http:\/\/127.0.0.1:\d+\/rates"}\n/);
     let { code, said } = await replay();
-    assert.equal(said, "6 updates: 6 as they were, 0 differ\n");
+    assert.equal(said, "7 updates: 7 as they were, 0 differ\n");
     assert.equal(code, 0);
-    assert.match((await replay("--verbose")).said, /"\/large" in 1001\n {2}\? GET http:.*\/large: 70000 bytes came back, which are not in the recording\n/);
+    ({ said } = await replay("--verbose"));
+    assert.match(said, /"\/large" in 1001\n {2}\? GET http:.*\/large: 70000 bytes came back, which are not in the recording\n/);
+    assert.match(said, /"\/file" in 1001\n {2}\? GET http:.*\/rates: 12 bytes came back/);
 
     dir.write("scripts/a.lua", rates.replace("text = ctx.match", "text = 'y'").replaceAll("/zip", "/zap").replace('ctx:reply("large "', 'http.get("${url}/rates") ctx:reply("large "'));
     ({ code, said } = await replay());
     assert.equal(code, 1, said);
     assert.match(said, /"\/tell x" in 1001\n {2}~ POST http:.*\/tell\n {6}body: "{\\"text\\":\\"x\\"}"\n +→ {2}"{\\"text\\":\\"y\\"}"\n/);
     assert.match(said, /\/zap.*\n[^]*- GET http:.*\/zip\n/);
-    assert.match(said, /6 updates: 3 as they were, 3 differ/);
+    assert.match(said, /7 updates: 4 as they were, 3 differ/);
   });
 
   test("has what stood in the settings, the store and durable counters, at the time of then", async (t) => {
