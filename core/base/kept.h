@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KEPT_SIZE_MAX 1024 /* bytes; larger ones are malloc()'s alone */
+#define KEPT_SIZE_MAX 2048 /* bytes; larger ones are malloc()'s alone */
 #define KEPT_MAX 128       /* blocks of one size: as a batch of updates has */
 
 /* Sanitizers see more when each block comes from malloc(). */
