@@ -68,7 +68,7 @@ struct settings {
     int task_cpu_total_ms;           /* of Lua time in all */
     int task_slice_ms;               /* of it at a time; 0: as long as it may */
     int task_block_ms; /* after that, where it can't give way; 0: as long */
-    int pattern_steps;         /* of one string.find(), match(), gsub() … */
+    int pattern_steps; /* of one string.find(), match(), gsub() … */
     int script_lines_per_s;    /* in the log, of one file of scripts */
     int breaker_failures;      /* in a row, then a handler pauses; 0: never */
     int breaker_pause_s;       /* for so long */

@@ -11,7 +11,7 @@
 struct config_call {
     const char *dir;
     bool json, all, dry_run;
-    bool keep; /* import: values that do not fit are kept, too */
+    bool keep;   /* import: values that do not fit are kept, too */
     char **args; /* what stands for CHAT, path, …; n of them */
     int nargs;
     int64_t chat; /* args[0], where the subcommand has CHAT */

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define SECOND 1000000000LL
-#define BATCH_MAX 100 /* updates in an answer, as Telegram's server */
+#define BATCH_MAX 100       /* updates in an answer, as Telegram's server */
 #define SETTLE (SECOND / 5) /* after the last reply: late duplicates, CPU */
 
 struct delayed {

@@ -396,19 +396,18 @@ static void test_view__lazy_pairs_and_json(void **state)
 {
     (void)state;
     store_row("{\"filters\": {\"level\": 3}, \"notes\": {\"text\": \"n\"}}");
-    body(
-        "local e = raises(cjson.encode, c)\n"
-        "assert(e:find('config.filters is loaded when it is first read', 1, "
-        "true), e)\n"
-        "assert(e:find('local x = ctx.config.filters', 1, true), e)\n"
-        "e = raises(tostring, setmetatable({}, { __tostring = function() "
-        "return c.notes.text end }))\n"
-        "assert(e:find('config.notes is loaded'), e)\n"
-        "local n = 0\n"
-        "for k, v in pairs(c) do n = n + 1\n"
-        "  if k == 'notes' then assert(v.text == 'n') end end\n"
-        "assert(n == 7, n)\n"
-        "ctx:reply(cjson.decode(cjson.encode(c)).filters.level)");
+    body("local e = raises(cjson.encode, c)\n"
+         "assert(e:find('config.filters is loaded when it is first read', 1, "
+         "true), e)\n"
+         "assert(e:find('local x = ctx.config.filters', 1, true), e)\n"
+         "e = raises(tostring, setmetatable({}, { __tostring = function() "
+         "return c.notes.text end }))\n"
+         "assert(e:find('config.notes is loaded'), e)\n"
+         "local n = 0\n"
+         "for k, v in pairs(c) do n = n + 1\n"
+         "  if k == 'notes' then assert(v.text == 'n') end end\n"
+         "assert(n == 7, n)\n"
+         "ctx:reply(cjson.decode(cjson.encode(c)).filters.level)");
     say_ok("/a");
     expect_replies("3\n");
 }
