@@ -230,8 +230,8 @@ static void test_instance__released_and_gone(void **state)
 {
     (void)state;
     first_and_second();
+    ones[0].leads = false; /* the second may hear of it first */
     finish(instance_release(ones[0].instance));
-    ones[0].leads = false;
     assert_true(wait_changed(1, true, true) < INSTANCE_TTL_MS * 3 / 4 ||
                 was_held_up());
     run_ms(700); /* its signs of life go on, and take nothing back */
@@ -257,8 +257,8 @@ static void test_instance__leaves_its_rows(void **state)
         (long long)instance_id(ones[0].instance),
         (long long)instance_id(ones[1].instance));
     must(statement);
-    finish(instance_leave(ones[0].instance));
     ones[0].leads = false;
+    finish(instance_leave(ones[0].instance));
     wait_changed(1, true, true);
     res = PQexec(conn, "SELECT count(*) FROM inbox WHERE owner IS NULL AND NOT "
                        "taken");
@@ -348,6 +348,7 @@ static void test_instance__never_two(void **state)
             continue;
         for (i = 0; !ones[i].leads; i++)
             ;
+        ones[i].leads = false; /* before others hear of it */
         if (round % 2)
             finish(instance_leave(ones[i].instance));
         vanish(i);
