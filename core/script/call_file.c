@@ -223,6 +223,11 @@ bool call_file_add(lua_State *L, int index, const char *name,
     return true;
 }
 
+const char *call_file_type(lua_State *L, int index)
+{
+    return file_text(L, index, FILE_TYPE);
+}
+
 static void add_uri(const char *path, struct buf *out)
 {
     struct buf uri = BUF_INIT;

@@ -15,6 +15,9 @@ int call_file(lua_State *L);
 /* Add the upload at index to form, as the part of that name. false: it is none. */
 bool call_file_add(lua_State *L, int index, const char *name,
                    struct http_form *form) MUST_CHECK;
+/* What the script says the type of the upload at index is, or NULL. The upload keeps
+ * it alive. */
+const char *call_file_type(lua_State *L, int index);
 void call_file_open(lua_State *L); /* once for a state */
 
 /*

@@ -21,7 +21,8 @@ const struct upload *mod_http_upload_at(lua_State *L, int index);
 /* form({ name, value, … }, { name, file, … }) -> upload, its bytes: as
  * multipart/form-data. Files are what bot.file() gives. */
 int mod_http_form(lua_State *L);
-/* upload(file) -> upload, its bytes: the file and nothing else. */
+/* upload(file) -> upload, its bytes, its type if it was given one: the file and nothing
+ * else. */
 int mod_http_upload(lua_State *L);
 
 #endif

@@ -97,5 +97,6 @@ int mod_http_upload(lua_State *L)
     if (!call_file_add(L, 1, "body", u->form))
         return luaL_error(L, "a %s is no file", luaL_typename(L, 1));
     lua_pushinteger(L, http_form_size(u->form));
-    return 2;
+    lua_pushstring(L, call_file_type(L, 1));
+    return 3;
 }

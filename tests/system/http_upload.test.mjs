@@ -69,6 +69,9 @@ const pages = {
     res.setHeader("Set-Cookie", ["id=a=b; Path=/; HttpOnly", "empty=", "last=1"]);
     res.end(JSON.stringify([req.headers.authorization ?? null, req.headers.cookie ?? null, req.rawHeaders.filter((v, i) => /^x-list$/i.test(req.rawHeaders[i - 1]))]));
   },
+  agent(req, res) {
+    res.end(JSON.stringify(req.rawHeaders.filter((v, i) => /^user-agent$/i.test(req.rawHeaders[i - 1]))));
+  },
   // The first ?bad= of a ?key= go wrong.
   async wobbly(req, res, url) {
     const get = (name) => url.searchParams.get(name);
@@ -161,6 +164,8 @@ test("a file as the body; sent again after a 307, not after a 303", async () => 
   assert.deepEqual(await ask(`http.put("${base}/raw", { body = bot.file("data/x.jpg"), type = "image/jpeg" })`), ["PUT", "image/jpeg", size, photo.length, sha(photo)]);
   assert.deepEqual(await ask(`http.post("${base}/raw", { body = { path = "data/empty" } })`), ["POST", "application/octet-stream", "0", 0, sha("")]);
   assert.deepEqual(await ask(`http.post("${base}/raw", { body = { content = "bytes" }, headers = { ["Content-Type"] = "x/y" } })`), ["POST", "x/y", "5", 5, sha("bytes")]);
+  assert.deepEqual(await ask(`http.post("${base}/raw", { body = { path = "data/list.csv", content_type = "text/csv" } })`), ["POST", "text/csv", "5", 5, sha("a,b\r\n")]);
+  assert.deepEqual(await ask(`http.post("${base}/raw", { body = bot.file{ path = "data/list.csv", type = "x/y" }, type = "a/b" })`), ["POST", "a/b", "5", 5, sha("a,b\r\n")]);
   assert.deepEqual(await ask(`http.post("${base}/to?n=307&url=/raw", { body = { path = "data/x.jpg" } })`), ["POST", "application/octet-stream", size, photo.length, sha(photo)]);
   assert.deepEqual(await ask(`http.post("${base}/to?n=308&url=/form", { files = { f = { path = "data/x.jpg" } } })`), [["f", "x.jpg", "image/jpeg", sha(photo)]]);
   assert.deepEqual((await ask(`http.post("${base}/to?n=303&url=/raw", { files = { f = { path = "data/x.jpg" } } })`)).slice(0, 4), ["GET", null, null, 0]);
@@ -201,6 +206,7 @@ test("files that a script may not send, and other mistakes, are said at the line
     [`{ files = { ["f\\r\\nEvil: 1"] = { content = "x" } } }`]: /^run:1: http\.post: a line break.* the name of a field/,
     [`{ files = { { content = "x" } } }`]: /^run:1: http\.post: fields have names/,
     [`{ files = {}, type = "a/b" }`]: /^run:1: http\.post: with files the Content-Type is/,
+    [`{ body = "x", type = "a/b\\r\\nEvil: 1" }`]: /^run:1: http\.post: the header Content-Type has a line break/,
     [`{ files = {}, json = {} }`]: /^run:1: http\.post: only one of files and json/,
     [`{ body = 5 }`]: /^run:1: http\.post: body must be a string or a file, is a number/,
     [`{ auth = { user = "a:b" } }`]: /^run:1: http\.post: auth: .*no colon in user/,
@@ -259,6 +265,8 @@ test("basic, bearer, cookies, several headers of one name; cookies that come", a
   assert.deepEqual(await ask(`{ auth = { user = "Aladdin", password = "open sesame" } }`), ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", null, []]);
   assert.deepEqual(await ask(`{ auth = { user = "a" } }`), ["Basic YTo=", null, []]);
   assert.deepEqual(await ask(`{ bearer = "t0ken", cookies = { b = 2, a = "x y" }, headers = { ["X-List"] = { "1", "2" } } }`), ["Bearer t0ken", "a=x y; b=2", ["1", "2"]]);
+  assert.deepEqual(await json(run(`return http.get("${base}/agent", { headers = { ["User-Agent"] = "" } }).body`)), [""]);
+  assert.deepEqual(await json(run(`return http.get("${base}/agent").body`)), ["moonpost"]);
   assert.equal(await run(`local c = http.get("${base}/headers").cookies return c.id .. "|" .. c.empty .. "|" .. c.last`), "a=b||1");
   assert.equal(await run(`return tostring(next(http.get("${base}/held").cookies))`), "nil");
   const other = http.createServer(pages.headers);
@@ -266,6 +274,23 @@ test("basic, bearer, cookies, several headers of one name; cookies that come", a
   endings.push(() => { other.closeAllConnections(); other.close(); });
   const there = encodeURIComponent(`http://127.0.0.1:${other.address().port}/`);
   assert.deepEqual(await json(run(`return http.get("${base}/to?n=302&url=${there}", { bearer = "t", cookies = { a = 1 } }).body`)), [null, null, []]);
+});
+
+test("headers: what a server chooses costs no more than its length", async (t) => {
+  const run = await bot();
+  let head = "";
+  const odd = net.createServer((socket) => socket.on("error", () => {}).on("data", () => socket.end(`HTTP/1.1 200 OK\r\n${head}Content-Length: 2\r\n\r\nok`)));
+  await new Promise((done) => odd.listen(0, "127.0.0.1", done));
+  atEnd(t, () => odd.close());
+  const get = (lines, value) => { head = lines; return run(`local r = http.get("http://127.0.0.1:${odd.address().port}/") return ${value}`); };
+  const many = (sign, n = 60000) => sign.repeat(n);
+  assert.equal(await get("X-A:  1 \t\r\nx-a:\r\nX-A: 2: 3\r\n", `r.headers["x-A"] .. "|"`), "1, , 2: 3|");
+  assert.equal(await get(`X-A: a${many(" ")}b\r\n`, `#r.headers["X-A"]`), "60002");
+  assert.equal(await get(`X-A: a\r\n ${many("b")}\r\n`, `r.headers["X-A"] .. r.body`), "aok");
+  assert.equal(await get(many("X-A: a\r\n", 30000), `#r.headers["X-A"]`), String(30000 * 3 - 2));
+  assert.equal(await get(`Set-Cookie: a${many(" ")};x\r\nSet-Cookie: b = 1 2 ; x\r\n`, `tostring(r.cookies.a) .. r.cookies.b`), "nil1 2");
+  assert.equal(await get(`Set-Cookie: ${many("\v")};x\r\n`, `tostring(next(r.cookies))`), "nil");
+  assert.equal(await get(`Set-Cookie: a=${many(" ")}b;x\r\n`, `r.cookies.a`), "b");
 });
 
 test("escape: one piece of a path, whatever is in it", async () => {
@@ -341,6 +366,10 @@ test("retries: Retry-After says when, unless that is too late", async () => {
   assert.equal(await ten("rd", 1, new Date(Date.now() + 3600000).toUTCString()), "503busy");
   assert.equal(times.rd, 1);
   assert.equal(await ten("re", 1, "soon"), "200GET 2 0");
+  for (const [key, after] of [["rf", "9223372036854776"], ["rg", "9223372036854775807"], ["rh", "9".repeat(30)]]) {
+    assert.equal(await ten(key, 1, after), "503busy"); // in milliseconds, or in seconds, it is no 64-bit number
+    assert.equal(times[key], 1);
+  }
 });
 
 test("retries: a file is whole, a function gets nothing twice", async () => {

@@ -117,9 +117,9 @@ local function add_files(what, files)
 end
 
 local function make_upload(what, make, ...)
-  local ok, upload, size = pcall(make, ...)
+  local ok, upload, size, kind = pcall(make, ...)
   if not ok then wrong(what, "%s", plain(upload)) end
-  return upload, size
+  return upload, size, kind
 end
 
 -- --- bodies -----------------------------------------------------------------------
@@ -143,8 +143,8 @@ function M.body_of(what, options)
   elseif type(options.body) == "string" then
     body, kind = options.body, "text/plain; charset=utf-8"
   elseif options.body ~= nil then
-    body, size = make_upload(what, core.upload, to_file(what, "body", options.body))
-    kind = "application/octet-stream"
+    body, size, kind = make_upload(what, core.upload, to_file(what, "body", options.body))
+    kind = kind or "application/octet-stream"
   end
   return body, kind, size or body and #body or 0
 end
@@ -172,13 +172,13 @@ end
 
 local function has_header(lines, name)
   for _, line in ipairs(lines) do
-    if line:lower():find(name, 1, true) == 1 then return true end
+    if line:match("^[^:;]+"):lower() == name then return true end
   end
   return false
 end
 
 local function add_own(what, lines, option, name, value)
-  if has_header(lines, name:lower() .. ":") then
+  if has_header(lines, name:lower()) then
     wrong(what, "%s and the header %s: only one of them", option, name)
   end
   lines[#lines + 1] = header_line(what, name, value)
@@ -213,12 +213,13 @@ local function add_options(what, lines, options)
   if options.cookies and next(options.cookies) ~= nil then
     add_own(what, lines, "cookies", "Cookie", cookie_line(what, options.cookies))
   end
-  if not has_header(lines, "user-agent:") then lines[#lines + 1] = "User-Agent: moonpost" end
+  if not has_header(lines, "user-agent") then lines[#lines + 1] = "User-Agent: moonpost" end
 end
 
 -- A list of "Name: value", and the Content-Type by itself.
 function M.header_lines(what, options)
   local lines, content_type = {}, nil
+  if options.type then header_line(what, "Content-Type", options.type) end
   for name, value in pairs(options.headers or {}) do
     check_header(what, name)
     for _, one in ipairs(type(value) == "table" and value or { value }) do

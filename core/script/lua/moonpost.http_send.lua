@@ -20,22 +20,36 @@ local headers_mt = {
   end,
 }
 
+-- A server chooses this text: each pattern is anchored, and looks at a sign once.
+local function trim(text)
+  local from = text:find("%S")
+  return from and text:match("^.*%S", from) or ""
+end
+
+-- dates in cookies have commas
+local function join(name, values)
+  return table.concat(values, name == "set-cookie" and "\n" or ", ")
+end
+
 local function read_headers(text)
-  local headers = {}
-  for name, value in text:gmatch("([^:\r\n]+):[ \t]*([^\r\n]-)[ \t]*\r?\n") do
-    name = name:lower()
-    local before = headers[name]
-    -- dates in cookies have commas
-    headers[name] = before and before .. (name == "set-cookie" and "\n" or ", ") .. value or value
+  local lists, headers = {}, {}
+  for line in text:gmatch("[^\r\n]+") do
+    local name, value = line:match("^([^%s:][^:]*):(.*)$")
+    if name then
+      name = name:lower()
+      lists[name] = lists[name] or {}
+      table.insert(lists[name], trim(value))
+    end
   end
+  for name, values in pairs(lists) do headers[name] = join(name, values) end
   return setmetatable(headers, headers_mt)
 end
 
 local function read_cookies(lines)
   local cookies = {}
   for line in (lines or ""):gmatch("[^\n]+") do
-    local name, value = line:match("^[^;]*"):match("^%s*(.-)%s*=%s*(.-)%s*$")
-    if name then cookies[name] = value end
+    local name, value = line:match("^[^;]*"):match("^([^=]*)=(.*)$")
+    if name then cookies[trim(name)] = trim(value) end
   end
   return cookies
 end
@@ -184,7 +198,7 @@ function M.send(request)
     local ok, result = pcall(try, one, deadline_of(request, deadline))
     local pause = pause_after(number, ok, result)
     if not may_repeat(one, given, ok, result) or
-      core.clock() + pause * 1000 >= deadline then
+      core.clock() + pause * 1000.0 >= deadline then -- a server's number: no overflow
       if ok then return result end
       error(result, 0)
     end

@@ -32,7 +32,7 @@ local http = {}
 ---@field form? table<string, string|number|boolean|(string|number)[]> The body, as a web page's form sends it.
 ---@field files? table<string, http.File|bot.File|(http.File|bot.File)[]> With the fields of form, as multipart/form-data.
 ---@field body? string|http.File|bot.File The body as it is, or a file.
----@field type? string Its Content-Type; text/plain unless it is said, application/octet-stream of a file.
+---@field type? string Its Content-Type; text/plain unless it is said, of a file its content_type, or application/octet-stream.
 ---@field timeout? string|number Redirects, tries and waiting in line included: "10s". `HTTP_TIMEOUT_S` unless it is said; with a sink or a file 10 minutes.
 ---@field connect_timeout? string|number Of it, to connect; 10 s unless it is said.
 ---@field try_timeout? string|number Of it, for one try.
