@@ -134,21 +134,22 @@ static bool rebase(struct config_change *c, const struct setting *s,
 {
     struct buf out = BUF_INIT;
     struct err why = ERR_INIT;
-    bool set;
+    bool set, fits;
 
     before = setting_value(s, before, &set);
     now = setting_value(s, now, &set);
     if (json_same(before, now))
         return true;
     config_merge(before, slice_of(c->value), now, &out);
-    free(c->value);
-    c->value = slice_dup(buf_slice(&out));
+    fits = setting_check(s, buf_slice(&out), &why);
+    if (fits) {
+        free(c->value);
+        c->value = slice_dup(buf_slice(&out));
+    }
     buf_release(&out);
-    if (setting_check(s, slice_of(c->value), &why))
-        return true;
-    return err_set(err, ERR_CONFIG,
-                   "%s (with what somebody else has written meanwhile)",
-                   why.text);
+    return fits || err_set(err, ERR_CONFIG,
+                           "%s (with what somebody else has written meanwhile)",
+                           why.text);
 }
 
 static bool is_in(const struct setting *s, uint32_t sections)

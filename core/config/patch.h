@@ -35,7 +35,8 @@ void config_patch_drop(struct config_patch *patch,
  * that somebody else has changed meanwhile are merged (merge.h), so that what two
  * add at the same time is there in the end. What the schema does not have, and what
  * is in the lazy sections `omitted`, which before lacks, stays as it is.
- * ERR_CONFIG: a merged one does not fit its setting (too many elements).
+ * ERR_CONFIG: a merged one does not fit its setting (too many elements); that change
+ * is as it was.
  */
 bool config_patch_rebase(struct config_patch *patch,
                          const struct setting *schema, uint32_t omitted,

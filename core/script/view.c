@@ -1,5 +1,6 @@
 /* view.c - a config view as a whole: see view.h and view_int.h. */
-#include "base/log.h"
+#include <stdlib.h>
+
 #include "script/raise.h"
 #include "script/recording.h"
 #include "script/task.h"
@@ -7,11 +8,18 @@
 
 #define VIEW_MT "moonpost.view"
 
+static void forget_unfit(struct view *v)
+{
+    free(v->unfit);
+    v->unfit = NULL;
+}
+
 static void let_go(struct view *v)
 {
     config_unref(v->config);
     v->config = NULL;
     config_patch_release(&v->patch);
+    forget_unfit(v);
     v->dirty = false;
 }
 
@@ -368,6 +376,8 @@ static void forget_dirty(lua_State *L, struct view *v)
 
 bool view_ready(lua_State *L, struct view *v, struct err *err)
 {
+    if (v->unfit)
+        return err_set(err, ERR_CONFIG, "%s", v->unfit);
     if (!collect_all(L, v, true, err))
         return false;
     forget_dirty(L, v);
@@ -409,11 +419,13 @@ void view_refill(lua_State *L, struct view *v)
 void view_reset(lua_State *L, struct view *v)
 {
     config_patch_release(&v->patch);
+    forget_unfit(v);
     forget_dirty(L, v);
     view_refill(L, v);
 }
 
-/* What was not in the commit was changed in what the commit was to make. */
+/* What was not in the commit was changed in what the commit was to make. If it does
+ * not go with what was stored, the next commit says so. */
 static void rebase_rest(struct view *v, const struct config_op *op)
 {
     struct buf made = BUF_INIT;
@@ -424,7 +436,7 @@ static void rebase_rest(struct view *v, const struct config_op *op)
     config_patch_apply(&op->patch, v->config->text, &made);
     if (!config_patch_rebase(&v->patch, v->gen->schema, v->config->omitted,
                              buf_slice(&made), op->config->text, &err))
-        log_warn("config", "chat %lld: %s", (long long)v->chat_id, err.text);
+        v->unfit = xstrdup(err.text);
     buf_release(&made);
 }
 

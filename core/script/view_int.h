@@ -44,6 +44,8 @@ struct view {
     int64_t chat_id;
     struct config *config;
     struct config_patch patch;
+    char *
+        unfit; /* why the patch can't be stored with what others have stored, or NULL */
     bool dirty; /* a list was changed in place: see DIRTY */
     int ref; /* of the userdata in the registry; LUA_NOREF: the task is over */
     struct generation *gen;
@@ -61,7 +63,8 @@ void view_refill(lua_State *L, struct view *view);
 /* What was changed in place becomes part of the patch. */
 void view_collect(lua_State *L, struct view *view);
 
-/* Before a commit: the same, checked. ERR_CONFIG: a list has become invalid. */
+/* Before a commit: the same, checked. ERR_CONFIG: a list has become invalid, or does
+ * not fit together with what somebody else has stored. */
 bool view_ready(lua_State *L, struct view *view, struct err *err);
 /* Forget what changed, and read anew from the config as it is stored. */
 void view_reset(lua_State *L, struct view *view);

@@ -513,6 +513,29 @@ static void test_view__lists_across_a_conflict(void **state)
                "\"z\"]}");
 }
 
+/* The same, while another fiber goes on adding: what does not fit with both is not
+ * stored, and that is said. */
+static void test_view__lists_that_do_not_fit(void **state)
+{
+    (void)state;
+    store_row("{\"words\": [\"a\"]}");
+    t.sql_on_write =
+        "UPDATE chat_configs SET config = '{\"words\": [\"a\", \"y\"]}', "
+        "revision = revision + 1";
+    body("local words = c.words\n"
+         "bot.api.write{}\n"
+         "require('parallel')(\n"
+         "  function() table.insert(words, 'p') ctx:reply('1') end,\n"
+         "  function() table.insert(words, 'q') c.max = 9 end)\n"
+         "local said = raises(ctx.reply, ctx, '2')\n"
+         "assert(said:find('got 4 elements %(with what'), "
+         "said)\n"
+         "assert(table.concat(words, ' ') == 'a y p' and c.max == 5)\n"
+         "table.remove(words) table.insert(words, 'r')");
+    say_ok("/a");
+    expect_row("{\"words\": [\"a\", \"y\", \"r\"]}");
+}
+
 /* A table that is moved within its list is not a copy after it. */
 static void test_view__moved_rows(void **state)
 {
@@ -826,6 +849,7 @@ int main(void)
         TEST(test_view__lazy_without_a_database),
         TEST(test_view__killed_while_it_waits),
         TEST(test_view__lists_across_a_conflict),
+        TEST(test_view__lists_that_do_not_fit),
         TEST(test_view__moved_rows),
         TEST(test_view__elements_are_checked),
         TEST(test_view__a_list_too_long),
