@@ -15,13 +15,40 @@ static bool is_word_char(char c)
 }
 
 /* i is behind the opening quote; gives where the closing one ends. */
-static size_t end_of_quoted(struct slice s, size_t i, char quote, bool escapes)
+static size_t end_of_quoted(struct slice s, size_t i, char quote)
 {
-    for (; i < s.n; i++) {
-        if (escapes && s.p[i] == '\\')
-            i++;
-        else if (s.p[i] == quote)
+    for (; i < s.n; i++)
+        if (s.p[i] == quote)
             return i + 1; /* a doubled one begins the next string */
+    return s.n;
+}
+
+/* Behind the quote that a string ends with at i: where it goes on, after a doubled
+ * quote or in a further line; i if it does not. */
+static size_t goes_on(struct slice s, size_t i)
+{
+    size_t at = i;
+    bool line = false;
+
+    for (; at < s.n && isspace((unsigned char)s.p[at]); at++)
+        line = line || s.p[at] == '\n' || s.p[at] == '\r';
+    return at < s.n && s.p[at] == '\'' && (at == i || line) ? at + 1 : i;
+}
+
+/* The same of E'…', with its backslashes. */
+static size_t end_of_escaped(struct slice s, size_t i)
+{
+    size_t next;
+
+    while (i < s.n) {
+        if (s.p[i] == '\\') {
+            i += 2;
+        } else if (s.p[i++] == '\'') {
+            next = goes_on(s, i);
+            if (next == i)
+                return i;
+            i = next;
+        }
     }
     return s.n;
 }
@@ -67,9 +94,9 @@ static size_t end_of_space(struct slice s, size_t i)
     if (i + 1 >= s.n)
         return i;
     if (s.p[i] == '-' && s.p[i + 1] == '-') {
-        const char *end = memchr(s.p + i, '\n', s.n - i);
-
-        return end ? (size_t)(end - s.p) + 1 : s.n;
+        while (i < s.n && s.p[i] != '\n' && s.p[i] != '\r')
+            i++;
+        return i;
     }
     return s.p[i] == '/' && s.p[i + 1] == '*' ? end_of_comment(s, i + 2) : i;
 }
@@ -106,9 +133,9 @@ static size_t read_token(struct slice s, size_t i, int number,
     size_t end;
 
     if (c == '\'' || c == '"')
-        return end_of_quoted(s, i + 1, c, false);
+        return end_of_quoted(s, i + 1, c);
     if ((c == 'e' || c == 'E') && next == '\'')
-        return end_of_quoted(s, i + 2, '\'', true);
+        return end_of_escaped(s, i + 2);
     if (c == '$' && isdigit((unsigned char)next))
         return read_param(s, i, out);
     if (c == '$') {

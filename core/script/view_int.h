@@ -44,8 +44,8 @@ struct view {
     int64_t chat_id;
     struct config *config;
     struct config_patch patch;
-    char *
-        unfit; /* why the patch can't be stored with what others have stored, or NULL */
+    char
+        *unfit; /* why the patch does not go with what others stored, or NULL */
     bool dirty; /* a list was changed in place: see DIRTY */
     int ref; /* of the userdata in the registry; LUA_NOREF: the task is over */
     struct generation *gen;
