@@ -12,7 +12,7 @@
 
 #define TICK_US 1000
 #define LOAD_TIMES 8
-#define LOOK_COUNT 1000 /* instructions: is it yieldable now? */
+#define LOOK_COUNT 1000 /* instructions: is the block over now? */
 
 /* What the signal handlers look at. One vm a process, one thread. */
 static struct {
@@ -66,10 +66,11 @@ static bool has_hook(lua_State *L)
 /* lua_sethook() may be called from a signal handler (Lua manual, lua.c), and by the
  * same right from the allocator. But it visits every call on the stack, which may take
  * longer than a tick: never again for the same. */
-static void set_hook(lua_State *L, int count)
+static void set_hook(lua_State *L, int mask, int count)
 {
-    if (!has_hook(L) || lua_gethookcount(L) != count)
-        lua_sethook(L, on_hook, LUA_MASKCOUNT, count);
+    if (lua_gethook(L) != on_hook || lua_gethookmask(L) != mask ||
+        lua_gethookcount(L) != count)
+        lua_sethook(L, on_hook, mask, count);
 }
 
 static enum watchdog_end why_end(void)
@@ -127,19 +128,26 @@ static void end(lua_State *L, lua_Debug *ar, enum watchdog_end why)
         lua_yield(L, 0);
         return;
     }
-    set_hook(L, 1);           /* and at the next one */
+    set_hook(L, LUA_MASKCOUNT, 1); /* and at the next one */
     lua_getinfo(L, "Sl", ar); /* luaL_error() would name its caller's line */
     lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline,
                     name_of_end(why));
     lua_error(L);
 }
 
+/* Where it can't yield, the return from there is waited for: it may be a few
+ * instructions in thousands that can. */
 static void on_hook(lua_State *L, lua_Debug *ar)
 {
     enum watchdog_end why;
 
     if (!g.running)
         return;
+    if (ar->event != LUA_HOOKCOUNT) { /* can't yield, but the next one can */
+        if (lua_isyieldable(L))
+            set_hook(L, LUA_MASKCOUNT, 1);
+        return;
+    }
     why = why_end();
     if (!why && !slice_is_over()) {
         lua_sethook(L, NULL, 0, 0); /* the next tick asks again */
@@ -149,7 +157,7 @@ static void on_hook(lua_State *L, lua_Debug *ar)
     } else if (why || block_is_over()) {
         end(L, ar, why ? why : WATCHDOG_BLOCK);
     } else {
-        set_hook(L, LOOK_COUNT);
+        set_hook(L, LUA_MASKCOUNT | LUA_MASKRET, LOOK_COUNT);
     }
 }
 
@@ -178,9 +186,9 @@ static void on_tick(int number)
     g.used_us += passed;
     g.slice_us += passed;
     if (why_end())
-        set_hook(g.running, 1);
+        set_hook(g.running, LUA_MASKCOUNT, 1);
     else if (slice_is_over() && !has_hook(g.running))
-        set_hook(g.running, 1);
+        set_hook(g.running, LUA_MASKCOUNT, 1);
 }
 
 static void start_ticking(void)
@@ -195,7 +203,7 @@ void watchdog_refuse(bool again)
     g.refused = true;
     g.refused_again |= again;
     if (g.running && g.watch)
-        set_hook(g.running, 1);
+        set_hook(g.running, LUA_MASKCOUNT, 1);
 }
 
 bool watchdog_was_refused(void)
