@@ -1,4 +1,5 @@
--- For scripts/, defaults/ and migrations/, and for a bot's own folder (copy it).
+-- For scripts/, defaults/ and migrations/; a new bot has its own,
+-- core/commands/template/luacheckrc.
 -- The globals are those of core/script/vm.c and no others: a library that
 -- scripts do not get (io, debug, os.execute) is a warning here already.
 stds.moonpost = {

@@ -31,7 +31,7 @@ static const struct {
     { "Aptfile", "Aptfile" },
     { "README.md", "README.md" },
     { ".gitignore", "gitignore" },
-    { ".luacheckrc", ".luacheckrc" },
+    { ".luacheckrc", "luacheckrc" },
 };
 
 static bool fail(struct err *err, const char *path)

@@ -22,6 +22,10 @@ test("new: a bot that loads, is tidy, and has its types", async (t) => {
   ({ code, said } = await run(["check", dir]));
   assert.equal(code, 0, said);
   execFileSync("luacheck", ["--quiet", "scripts", "defaults", "spec"], { cwd: dir });
+  assert.doesNotMatch(readFileSync(path.join(dir, ".luacheckrc"), "utf8"), /core\//); // nothing of Moonpost's own source
+  writeFileSync(path.join(dir, "scripts/bad.lua"), "io.write(bto)\n");
+  assert.throws(() => execFileSync("luacheck", ["--no-color", "scripts"], { cwd: dir, encoding: "utf8" }),
+    (e) => /variable .?io/.test(e.stdout) && /variable .?bto/.test(e.stdout));
   assert.match(readFileSync(path.join(dir, "types/config.lua"), "utf8"), /^---@field greeting Config\.Greeting$/m);
   assert.ok(JSON.parse(readFileSync(path.join(dir, ".luarc.json"), "utf8"))["workspace.library"].includes("types"));
   assert.match(readFileSync(path.join(dir, "Procfile"), "utf8"), /^worker: bin\/moonpost run$/m);
