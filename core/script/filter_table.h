@@ -1,6 +1,6 @@
 /*
- * filter_table.h - the names that a filter may be made of. The table itself is
- * made while building, from the Bot API as data: script/spec/filter_table.c.
+ * filter_table.h - the names that a filter may be made of, and those of methods.
+ * The table itself is made while building, from the Bot API as data: script/spec/filter_table.c.
  */
 #ifndef SCRIPT_FILTER_TABLE_H
 #define SCRIPT_FILTER_TABLE_H
@@ -21,5 +21,8 @@ extern const struct filter_kind filter_kinds[]; /* ends with { NULL, NULL } */
 
 /* The fields of ChatAdministratorRights; ends with NULL. */
 extern const char *const filter_rights[];
+
+/* All methods of the Bot API; ends with NULL. */
+extern const char *const method_names[];
 
 #endif

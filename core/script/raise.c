@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "script/filter.h"
+#include "script/filter_table.h"
 #include "script/json_lua.h"
 
 #define ERROR_MT "moonpost.error"
@@ -89,9 +91,47 @@ static void push_text(lua_State *L, struct slice raw)
     json_push(L, (struct slice){ raw.p - 1, raw.n + 2 });
 }
 
+/* The method that is meant by a name that is none; NULL: it is one, or nothing
+ * comes near. */
+static const char *nearest_method(const char *name)
+{
+    int best = 2 + (int)strlen(name) / 4;
+    const char *meant = NULL;
+
+    for (const char *const *m = method_names; *m && best > 0; m++) {
+        int distance = filter_distance(slice_of(name), *m);
+
+        if (distance < best) { /* of those that are as near, the first */
+            best = distance;
+            meant = *m;
+        }
+    }
+    return best > 0 ? meant : NULL;
+}
+
+/* "Not Found" alone is about the token. Names that are not known here are
+ * called all the same: Telegram may know more of them. */
+static bool is_no_method(const struct tg_op *op)
+{
+    return op->error_code == 404 &&
+           strstr(op->op.err.text, "method not found") != NULL;
+}
+
+static void push_tg_message(lua_State *L, const struct tg_op *op,
+                            const char *method)
+{
+    const char *meant = is_no_method(op) ? nearest_method(method) : NULL;
+
+    if (meant)
+        lua_pushfstring(L, "%s: no such method \"%s\"; did you mean %s?",
+                        op->op.err.text, method, meant);
+    else
+        lua_pushfstring(L, "%s: %s", method, op->op.err.text);
+}
+
 int raise_tg(lua_State *L, const struct tg_op *op, const char *method)
 {
-    lua_pushfstring(L, "%s: %s", method, op->op.err.text);
+    push_tg_message(L, op, method);
     push_error(L, op->op.err.kind, lua_tostring(L, -1));
     lua_pushstring(L, method);
     lua_setfield(L, -2, "method");

@@ -112,6 +112,30 @@ static void test_api__errors_are_objects(void **state)
     assert_has(t.calls.data, "\"text\":\"ok\"");
 }
 
+static void test_api__a_misspelt_method(void **state)
+{
+    static const char none[] = "{\"ok\":false,\"error_code\":404,"
+                               "\"description\":\"Not Found: method not "
+                               "found\"}";
+
+    (void)state;
+    body("local function try(name)\n"
+         "  local ok, e = pcall(function() ctx.api[name]{} end)\n"
+         "  assert(not ok and e.description == 'Not Found: method not found')\n"
+         "  ctx:reply((tostring(e):gsub('^[^ ]* ', '')))\n"
+         "end\n"
+         "try 'sendMesage'\ntry 'brandNewThing'\ntry 'getMe'");
+    answer("sendMesage", 404, none);
+    answer("brandNewThing", 404, none);
+    answer("getMe", 404, none);
+    say_ok("/a");
+    assert_has(t.calls.data, "404 Not Found: method not found: no such method "
+                             "\\\"sendMesage\\\"; did you mean sendMessage?\"");
+    assert_has(t.calls.data,
+               "brandNewThing: 404 Not Found: method not found\"");
+    assert_has(t.calls.data, "getMe: 404 Not Found: method not found\"");
+}
+
 static void test_api__files(void **state)
 {
     (void)state;
@@ -277,6 +301,7 @@ int main(void)
         SCRIPT_TEST(test_api__any_method),
         SCRIPT_TEST(test_api__results),
         SCRIPT_TEST(test_api__errors_are_objects),
+        SCRIPT_TEST(test_api__a_misspelt_method),
         SCRIPT_TEST(test_api__files),
         SCRIPT_TEST(test_admin__asked_once),
         SCRIPT_TEST(test_admin__not_one),

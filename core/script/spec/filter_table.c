@@ -174,6 +174,17 @@ static void write_rights(FILE *out, const json_t *types)
     fprintf(out, "    NULL,\n};\n");
 }
 
+static void write_methods(FILE *out, json_t *methods)
+{
+    const char *name;
+    json_t *method;
+
+    fprintf(out, "const char *const method_names[] = {\n");
+    json_object_foreach(methods, name, method)
+        fprintf(out, "    \"%s\",\n", name);
+    fprintf(out, "    NULL,\n};\n");
+}
+
 static void write_all(FILE *out, const json_t *types)
 {
     const json_t *kinds =
@@ -229,6 +240,7 @@ int main(int argc, char **argv)
         return 1;
     }
     write_all(out, json_object_get(spec, "types"));
+    write_methods(out, json_object_get(spec, "methods"));
     json_decref(spec);
     return fclose(out) ? 1 : 0;
 }
