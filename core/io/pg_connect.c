@@ -3,12 +3,10 @@
  *
  * One try goes through the phases in pg_int.h under one timer. Everything that
  * goes wrong, in a try or later, goes through pg_lost(), which begins the next.
- * libpq would block to look up names: they are resolved here (libevent's evdns,
- * which knows /etc/hosts) and given to libpq as addresses beside the names.
+ * libpq would block to look up names: pg_lookup.c does, before it connects.
  */
 #include "pg_int.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +20,7 @@
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
 #define STEADY_MS 5000 /* up this long, and pauses begin anew from the least */
-#define TRIES_UNSTEADY 3 /* else from here at most */
-#define ADDRESSES_PER_HOST 8
+#define TRIES_UNSTEADY 3   /* else from here at most */
 #define RENEW_MIN_MS 1000  /* between connections that are given up ... */
 #define RENEW_MAX_MS 60000 /* ... because the server is read-only */
 
@@ -71,124 +68,6 @@ bool pg_flush(struct pg *pg)
     return true;
 }
 
-/* --- looking up names ----------------------------------------------------- */
-
-struct pg_lookup {
-    struct pg *pg; /* NULL: nobody waits for it any more */
-    struct event_base *base;
-    struct evdns_base *orphan; /* to be freed with it, or NULL */
-    struct evdns_getaddrinfo_request *request;
-};
-
-static void look_up_rest(struct pg *pg);
-
-static void free_dns(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    evdns_base_free(arg, 0);
-}
-
-static void add_address(struct pg *pg, const struct pg_host *host,
-                        const struct sockaddr *sa)
-{
-    struct pg_address *a;
-    const void *from = NULL;
-
-    if (pg->naddresses == PG_ADDRESSES_MAX)
-        return;
-    a = &pg->addresses[pg->naddresses];
-    *a = (struct pg_address){ .host = host };
-    if (sa && sa->sa_family == AF_INET)
-        from = &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-    else if (sa && sa->sa_family == AF_INET6)
-        from = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-    if (sa &&
-        (!from || !inet_ntop(sa->sa_family, from, a->text, sizeof(a->text))))
-        return;
-    pg->naddresses++;
-}
-
-static void on_looked_up(int error, struct evutil_addrinfo *list, void *arg)
-{
-    struct pg_lookup *lookup = arg;
-    struct pg *pg = lookup->pg;
-    int n = 0;
-
-    if (!pg) {
-        if (lookup->orphan) /* evdns still needs it after this call */
-            event_base_once(lookup->base, -1, EV_TIMEOUT, free_dns,
-                            lookup->orphan, NULL);
-    } else {
-        pg->lookup = NULL;
-        for (struct evutil_addrinfo *a = list; a && n < ADDRESSES_PER_HOST;
-             a = a->ai_next, n++)
-            add_address(pg, &pg->url.hosts[pg->looking_up], a->ai_addr);
-        if (error)
-            snprintf(pg->fatal, sizeof(pg->fatal),
-                     "cannot look up the host \"%.200s\": %s",
-                     pg->url.hosts[pg->looking_up].name,
-                     evutil_gai_strerror(error));
-    }
-    if (list)
-        evutil_freeaddrinfo(list);
-    free(lookup);
-    if (pg) {
-        pg->looking_up++;
-        look_up_rest(pg);
-    }
-}
-
-/* May call on_looked_up() at once. */
-static void look_up(struct pg *pg, const char *name)
-{
-    struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC,
-                                     .ai_socktype = SOCK_STREAM };
-    struct pg_lookup *lookup = xalloc(sizeof(*lookup));
-    struct evdns_getaddrinfo_request *request;
-
-    lookup->pg = pg;
-    lookup->base = loop_base(pg->loop);
-    pg->lookup = lookup;
-    request =
-        evdns_getaddrinfo(pg->dns, name, NULL, &hints, on_looked_up, lookup);
-    if (request) /* else the look-up is over, and freed */
-        lookup->request = request;
-}
-
-static void cancel_look_up(struct pg *pg, bool with_dns)
-{
-    struct pg_lookup *lookup = pg->lookup;
-
-    if (!lookup)
-        return;
-    pg->lookup = NULL;
-    lookup->pg = NULL;
-    if (with_dns) {
-        lookup->orphan = pg->dns;
-        pg->dns = NULL;
-    }
-    evdns_getaddrinfo_cancel(lookup->request);
-}
-
-static void on_dns_log(int is_warning, const char *text)
-{
-    (void)is_warning;
-    log_debug("database", "name look-up: %s", text);
-}
-
-/* A new one for each try: resolv.conf may have changed. */
-static bool open_dns(struct pg *pg)
-{
-    if (pg->dns)
-        evdns_base_free(pg->dns, 0);
-    evdns_set_log_fn(on_dns_log);
-    pg->dns = evdns_base_new(loop_base(pg->loop),
-                             EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                 EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    return pg->dns != NULL;
-}
-
 /* --- one try -------------------------------------------------------------- */
 
 static void watch_try(struct pg *pg, short what);
@@ -233,7 +112,7 @@ static void on_notice(void *arg, const PGresult *res)
         log_info("database", "%s", text);
 }
 
-static void begin_connecting(struct pg *pg)
+void pg_looked_up(struct pg *pg)
 {
     pg->fatal[0] = '\0'; /* of a look-up: another host was found */
     pg->conn = pg_url_connect(&pg->url, pg->addresses, pg->naddresses,
@@ -249,25 +128,6 @@ static void begin_connecting(struct pg *pg)
     watch_try(pg, EV_WRITE); /* as PQconnectPoll() wants it the first time */
 }
 
-/* One host after the other, then on to connecting. */
-static void look_up_rest(struct pg *pg)
-{
-    const struct pg_host *host;
-
-    for (; pg->looking_up < pg->url.nhosts; pg->looking_up++) {
-        host = &pg->url.hosts[pg->looking_up];
-        if (host->look_up) {
-            look_up(pg, host->name); /* calls this again */
-            return;
-        }
-        add_address(pg, host, NULL);
-    }
-    if (pg->url.nhosts && !pg->naddresses)
-        pg_lost(pg, *pg->fatal ? pg->fatal : "no host has an address");
-    else
-        begin_connecting(pg);
-}
-
 static void begin_try(struct pg *pg)
 {
     pg->phase = PG_RESOLVING;
@@ -276,10 +136,10 @@ static void begin_try(struct pg *pg)
     set_timer(pg, TRY_MS);
     if (pg_fault_refuses()) /* for the reason that was told, and no other */
         pg_lost(pg, *pg->reason ? pg->reason : "Connection refused");
-    else if (pg->url.nhosts && !open_dns(pg))
+    else if (pg->url.nhosts && !pg_open_dns(pg))
         pg_lost(pg, "name look-ups are not possible: /etc/resolv.conf?");
     else
-        look_up_rest(pg);
+        pg_look_up(pg);
 }
 
 static void too_late(struct pg *pg)
@@ -454,7 +314,7 @@ static void close_connection(struct pg *pg)
 {
     stop_watching(pg);
     pg_fault_let_go(pg);
-    cancel_look_up(pg, false);
+    pg_cancel_look_up(pg, false);
     PQfinish(pg->conn);
     pg->conn = NULL;
     pg->renew = pg->pooled = false;
@@ -529,7 +389,7 @@ void pg_connect_init(struct pg *pg)
 void pg_connect_release(struct pg *pg)
 {
     stop_watching(pg);
-    cancel_look_up(pg, true);
+    pg_cancel_look_up(pg, true);
     close_connection(pg);
     if (pg->dns)
         evdns_base_free(pg->dns, 0);

@@ -1,11 +1,13 @@
 /*
  * pg_int.h - what the files of pg share.
  *
- *     pg.c          queries: waiting, sending, time-outs; the interface
+ *     pg.c          queries: waiting, being over; the interface
+ *     pg_send.c     sending them, prepared or not
  *     pg_deadline.c those that wait too long
  *     pg_answer.c   results: reading, errors, repeating
  *     pg_text.c     statements made at run time, and their answers
  *     pg_connect.c  the connection: making it, losing it, making it again
+ *     pg_lookup.c   the addresses of its hosts
  *     pg_url.c      what the url says, and what libpq is given
  *     pg_fault.c    what goes wrong in tests of bots: pg_fault.h
  */
@@ -94,7 +96,7 @@ struct pg_address {
 };
 
 #define PG_ADDRESSES_MAX 32
-struct pg_lookup; /* pg_connect.c */
+struct pg_lookup; /* pg_lookup.c */
 
 struct pg {
     struct loop *loop;
@@ -148,15 +150,11 @@ struct pg {
 };
 
 /* pg.c */
-void pg_pump(
-    struct pg *pg); /* send what can be sent; may lose the connection */
 /* Take it off the lists. It is completed unless its owner has left. */
 void pg_query_over(struct pg *pg, struct query *q);
 /* Back to the waiting ones, at its place by number, to be sent unprepared. */
 void pg_query_repeat(struct pg *pg, struct query *q);
 const char *pg_query_name(const struct query *q);
-struct prepared *pg_find_prepared(struct pg *pg,
-                                  const struct pg_statement *statement);
 /* The connection is gone: what was on its way fails; the others wait. */
 void pg_sent_lost(struct pg *pg);
 
@@ -166,6 +164,16 @@ struct pg_op *pg_ask_text(struct pg *pg, const struct pg_question *question,
                           struct text *text, struct pg_answer *answer);
 /* A text that is not listed (taken), without parameters and for nobody. */
 void pg_ask_detached(struct pg *pg, struct text *text);
+
+/* pg_send.c */
+/* Send what can be sent; may lose the connection. */
+void pg_pump(struct pg *pg);
+struct prepared *pg_find_prepared(struct pg *pg,
+                                  const struct pg_statement *statement);
+/* The statement must be prepared anew before its next use. True if it was
+ * that preparation. */
+bool pg_forget_prepared(struct pg *pg, const struct pg_statement *statement,
+                        unsigned serial);
 
 /* pg_text.c */
 const struct pg_statement *pg_text_ref(struct text *text);
@@ -188,14 +196,11 @@ void pg_behind_pooler(struct pg *pg, const char *sign);
 /* Of pg_ask(): the rows one by one, once it is this query's turn in libpq. */
 void pg_want_rows(struct pg *pg, struct query *q);
 void pg_read_answers(struct pg *pg); /* may lose the connection */
-/* The statement must be prepared anew before its next use. True if it was
- * that preparation. */
-bool pg_forget_prepared(struct pg *pg, const struct pg_statement *statement,
-                        unsigned serial);
 
 /* pg_connect.c */
 void pg_connect_init(struct pg *pg);
 void pg_connect_release(struct pg *pg);
+void pg_looked_up(struct pg *pg); /* there are addresses: connect */
 /* Close the connection and begin anew; reason is cleaned here. */
 void pg_lost(struct pg *pg, const char *reason);
 /* Don't wait with the next try. */
@@ -207,6 +212,14 @@ void pg_read_only(struct pg *pg);
 bool pg_renewed(struct pg *pg);
 /* Send what libpq holds back. False: the connection is lost. */
 bool pg_flush(struct pg *pg);
+
+/* pg_lookup.c */
+/* A new one for each try: resolv.conf may have changed. False: it can't be. */
+bool pg_open_dns(struct pg *pg);
+/* Go on at looking_up; it ends with pg_looked_up() or pg_lost(). */
+void pg_look_up(struct pg *pg);
+/* with_dns: nothing is looked up any more. */
+void pg_cancel_look_up(struct pg *pg, bool with_dns);
 
 /* pg_fault.c */
 void pg_fault_join(struct pg *pg); /* from its beginning to its end */
