@@ -5,63 +5,16 @@
  *           FREE ─ BEGIN ─► BUSY ─► SESSION ⇄ BUSY … ─ COMMIT or ROLLBACK ─► FREE
  *
  * The link owns the query that runs on it; the op that waits for it, if its task
- * still lives, gets it when it has ended.
+ * still lives, gets it when it has ended. Who waits for a link: script_db_line.c.
  */
-#include "bot/script_db.h"
+#include "script_db_int.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/metrics.h"
-
-/* Of a query's time, for the way there and back: so that the server says no first,
- * and the connection stays. */
-#define WAY_MS 2000
-
-struct db_link {
-    struct script_db *db;
-    struct pg *pg;
-    struct pg_op *query; /* on its way; or NULL */
-    struct db_op *op;    /* who waits for it; NULL: nobody any more */
-    struct db_session *session;
-    bool begins; /* the query is a BEGIN */
-};
-
-struct db_session {
-    struct script_db *db;
-    const void *owner;
-    struct db_link *link; /* NULL: it has ended */
-    unsigned connection;
-    struct op *idle; /* the timer */
-    bool was_idle;   /* it was rolled back for that */
-    struct db_first_error error;
-    TAILQ_ENTRY(db_session) entry;
-};
-
-/* What an op in line waits to do: copies. */
-struct db_line {
-    struct db_op *op;
-    int64_t since_ms;
-    struct pg_question question;
-    const void *owner; /* of a begin; else NULL */
-    TAILQ_ENTRY(db_line) entry;
-    struct slice params[];
-};
-
-struct script_db {
-    struct loop *loop;
-    struct script_db_options options;
-    struct db_desk desk;
-    struct db_link links[SCRIPT_DB_CONNECTIONS_MAX];
-    int n; /* links that have a connection */
-    TAILQ_HEAD(, db_line) line;
-    int waiting;
-    struct op *deadline; /* of the first in line */
-    TAILQ_HEAD(, db_session) sessions;
-};
 
 static struct metric seconds = {
     .name = "moonpost_script_query_seconds",
@@ -71,27 +24,13 @@ static struct metric seconds = {
     .labels = { "result" },
 };
 
-static void serve(struct script_db *db);
-
 /* --- ops ------------------------------------------------------------------------ */
-
-static void leave_line(struct db_op *op)
-{
-    struct db_line *line = op->line;
-
-    if (!line)
-        return;
-    TAILQ_REMOVE(&op->db->line, line, entry);
-    op->db->waiting--;
-    free(line);
-    op->line = NULL;
-}
 
 static void op_stop(struct op *op)
 {
     struct db_op *o = (struct db_op *)op;
 
-    leave_line(o);
+    script_db_leave_line(o);
     if (o->link)
         o->link->op = NULL;
 }
@@ -109,7 +48,7 @@ static void op_release(struct op *op)
 
 static const struct op_class db_class = { "db", op_stop, op_release };
 
-static struct db_op *op_new(struct script_db *db)
+struct db_op *script_db_op(struct script_db *db)
 {
     struct db_op *op = xalloc(sizeof(*op));
 
@@ -119,8 +58,8 @@ static struct db_op *op_new(struct script_db *db)
     return op;
 }
 
-static struct db_op *failed(struct db_op *op, enum err_kind kind,
-                            const char *why)
+struct db_op *script_db_failed(struct db_op *op, enum err_kind kind,
+                               const char *why)
 {
     err_set(&op->op.err, kind, "%s", why);
     op_complete(&op->op);
@@ -139,16 +78,13 @@ static void end_session(struct db_session *s)
     s->link = NULL;
 }
 
-static void ask(struct db_link *link, struct db_op *op,
-                const struct pg_question *question);
-
 /* Nobody waits for it; the link is free when it has been answered. */
 static void ask_rollback(struct db_link *link, unsigned connection)
 {
-    ask(link, NULL,
-        &(struct pg_question){ .sql = slice_of("ROLLBACK"),
-                               .session = connection,
-                               .control = true });
+    script_db_ask(link, NULL,
+                  &(struct pg_question){ .sql = slice_of("ROLLBACK"),
+                                         .session = connection,
+                                         .control = true });
 }
 
 static void roll_back(struct db_session *s)
@@ -160,7 +96,7 @@ static void roll_back(struct db_session *s)
     end_session(s);
     if (link->op) { /* another task's, to which it was lent */
         link->op->link = NULL;
-        failed(link->op, ERR_USAGE, "the transaction has ended");
+        script_db_failed(link->op, ERR_USAGE, "the transaction has ended");
     }
     if (link->query) { /* that nobody waits for: after it */
         op_free(&link->query->op);
@@ -271,12 +207,11 @@ static void on_answer(struct op *op)
     } else {
         leave_answer(link, query);
     }
-    serve(db);
+    script_db_serve(db);
 }
 
-/* op may be NULL. */
-static void ask(struct db_link *link, struct db_op *op,
-                const struct pg_question *question)
+void script_db_ask(struct db_link *link, struct db_op *op,
+                   const struct pg_question *question)
 {
     struct pg_question limited = *question;
 
@@ -290,173 +225,6 @@ static void ask(struct db_link *link, struct db_op *op,
     link->op = op;
     if (op)
         op->link = link;
-}
-
-/* --- the line ------------------------------------------------------------------------- */
-
-static void on_state(bool up, const char *reason, void *arg)
-{
-    (void)arg;
-    if (!up)
-        log_warn("database", "a connection of db in scripts: %s", reason);
-}
-
-/* The url was good for the host's own connection. */
-static bool open_link(struct db_link *link)
-{
-    const struct script_db_options *o = &link->db->options;
-    struct err err = ERR_INIT;
-
-    link->pg = pg_new(link->db->loop,
-                      &(struct pg_options){
-                          .url = o->url,
-                          .schema = o->schema,
-                          .application_name = "moonpost scripts",
-                          .statement_timeout_ms = o->timeout_ms,
-                          .query_timeout_ms = o->timeout_ms + WAY_MS,
-                          .wait_timeout_ms = o->timeout_ms,
-                          .prepare = o->prepare,
-                          .require_ssl = o->require_ssl,
-                      },
-                      &err);
-    if (!link->pg) {
-        log_error("database", "%s", err.text);
-        return false;
-    }
-    pg_on_state(link->pg, on_state, link);
-    return true;
-}
-
-/* One that is up, or a new one, or one that is being made again. NULL: none is
- * free. */
-static struct db_link *find_link(struct script_db *db)
-{
-    struct db_link *down = NULL;
-
-    for (int i = 0; i < db->n; i++) {
-        struct db_link *link = &db->links[i];
-
-        if (link->query || link->session)
-            continue;
-        if (pg_is_up(link->pg))
-            return link;
-        down = down ? down : link;
-    }
-    if (!down && db->n < db->options.connections) {
-        db->links[db->n].db = db;
-        if (open_link(&db->links[db->n]))
-            down = &db->links[db->n++];
-    }
-    return down;
-}
-
-static void start_line(struct db_link *link, struct db_line *line)
-{
-    struct db_op *op = line->op;
-
-    op->owner = line->owner;
-    ask(link, op, &line->question);
-    leave_line(op);
-}
-
-static void wait_for_deadline(struct script_db *db);
-
-static void on_deadline(struct op *timer)
-{
-    struct script_db *db = timer->arg;
-    struct db_line *line;
-    char why[200];
-
-    op_free(timer);
-    db->deadline = NULL;
-    while ((line = TAILQ_FIRST(&db->line)) &&
-           loop_now_ms() - line->since_ms >= db->options.timeout_ms) {
-        struct db_op *op = line->op;
-
-        snprintf(why, sizeof(why),
-                 "no connection was free within %d ms: %d queries wait, and "
-                 "DATABASE_SCRIPT_CONNECTIONS is %d",
-                 db->options.timeout_ms, db->waiting, db->options.connections);
-        leave_line(op);
-        failed(op, ERR_TIMEOUT, why);
-    }
-    wait_for_deadline(db);
-}
-
-static void wait_for_deadline(struct script_db *db)
-{
-    struct db_line *first = TAILQ_FIRST(&db->line);
-    int64_t left;
-
-    if (db->deadline || !first)
-        return;
-    left = first->since_ms + db->options.timeout_ms - loop_now_ms();
-    db->deadline = timer_start(db->loop, left < 0 ? 0 : left);
-    db->deadline->done = on_deadline;
-    db->deadline->arg = db;
-}
-
-static void serve(struct script_db *db)
-{
-    struct db_line *line;
-    struct db_link *link;
-
-    while ((line = TAILQ_FIRST(&db->line)) && (link = find_link(db)))
-        start_line(link, line);
-    if (TAILQ_EMPTY(&db->line)) {
-        op_free(db->deadline);
-        db->deadline = NULL;
-    }
-    wait_for_deadline(db);
-}
-
-/* The question and its texts, after the struct. */
-static struct db_line *line_new(const struct pg_question *question)
-{
-    size_t size = sizeof(struct db_line) + question->sql.n;
-    struct db_line *line;
-    char *to;
-
-    for (int i = 0; i < question->nparams; i++)
-        size += sizeof(struct slice) + question->params[i].n;
-    line = xalloc(size);
-    line->question = *question;
-    line->question.params = line->params;
-    to = (char *)(line->params + question->nparams);
-    for (int i = 0; i < question->nparams; i++) {
-        struct slice param = question->params[i];
-
-        if (!param.p)
-            continue;
-        line->params[i] = (struct slice){ to, param.n };
-        memcpy(to, param.p, param.n);
-        to += param.n;
-    }
-    line->question.sql.p = to;
-    memcpy(to, question->sql.p, question->sql.n);
-    line->since_ms = loop_now_ms();
-    return line;
-}
-
-static struct db_op *stand_in_line(struct script_db *db,
-                                   const struct pg_question *question,
-                                   const void *owner)
-{
-    struct db_op *op = op_new(db);
-    char why[100];
-
-    if (db->waiting >= SCRIPT_DB_LINE_MAX) {
-        snprintf(why, sizeof(why), "%d queries of scripts wait already",
-                 db->waiting);
-        return failed(op, ERR_DATABASE, why);
-    }
-    op->line = line_new(question);
-    op->line->op = op;
-    op->line->owner = owner;
-    TAILQ_INSERT_TAIL(&db->line, op->line, entry);
-    db->waiting++;
-    serve(db);
-    return op;
 }
 
 /* --- the desk ----------------------------------------------------------------------------- */
@@ -477,17 +245,17 @@ static struct db_op *ask_in_session(struct db_session *s,
                                     const struct pg_question *question,
                                     bool ends)
 {
-    struct db_op *op = op_new(s->db);
+    struct db_op *op = script_db_op(s->db);
     struct pg_question bound = *question;
     const char *problem = problem_of(s);
 
     if (problem)
-        return failed(op, ERR_USAGE, problem);
+        return script_db_failed(op, ERR_USAGE, problem);
     op_free(s->idle);
     s->idle = NULL;
     op->in = ends ? NULL : s;
     bound.session = s->connection;
-    ask(s->link, op, &bound);
+    script_db_ask(s->link, op, &bound);
     return op;
 }
 
@@ -496,14 +264,14 @@ static struct db_op *desk_query(void *arg, struct db_session *session,
 {
     if (session)
         return ask_in_session(session, question, false);
-    return stand_in_line(arg, question, NULL);
+    return script_db_stand_in_line(arg, question, NULL);
 }
 
 static struct db_op *desk_begin(void *arg, const void *owner, const char *how)
 {
     struct pg_question question = { .sql = slice_of(how), .control = true };
 
-    return stand_in_line(arg, &question, owner);
+    return script_db_stand_in_line(arg, &question, owner);
 }
 
 static struct db_op *desk_commit(void *arg, struct db_session *session)
