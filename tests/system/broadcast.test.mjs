@@ -204,24 +204,6 @@ describe("broadcasts", { concurrency: 3 }, () => {
     await host.sim.ask(`fault?id=${fault}`, { method: "DELETE" });
   });
 
-  test("replies go before a broadcast", async (t) => {
-    const { db, host, people } = await town(t, 60, { PACE_BOT_PER_S: "5", PACE_CHAT_PER_S: "1000", PACE_CHAT_BURST: "1000" });
-    host.folder.write("m.txt", "slow news");
-    await ok(host, db.url, host.folder.path("m.txt"), "--to", people.join(","));
-    await eventually("it has begun", async () => (await chats(db, "sent")).length > 2);
-    for (let i = 1; i <= 3; i++) {
-      assert.equal(await answered(host, bob, `/ping ${i}`), `pong ${i}`);
-      // what the bot sent since it was given the update
-      const { calls } = await host.sim.get("calls");
-      const given = calls.findIndex((c) => c.method === "getUpdates" && JSON.stringify(c.response).includes(`/ping ${i}`));
-      const after = calls.slice(given).filter((c) => c.method === "sendMessage").map((c) => c.params.text);
-      const others = after.indexOf(`pong ${i}`);
-      assert.ok(given >= 0 && others >= 0, JSON.stringify(after));
-      assert.ok(others <= 10, `${others} others went first`);
-    }
-    assert.equal(await dbState(db), "running");
-  });
-
   test("from a script: the same update makes one, and what is wrong is said", async (t) => {
     const { db, host } = await town(t, 1);
     await host.sim.send(alice, "/two");
@@ -276,6 +258,27 @@ describe("broadcasts", { concurrency: 3 }, () => {
     assert.deepEqual([one.state, one.sent, one.to, one.parameters.text], ["done", 2, "2 chats", "from a file"]);
     assert.match(await ok(host, db.url, "list"), /^1 {2}done {7}2 of 2 chats: 2 sent {2}\(sendMessage to 2 chats\)$/m);
     await fails(host, db.url, /no chats that failed/, "retry", "1");
+  });
+});
+
+// Alone: what others do would push the calls out of the list that the simulator keeps.
+describe("a broadcast", () => {
+  test("replies go before a broadcast", async (t) => {
+    const { db, host, people } = await town(t, 60, { PACE_BOT_PER_S: "5", PACE_CHAT_PER_S: "1000", PACE_CHAT_BURST: "1000" });
+    host.folder.write("m.txt", "slow news");
+    await ok(host, db.url, host.folder.path("m.txt"), "--to", people.join(","));
+    await eventually("it has begun", async () => (await chats(db, "sent")).length > 2);
+    for (let i = 1; i <= 3; i++) {
+      assert.equal(await answered(host, bob, `/ping ${i}`), `pong ${i}`);
+      // what the bot sent since it was given the update
+      const { calls } = await host.sim.get("calls");
+      const given = calls.findIndex((c) => c.method === "getUpdates" && JSON.stringify(c.response).includes(`/ping ${i}`));
+      const after = calls.slice(given).filter((c) => c.method === "sendMessage").map((c) => c.params.text);
+      const others = after.indexOf(`pong ${i}`);
+      assert.ok(given >= 0 && others >= 0, JSON.stringify(after));
+      assert.ok(others <= 10, `${others} others went first`);
+    }
+    assert.equal(await dbState(db), "running");
   });
 });
 
