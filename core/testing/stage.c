@@ -1,8 +1,7 @@
-/* stage.c - see stage.h. */
-#include "testing/stage.h"
+/* stage.c - see stage.h; waiting is in stage_wait.c. */
+#include "stage_int.h"
 
 #include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,55 +14,8 @@
 #include "script/web.h"
 #include "simulator/simulator.h"
 
-#define BOT_ID 1
 #define BOT_TOKEN "1:token-of-moonpost-test"
-/* So often it is looked whether somebody wants us to end. */
-#define LOOK_MS 50
 #define MANY 1000000
-
-struct stage {
-    struct stage_options options;
-    struct settings settings; /* the host's; strings are borrowed */
-    struct loop *loop;
-    struct simulator *sim;
-    struct http *http;
-    struct pg *pg, *listen_pg; /* lent to all hosts, one after the other */
-    struct host *host;
-    struct sites *sites; /* every one but Telegram */
-    char schema[64], url[64];
-    char data_dir[64]; /* of the bot's own files; made when it begins */
-    bool made;         /* the schema, perhaps */
-    int64_t
-        unburied; /* a host that ended while the database was away; 0: none */
-    struct stage_line *lines, **last_line;
-};
-
-/* --- being told to end --------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupted;
-static bool was_interrupted; /* before the tables were dropped */
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-/* The second time it ends at once: what was made is dropped by a later run. */
-static void watch_signals(void)
-{
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction action = { .sa_handler = on_signal,
-                                .sa_flags = (int)SA_RESETHAND };
-
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        sigaction(numbers[i], &action, NULL);
-}
-
-bool stage_is_interrupted(void)
-{
-    return interrupted || was_interrupted;
-}
 
 /* --- what the host says ---------------------------------------------------------- */
 
@@ -108,156 +60,7 @@ static void forget_lines(struct stage *stage)
     }
 }
 
-/* The last thing it complained about, for an error of ours. */
-static void add_complaint(const struct stage *stage, struct buf *out)
-{
-    const char *last = NULL;
-
-    for (const struct stage_line *l = stage->lines; l; l = l->next)
-        if (l->level >= LOG_WARN)
-            last = l->text;
-    if (last)
-        buf_addf(out, "; it says: %s", last);
-}
-
-/* --- waiting --------------------------------------------------------------------- */
-
-/* One round of the loop; false: the time is over, or we are to end. */
-static bool turn(struct stage *stage, int64_t until_ms, struct err *err)
-{
-    if (interrupted)
-        return err_set(err, ERR_CANCELLED, "interrupted");
-    if (loop_real_ms() >= until_ms)
-        return err_set(err, ERR_TIMEOUT, "no answer within %lld s",
-                       (long long)stage->options.timeout_ms / 1000);
-    loop_once(stage->loop, LOOK_MS);
-    return true;
-}
-
-bool stage_wait(struct stage *stage, struct op *op, struct err *err)
-{
-    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
-
-    while (op->state != OP_DONE)
-        if (!turn(stage, until_ms, err))
-            return false;
-    if (op->err.kind)
-        *err = op->err;
-    return !op->err.kind;
-}
-
-/* What waits for the end of a fault, or for time. */
-static int held(const struct stage *stage)
-{
-    return pg_fault_held() + sites_held(stage->sites);
-}
-
-/* Nothing is under way but the poll, if there is one, and what is held. */
-static bool is_quiet(const struct stage *stage, struct simulator_rest rest)
-{
-    return loop_is_idle(stage->loop) &&
-           loop_outside(stage->loop) == rest.polls + held(stage) &&
-           rest.calls == rest.polls && loop_next_timer_ms(stage->loop) != 0 &&
-           pg_fault_next_ms() != 0;
-}
-
-static bool is_idle(const struct stage *stage)
-{
-    struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
-
-    return is_quiet(stage, rest) && rest.polls == 1 && host_is_up(stage->host);
-}
-
-/* Quiet, where the database holds up the bot's start or its next poll. */
-static bool is_held_up(const struct stage *stage)
-{
-    return pg_fault_held() > 0 && host_is_at_rest(stage->host) &&
-           is_quiet(stage, simulator_rest(stage->sim, BOT_ID));
-}
-
-/* Nothing happens any more, whatever the sockets have. */
-static bool is_settled(struct stage *stage)
-{
-    if (is_idle(stage)) {
-        loop_once(stage->loop, 0);
-        return is_idle(stage);
-    }
-    if (!is_held_up(stage))
-        return false;
-    host_hurry(stage->host);
-    loop_once(stage->loop, 0);
-    return is_held_up(stage);
-}
-
-static bool say_busy(const struct stage *stage, struct err *err)
-{
-    struct simulator_rest rest = simulator_rest(stage->sim, BOT_ID);
-    struct buf what = BUF_INIT;
-
-    host_describe(stage->host, &what);
-    if (rest.calls > rest.polls)
-        buf_addf(&what, ", %d calls to the Bot API", rest.calls - rest.polls);
-    if (loop_outside(stage->loop) > rest.calls)
-        buf_addf(&what, ", %d queries or requests",
-                 loop_outside(stage->loop) - rest.calls);
-    add_complaint(stage, &what);
-    err_set(err, ERR_TIMEOUT, "the bot was not idle after %lld s: %s",
-            (long long)stage->options.timeout_ms / 1000, what.data);
-    buf_release(&what);
-    return false;
-}
-
-static bool say_stopped(const struct stage *stage, struct err *err)
-{
-    struct buf what = BUF_INIT;
-
-    add_complaint(stage, &what);
-    err_set(err, ERR_SCRIPT, "the bot has stopped%s", what.data);
-    buf_release(&what);
-    return false;
-}
-
-bool stage_settle(struct stage *stage, struct err *err)
-{
-    int64_t until_ms = loop_real_ms() + stage->options.timeout_ms;
-    struct err why = ERR_INIT;
-
-    for (;;) {
-        if (is_settled(stage))
-            return true;
-        if (host_is_stopped(stage->host))
-            return say_stopped(stage, err);
-        if (is_quiet(stage, simulator_rest(stage->sim, BOT_ID)))
-            host_hurry(stage->host);
-        if (!turn(stage, until_ms, &why))
-            return why.kind == ERR_TIMEOUT
-                       ? say_busy(stage, err)
-                       : err_set(err, why.kind, "%s", why.text);
-    }
-}
-
-static int64_t next_ms(const struct stage *stage)
-{
-    int64_t timer = loop_next_timer_ms(stage->loop), query = pg_fault_next_ms();
-
-    return timer < 0 || (query >= 0 && query < timer) ? query : timer;
-}
-
-bool stage_advance(struct stage *stage, int64_t ms, struct err *err)
-{
-    while (ms > 0) {
-        int64_t next = next_ms(stage);
-
-        if (next < 0 || next > ms)
-            next = ms;
-        loop_advance(stage->loop, next);
-        pg_fault_advance(next);
-        ms -= next;
-        if (!stage_settle(stage, err))
-            return false;
-    }
-    return true;
-}
+/* --- asking ---------------------------------------------------------------------- */
 
 bool stage_ask(struct stage *stage, const char *method, const char *target,
                const char *type, struct buf *body, struct http_op **op,
@@ -360,7 +163,7 @@ bool stage_restart(struct stage *stage, struct err *err)
 
     host_stop(stage->host, false);
     while (!host_is_stopped(stage->host))
-        if (!turn(stage, until_ms, err))
+        if (!stage_turn(stage, until_ms, err))
             return false;
     if (pg_fault_is_down() && !stage->unburied)
         stage->unburied = host_number(stage->host);
@@ -376,7 +179,7 @@ bool stage_database_down(struct stage *stage, struct err *err)
 
     pg_fault_down();
     while (!pg_fault_all_down())
-        if (!turn(stage, until_ms, err))
+        if (!stage_turn(stage, until_ms, err))
             return false;
     return true;
 }
@@ -388,7 +191,7 @@ bool stage_database_up(struct stage *stage, struct err *err)
 
     pg_fault_up();
     while (!pg_fault_all_up())
-        if (!turn(stage, until_ms, err))
+        if (!stage_turn(stage, until_ms, err))
             return false;
     if (!stage->unburied)
         return true;
@@ -504,7 +307,7 @@ struct stage *stage_open(const struct stage_options *options, struct err *err)
     snprintf(stage->schema, sizeof(stage->schema), TESTING_PREFIX "%010lld_%d",
              (long long)(clock_wall_us() / 1000000), (int)getpid());
     make_settings(stage);
-    watch_signals();
+    stage_watch_signals();
     log_set_sink(on_line, stage);
     log_set_silent(true);
     stage->loop = loop_new();
@@ -519,8 +322,7 @@ static void drop_tables(struct stage *stage)
 {
     struct err err = ERR_INIT;
 
-    was_interrupted = stage_is_interrupted();
-    interrupted = 0; /* this is what has to be done before we end */
+    stage_put_off_end(); /* this is what has to be done before we end */
     if (stage->made && !run_script(stage, testing_drop(stage->pg), &err))
         fprintf(stderr,
                 "moonpost: the schema %s could not be dropped, and stays: %s\n",
