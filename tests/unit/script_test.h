@@ -340,9 +340,18 @@ static inline int count_registry(void)
     return n - chunks_kept(L);
 }
 
+/* With what was loaded into it. */
+static inline void free_vm(void)
+{
+    config_store_use(t.services.store, &(struct config_rules){ 0 });
+    generation_unref(t.gen);
+    t.gen = NULL;
+    vm_free(t.vm);
+}
+
 static inline void make_vm(size_t memory_max, int cpu_ms, int64_t task_ms)
 {
-    vm_free(t.vm);
+    free_vm();
     t.limits = (struct vm_limits){ .memory_max = memory_max,
                                    .cpu_ms = cpu_ms,
                                    .task_ms = task_ms };

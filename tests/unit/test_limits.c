@@ -18,7 +18,7 @@ static void body(const char *a, const char *b)
 
 static void set_up(int slice_ms, int cpu_ms, int total_ms)
 {
-    vm_free(t.vm);
+    free_vm();
     t.limits = (struct vm_limits){ .memory_max = 16 << 20,
                                    .cpu_ms = cpu_ms,
                                    .task_ms = 60000,
@@ -142,7 +142,7 @@ static void test_block__is_ended(void **state)
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         set_up(5, 60000, 0);
         t.limits.block_ms = 20;
-        vm_free(t.vm);
+        free_vm();
         t.vm = vm_new(&t.services, &t.limits);
         body(places[i], "");
         assert_int_equal(say("/a"), TASK_OVERRAN);
@@ -159,7 +159,7 @@ static void test_block__is_not_ended_elsewhere(void **state)
     (void)state;
     set_up(2, 60000, 0);
     t.limits.block_ms = 10;
-    vm_free(t.vm);
+    free_vm();
     t.vm = vm_new(&t.services, &t.limits);
     body("local m = setmetatable({}, { __tostring = function()\n"
          "  for i = 1, 3e3 do end return 'm' end })\n"
