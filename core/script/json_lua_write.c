@@ -4,33 +4,14 @@
  * The way to the value at hand is a list of steps on the C stack, from the
  * innermost outwards: it is read only to name the place of an error.
  */
-#include "script/json_lua.h"
+#include "script/json_lua_int.h"
 #include "script/watchdog.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
 #include <math.h>
-#include <string.h>
 
 #define PATH_MAX_STEPS 16 /* of a longer way the rest is not named */
-
-struct step {
-    const struct step *up; /* NULL: this is the value that was given */
-    struct slice key;  /* in an object; alive while its key is on the stack */
-    lua_Integer index; /* in an array: key.p is NULL */
-};
-
-struct encoder {
-    lua_State *L;
-    struct buf *out;
-    struct err *err;
-    struct json_lua_options options;
-    const void *array_mt, *empty_array_mt;
-    size_t begin; /* where in out this value begins */
-    int depth;
-};
-
-static bool add_value(struct encoder *e, int index, const struct step *at);
 
 /* --- errors -------------------------------------------------------------------- */
 
@@ -64,8 +45,8 @@ static int add_path(struct buf *path, const struct step *at)
 }
 
 /* Calls nothing of Lua while it holds memory. */
-static bool __attribute__((format(printf, 3, 4)))
-fail(struct encoder *e, const struct step *at, const char *fmt, ...)
+bool json_lua_fail(struct encoder *e, const struct step *at, const char *fmt,
+                   ...)
 {
     struct buf text = BUF_INIT;
     va_list ap;
@@ -88,21 +69,7 @@ static bool fail_type(struct encoder *e, int index, const struct step *at)
 
     if (luaL_getmetafield(e->L, index, "__name") == LUA_TSTRING)
         name = lua_tostring(e->L, -1);
-    return fail(e, at, "cannot serialise %s", name);
-}
-
-/* Call the function below nargs arguments. Like lua_pcall(), but for the err. */
-static bool call(struct encoder *e, int nargs, int nresults,
-                 const struct step *at)
-{
-    lua_State *L = e->L;
-    const char *message;
-
-    if (lua_pcall(L, nargs, nresults, 0) == LUA_OK)
-        return true;
-    message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
-                                             : luaL_typename(L, -1);
-    return fail(e, at, "cannot serialise: %s", message);
+    return json_lua_fail(e, at, "cannot serialise %s", name);
 }
 
 /* --- scalars ------------------------------------------------------------------- */
@@ -113,7 +80,7 @@ static bool add_text(struct encoder *e, struct slice text,
     struct err bad = ERR_INIT;
 
     return json_add_string(e->out, text, &bad) ||
-           fail(e, at, "cannot serialise string: %s", bad.text);
+           json_lua_fail(e, at, "cannot serialise string: %s", bad.text);
 }
 
 static bool add_string(struct encoder *e, int index, const struct step *at)
@@ -143,7 +110,7 @@ static bool add_number(struct encoder *e, int index, const struct step *at)
     if (finite)
         return true;
     if (!(e->options.flags & JSON_LUA_INVALID_NUMBERS_AS_NULL))
-        return fail(e, at, "cannot serialise number: NaN or infinity");
+        return json_lua_fail(e, at, "cannot serialise number: NaN or infinity");
     buf_adds(e->out, "null");
     return true;
 }
@@ -168,13 +135,13 @@ static void add_comma(struct encoder *e)
         buf_addc(e->out, ',');
 }
 
-/* The element on top of the stack; popped. */
-static bool add_element(struct encoder *e, lua_Integer i, const struct step *up)
+bool json_lua_add_element(struct encoder *e, lua_Integer i,
+                          const struct step *up)
 {
     struct step at = { .up = up, .index = i };
 
     add_comma(e);
-    if (!add_value(e, lua_gettop(e->L), &at))
+    if (!json_lua_add_value(e, lua_gettop(e->L), &at))
         return false;
     lua_pop(e->L, 1);
     return true;
@@ -191,11 +158,11 @@ static bool add_number_key(struct encoder *e, int index, const struct step *up)
     else
         json_add_double(e->out, lua_tonumber(e->L, index), &finite);
     buf_addc(e->out, '"');
-    return finite || fail(e, up, "cannot serialise table: infinity as a key");
+    return finite ||
+           json_lua_fail(e, up, "cannot serialise table: infinity as a key");
 }
 
-/* The key and value on top of the stack; the value is popped. */
-static bool add_member(struct encoder *e, const struct step *up)
+bool json_lua_add_member(struct encoder *e, const struct step *up)
 {
     int value = lua_gettop(e->L), key = value - 1;
     struct step at = { .up = up };
@@ -213,11 +180,11 @@ static bool add_member(struct encoder *e, const struct step *up)
             return false;
         break;
     default:
-        return fail(e, up, "cannot serialise table: a key is a %s",
-                    luaL_typename(e->L, key));
+        return json_lua_fail(e, up, "cannot serialise table: a key is a %s",
+                             luaL_typename(e->L, key));
     }
     buf_addc(e->out, ':');
-    if (!add_value(e, value, &at))
+    if (!json_lua_add_value(e, value, &at))
         return false;
     lua_pop(e->L, 1);
     return true;
@@ -257,7 +224,8 @@ static bool measure(struct encoder *e, int index, lua_Integer *n,
         return true;
     *n = -1;
     return (e->options.flags & JSON_LUA_SPARSE_AS_OBJECTS) ||
-           fail(e, at, "cannot serialise table: excessively sparse array");
+           json_lua_fail(e, at,
+                         "cannot serialise table: excessively sparse array");
 }
 
 static bool add_array(struct encoder *e, int index, lua_Integer n,
@@ -266,7 +234,7 @@ static bool add_array(struct encoder *e, int index, lua_Integer n,
     buf_addc(e->out, '[');
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(e->L, index, i);
-        if (!add_element(e, i, at))
+        if (!json_lua_add_element(e, i, at))
             return false;
     }
     buf_addc(e->out, ']');
@@ -278,7 +246,7 @@ static bool add_object(struct encoder *e, int index, const struct step *at)
     buf_addc(e->out, '{');
     lua_pushnil(e->L);
     while (lua_next(e->L, index))
-        if (!add_member(e, at))
+        if (!json_lua_add_member(e, at))
             return false;
     buf_addc(e->out, '}');
     return true;
@@ -295,114 +263,7 @@ static bool add_plain(struct encoder *e, int index, bool array_if_empty,
                                                : add_object(e, index, at);
 }
 
-/* --- what metatables say ----------------------------------------------------------- */
-
-/* (value, i) -> value[i] */
-static int get_element(lua_State *L)
-{
-    lua_geti(L, 1, lua_tointeger(L, 2));
-    return 1;
-}
-
-/* (value) -> #value */
-static int get_length(lua_State *L)
-{
-    lua_pushinteger(L, luaL_len(L, 1));
-    return 1;
-}
-
-static bool add_proxy_array(struct encoder *e, int index, lua_Integer n,
-                            const struct step *at)
-{
-    lua_State *L = e->L;
-
-    buf_addc(e->out, '[');
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_pushcfunction(L, get_element);
-        lua_pushvalue(L, index);
-        lua_pushinteger(L, i);
-        if (!call(e, 2, 1, at) || !add_element(e, i, at))
-            return false;
-    }
-    buf_addc(e->out, ']');
-    return true;
-}
-
-/* __pairs is on top of the stack. */
-static bool add_proxy_object(struct encoder *e, int index,
-                             const struct step *at)
-{
-    lua_State *L = e->L;
-    int next = lua_gettop(L);
-
-    buf_addc(e->out, '{');
-    lua_pushvalue(L, index);
-    if (!call(e, 1, 3, at)) /* next, state, key */
-        return false;
-    for (;;) {
-        lua_pushvalue(L, next);
-        lua_pushvalue(L, next + 1);
-        lua_pushvalue(L, next + 2);
-        if (!call(e, 2, 2, at)) /* …, key, value */
-            return false;
-        if (lua_isnil(L, -2))
-            break;
-        if (!add_member(e, at)) /* next, state, old key, key */
-            return false;
-        lua_replace(L, next + 2);
-    }
-    buf_addc(e->out, '}');
-    return true;
-}
-
-/* *n: the array's length; -1: an object. Leaves the stack as it is, or fails. */
-static bool measure_proxy(struct encoder *e, int index, lua_Integer *n,
-                          const struct step *at)
-{
-    lua_State *L = e->L;
-    int top = lua_gettop(L);
-    bool typed, array = false, has_len;
-
-    typed = luaL_getmetafield(L, index, "__jsontype") == LUA_TSTRING;
-    if (typed)
-        array = strcmp(lua_tostring(L, -1), "array") == 0;
-    has_len = luaL_getmetafield(L, index, "__len") != LUA_TNIL;
-    lua_settop(L, top);
-    *n = -1;
-    if (typed ? !array : !has_len)
-        return true;
-    lua_pushcfunction(L, get_length);
-    lua_pushvalue(L, index);
-    if (!call(e, 1, 1, at))
-        return false;
-    *n = lua_tointeger(L, -1);
-    if (!typed && *n <= 0)
-        *n = -1;
-    lua_settop(L, top);
-    return true;
-}
-
-/* Write what the metatable asks for, if it does; *found says so. */
-static bool add_by_metatable(struct encoder *e, int index, bool *found,
-                             const struct step *at)
-{
-    lua_State *L = e->L;
-    lua_Integer n;
-
-    *found = true;
-    if (luaL_getmetafield(L, index, "__jsonvalue") != LUA_TNIL) {
-        lua_pushvalue(L, index);
-        return call(e, 1, 1, at) && add_value(e, lua_gettop(L), at);
-    }
-    if (luaL_getmetafield(L, index, "__pairs") != LUA_TNIL) {
-        if (!measure_proxy(e, index, &n, at))
-            return false;
-        return n >= 0 ? add_proxy_array(e, index, n, at)
-                      : add_proxy_object(e, index, at);
-    }
-    *found = false;
-    return true;
-}
+/* --- tables and userdata ------------------------------------------------------------ */
 
 static bool add_table(struct encoder *e, int index, const struct step *at)
 {
@@ -417,7 +278,7 @@ static bool add_table(struct encoder *e, int index, const struct step *at)
                              at);
         array_if_empty = mt == e->empty_array_mt;
         if (!array_if_empty) {
-            if (!add_by_metatable(e, index, &found, at))
+            if (!json_lua_add_by_metatable(e, index, &found, at))
                 return false;
             if (found)
                 return true;
@@ -435,7 +296,7 @@ static bool add_userdata(struct encoder *e, int index, const struct step *at)
         e->options.userdata(e->L, index, e->out, e->options.arg))
         return true;
     e->out->len = old;
-    if (!add_by_metatable(e, index, &found, at))
+    if (!json_lua_add_by_metatable(e, index, &found, at))
         return false;
     return found || fail_type(e, index, at);
 }
@@ -448,10 +309,12 @@ static bool add_nested(struct encoder *e, int index, const struct step *at)
     bool ok;
 
     if (e->depth == e->options.depth_max)
-        return fail(e, at, "cannot serialise: nested more than %d deep",
-                    e->depth);
+        return json_lua_fail(e, at,
+                             "cannot serialise: nested more than %d deep",
+                             e->depth);
     if (!lua_checkstack(e->L, 16))
-        return fail(e, at, "cannot serialise: no room left on Lua's stack");
+        return json_lua_fail(e, at,
+                             "cannot serialise: no room left on Lua's stack");
     e->depth++;
     ok = lua_istable(e->L, index) ? add_table(e, index, at)
                                   : add_userdata(e, index, at);
@@ -460,13 +323,13 @@ static bool add_nested(struct encoder *e, int index, const struct step *at)
     return ok;
 }
 
-static bool add_value(struct encoder *e, int index, const struct step *at)
+bool json_lua_add_value(struct encoder *e, int index, const struct step *at)
 {
     if (watchdog_is_over(e->L)) /* no hook runs here */
-        return fail(e, at, "it computes for too long");
+        return json_lua_fail(e, at, "it computes for too long");
     if (e->out->len - e->begin > JSON_LUA_SIZE_MAX)
-        return fail(e, at, "cannot serialise: more than %zu bytes",
-                    JSON_LUA_SIZE_MAX);
+        return json_lua_fail(e, at, "cannot serialise: more than %zu bytes",
+                             JSON_LUA_SIZE_MAX);
     switch (lua_type(e->L, index)) {
     case LUA_TNIL: buf_adds(e->out, "null"); return true;
     case LUA_TBOOLEAN:
@@ -521,7 +384,7 @@ bool json_add_lua(lua_State *L, int index,
     e.array_mt = pointer_of_top(L);
     json_push_empty_array_mt(L);
     e.empty_array_mt = pointer_of_top(L);
-    if (add_value(&e, index, &at))
+    if (json_lua_add_value(&e, index, &at))
         return true;
     lua_settop(L, top);
     out->len = e.begin;
