@@ -98,16 +98,25 @@ static int find_from(lua_State *L, size_t start, int64_t steps,
     return 1;
 }
 
+/* Popped: a long search gives way often. */
+static int64_t pop_steps(lua_State *L)
+{
+    lua_Integer steps = lua_tointeger(L, -1);
+
+    lua_pop(L, 1);
+    return steps;
+}
+
 static int find_on(lua_State *L, int status, lua_KContext at)
 {
     (void)status;
-    return find_from(L, (size_t)at, lua_tointeger(L, -1), true);
+    return find_from(L, (size_t)at, pop_steps(L), true);
 }
 
 static int match_on(lua_State *L, int status, lua_KContext at)
 {
     (void)status;
-    return find_from(L, (size_t)at, lua_tointeger(L, -1), false);
+    return find_from(L, (size_t)at, pop_steps(L), false);
 }
 
 static int find(lua_State *L, bool wants_place)
