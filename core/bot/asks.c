@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "bot/asks_statements.h"
 #include "bot/instance.h"
+#include "script/says.h"
 
 #define WRITE_MAX 1000 /* in one statement */
 #define OVER_MS 200    /* answers are often followed by the next question */
@@ -61,12 +62,11 @@ struct ask_rows {
     struct telling_list waiting, calling;
     int ncalling;
     bool stopping;
+    void (*say_usual)(int64_t chat_id, struct buf *out, void *arg);
+    void *say_usual_arg;
     void (*idle)(void *arg);
     void *idle_arg;
 };
-
-static const char usual[] =
-    "I was restarted in the middle of this. Please start again.";
 
 static void say_idle(struct ask_rows *rows)
 {
@@ -288,14 +288,12 @@ static void on_told(struct op *op)
 static void call(struct ask_rows *rows, struct telling *t)
 {
     struct buf body = BUF_INIT;
-    struct err err = ERR_INIT;
 
     buf_addf(&body, "{\"chat_id\":%lld", (long long)t->key.chat_id);
     if (t->key.topic)
         buf_addf(&body, ",\"message_thread_id\":%lld", (long long)t->key.topic);
     buf_adds(&body, ",\"text\":");
-    if (!json_add_string(&body, slice_of(t->text), &err))
-        buf_addf(&body, "\"%s\"", usual);
+    json_add_text(&body, slice_of(t->text));
     buf_addc(&body, '}');
     t->call =
         send_start(rows->sender,
@@ -320,6 +318,17 @@ static void tell_next(struct ask_rows *rows)
         look(rows);
 }
 
+static char *usual(const struct ask_rows *rows, int64_t chat_id)
+{
+    struct buf text = BUF_INIT;
+
+    if (rows->say_usual)
+        rows->say_usual(chat_id, &text, rows->say_usual_arg);
+    else
+        says_add(NULL, "moonpost.ask_restarted", NULL, SLICE_NONE, &text);
+    return buf_detach(&text);
+}
+
 static void tell(struct ask_rows *rows, const struct ask_key *key,
                  struct slice text, bool at_end)
 {
@@ -327,7 +336,7 @@ static void tell(struct ask_rows *rows, const struct ask_key *key,
 
     t->rows = rows;
     t->key = *key;
-    t->text = text.p ? slice_dup(text) : xstrdup(usual);
+    t->text = text.p ? slice_dup(text) : usual(rows, key->chat_id);
     t->at_end = at_end;
     TAILQ_INSERT_TAIL(&rows->waiting, t, link);
 }
@@ -410,6 +419,15 @@ struct ask_rows *ask_rows_new(struct loop *loop, struct pg *pg,
     TAILQ_INIT(&rows->calling);
     rows->hook = loop_at_end_of_turn(loop, flush, rows);
     return rows;
+}
+
+void ask_rows_say_usual(struct ask_rows *rows,
+                        void (*say)(int64_t chat_id, struct buf *out,
+                                    void *arg),
+                        void *arg)
+{
+    rows->say_usual = say;
+    rows->say_usual_arg = arg;
 }
 
 void ask_rows_free(struct ask_rows *rows)

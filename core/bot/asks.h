@@ -31,6 +31,12 @@ void ask_rows_free(struct ask_rows *rows); /* NULL is allowed */
 /* A note of struct asks_options; arg is the ask_rows. */
 void ask_rows_note(const struct ask_key *key, const char *ended,
                    int64_t until_ms, void *arg);
+/* What is said of a question that came with no text of its own; without, it is English.
+ * say appends it. */
+void ask_rows_say_usual(struct ask_rows *rows,
+                        void (*say)(int64_t chat_id, struct buf *out,
+                                    void *arg),
+                        void *arg);
 /* Keys with something that is not in the table yet. */
 int ask_rows_unwritten(const struct ask_rows *rows);
 

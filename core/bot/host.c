@@ -19,6 +19,7 @@
 #include "bot/repl.h"
 #include "script/hang.h"
 #include "script/limits.h"
+#include "script/says.h"
 #include "script/web.h"
 
 #define SHOWN_MAX 200 /* bytes of an update in the log */
@@ -61,6 +62,27 @@ struct errand *host_errand(struct host *host, const char *method,
 
 /* --- what becomes of updates ------------------------------------------------------ */
 
+void host_say(struct host *host, const char *key, int64_t chat_id,
+              const struct update *u, struct buf *out)
+{
+    const struct config *config =
+        host->store ? config_cached(host->store, chat_id) : NULL;
+
+    says_add(host->gen, key, u, config ? config->text : SLICE_NONE, out);
+}
+
+static void add_no_database(struct host *host, const struct update *u,
+                            struct buf *body)
+{
+    struct buf text = BUF_INIT;
+
+    host_say(host, "moonpost.no_database", u->chat_id, u, &text);
+    buf_adds(body, ",\"text\":");
+    json_add_text(body, buf_slice(&text));
+    buf_addc(body, '}');
+    buf_release(&text);
+}
+
 /*
  * The person should know why nothing happened, in a few words. NULL: nobody
  * waits for an answer. Else the update stays in hand until it is said, so that
@@ -68,8 +90,6 @@ struct errand *host_errand(struct host *host, const char *method,
  */
 static struct errand *say_no_database(struct host *host, const struct update *u)
 {
-    static const char text[] = "I can't reach my database at the moment, so I "
-                               "can't do this now. Please try again later.";
     struct errand *errand = NULL;
     struct buf body = BUF_INIT;
     struct slice id = json_get(u->payload, "id");
@@ -77,15 +97,15 @@ static struct errand *say_no_database(struct host *host, const struct update *u)
     if (u->kind == UPDATE_CALLBACK_QUERY && id.p) {
         buf_adds(&body, "{\"callback_query_id\":");
         buf_add_slice(&body, id);
-        buf_addf(&body, ",\"show_alert\":true,\"text\":\"%s\"}", text);
+        buf_adds(&body, ",\"show_alert\":true");
+        add_no_database(host, u, &body);
         errand = host_errand(host, "answerCallbackQuery", &body);
     } else if (u->command.n && u->chat_id) {
-        buf_addf(&body, "{\"chat_id\":%lld,\"text\":\"%s\"",
-                 (long long)u->chat_id, text);
+        buf_addf(&body, "{\"chat_id\":%lld", (long long)u->chat_id);
         if (u->topic.n)
             buf_addf(&body, ",\"message_thread_id\":%.*s", (int)u->topic.n,
                      u->topic.p);
-        buf_addc(&body, '}');
+        add_no_database(host, u, &body);
         errand = host_errand(host, "sendMessage", &body);
     }
     buf_release(&body);

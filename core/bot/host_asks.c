@@ -13,19 +13,27 @@ static void note(const struct ask_key *key, const char *ended, int64_t until_ms,
         ask_rows_note(key, ended, until_ms, host->ask_rows);
 }
 
+static void say_restarted(int64_t chat_id, struct buf *out, void *arg)
+{
+    host_say(arg, "moonpost.ask_restarted", chat_id, NULL, out);
+}
+
 /* A button of a question that the person can't answer. */
 static void on_stray(const struct update *u, bool foreign, void *arg)
 {
     struct host *host = arg;
-    struct buf body = BUF_INIT;
+    struct buf body = BUF_INIT, text = BUF_INIT;
 
+    host_say(host, foreign ? "moonpost.ask_foreign" : "moonpost.ask_over",
+             u->chat_id, u, &text);
     buf_adds(&body, "{\"callback_query_id\":");
     buf_add_slice(&body, json_get(u->payload, "id"));
-    buf_addf(&body, ",\"text\":\"%s\"}",
-             foreign ? "This question is for somebody else."
-                     : "This question is over.");
+    buf_adds(&body, ",\"text\":");
+    json_add_text(&body, buf_slice(&text));
+    buf_addc(&body, '}');
     host_errand(host, "answerCallbackQuery", &body);
     buf_release(&body);
+    buf_release(&text);
 }
 
 void host_open_asks(struct host *host)
@@ -44,6 +52,7 @@ void host_open_ask_rows(struct host *host)
     host->ask_rows =
         ask_rows_new(host->loop, host->pg, host->sender, tg_bot_id(host->tg),
                      instance_id(host->instance), host->settings->asks_max);
+    ask_rows_say_usual(host->ask_rows, say_restarted, host);
 }
 
 void host_look_at_asks(struct host *host)

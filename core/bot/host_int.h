@@ -116,6 +116,11 @@ void host_fail(struct host *host, const char *why); /* log it, stop with 1 */
 struct errand *host_errand(struct host *host, const char *method,
                            struct buf *body);
 
+/* Append what the host says by itself in a chat: a key of script/says.h. u: whom it
+ * answers, or NULL. */
+void host_say(struct host *host, const char *key, int64_t chat_id,
+              const struct update *u, struct buf *out);
+
 /* host_start.c */
 void host_begin(struct host *host);
 void host_conflict(void *arg);

@@ -7,6 +7,7 @@
 #include "script/call.h"
 #include "script/ctx_int.h"
 #include "script/json_lua.h"
+#include "script/modules.h"
 #include "script/raise.h"
 
 /* --- getChatMember, remembered ---------------------------------------------------- */
@@ -197,26 +198,22 @@ static void add_reply_to(struct buf *body, struct slice message_id)
 
 static void add_refusal(lua_State *L, struct buf *body)
 {
-    struct slice text = slice_of("Only administrators can do this.");
+    struct slice text;
 
-    if (!lua_isnoneornil(L, 2))
-        text.p = luaL_checklstring(L, 2, &text.n);
+    text.p = luaL_checklstring(L, 2, &text.n);
     buf_adds(body, ",\"text\":");
     json_add_text(body, text);
     buf_addc(body, '}');
 }
 
-static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
+/* Say the text at 2. Above it is only what is not needed any more. */
+static int refuse(lua_State *L)
 {
     struct task *t = ctx_task(L, 1);
     struct buf *body;
     const char *method = "sendMessage";
     bool pressed = t->in->u.kind == UPDATE_CALLBACK_QUERY;
 
-    (void)status;
-    (void)k;
-    if (lua_toboolean(L, -1))
-        return 0;
     body = json_push_buf(L);
     if (pressed) {
         method = "answerCallbackQuery";
@@ -232,6 +229,30 @@ static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
         L,
         &call_start(L, &(struct tg_call){ .method = method, .body = body })->op,
         0, refused);
+}
+
+static int refuse_in_words(lua_State *L, int status, lua_KContext k)
+{
+    (void)status;
+    (void)k;
+    lua_replace(L, 2);
+    return refuse(L);
+}
+
+static int refuse_unless_admin(lua_State *L, int status, lua_KContext k)
+{
+    (void)status;
+    (void)k;
+    if (lua_toboolean(L, -1))
+        return 0;
+    if (!lua_isnil(L, 2))
+        return refuse(L);
+    require_own(L, ctx_task(L, 1)->gen, "moonpost.says");
+    lua_getfield(L, -1, "of");
+    lua_pushvalue(L, 1);
+    lua_pushliteral(L, "moonpost.admins_only");
+    lua_callk(L, 2, 1, 0, refuse_in_words);
+    return refuse_in_words(L, LUA_OK, 0);
 }
 
 /* ctx:require_admin([text]): ends the handler, with an answer, for anybody else.

@@ -6,6 +6,7 @@
 #include "script/generation.h"
 #include "script/modules.h"
 #include "script/raise.h"
+#include "script/says.h"
 #include "script/source.h"
 
 /* line(file, path) -> the line in which the text at path is, or 0 */
@@ -29,13 +30,29 @@ static int l_misuse(lua_State *L)
     return lua_error(L);
 }
 
+/* near(key) -> the one of the host's own keys that is most like it */
+static int l_near(lua_State *L)
+{
+    struct slice key;
+
+    key.p = luaL_checklstring(L, 1, &key.n);
+    lua_pushstring(L, says_near(key));
+    return 1;
+}
+
 void mod_i18n_push(lua_State *L, struct generation *gen)
 {
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 6);
     lua_rawgeti(L, LUA_REGISTRYINDEX, gen->locales_ref);
     lua_setfield(L, -2, "locales");
     lua_pushcfunction(L, l_line);
     lua_setfield(L, -2, "line");
     lua_pushcfunction(L, l_misuse);
     lua_setfield(L, -2, "misuse");
+    lua_pushcfunction(L, l_near);
+    lua_setfield(L, -2, "near");
+    says_push_english(L);
+    lua_setfield(L, -2, "english");
+    lua_pushinteger(L, SAYS_MAX);
+    lua_setfield(L, -2, "says_max");
 }

@@ -17,6 +17,7 @@
 #include "script/json_lua.h"
 #include "script/load_int.h"
 #include "script/modules.h"
+#include "script/says.h"
 #include "script/vm.h"
 
 extern const struct embedded script_lua[];
@@ -71,6 +72,7 @@ static const struct host_module {
     { "moonpost.menu_data", mod_menu_push },
     { "moonpost.menu_draw", NULL },
     { "moonpost.plurals", NULL },
+    { "moonpost.says", mod_says_push },
     { "moonpost.send", mod_ctx_push },
 };
 

@@ -15,9 +15,12 @@ local internal = {} -- for ctx and `moonpost check`: no part of what scripts are
 
 local KINDS = { number = true, date = true, time = true, datetime = true }
 
+local OWN = "moonpost." -- the host's own keys begin so: says.h
+
 local languages = {} -- code → { code =, file =, messages = { path → message }, formats = }
 local codes = {}     -- sorted
 local by_lower = {}  -- "pt-br" → "pt-BR"
+local own = {}       -- the host's own keys that a language has
 
 local function refuse(language, path, text)
   local line = core.line(language.file, path)
@@ -76,6 +79,23 @@ function read_message(language, path, value, within_choice)
     or "a text, or a table of them, is wanted, not a " .. type(value))
 end
 
+-- Of the host's own: it may be shown in an answer to a press.
+local function check_own(language, path, value)
+  if not core.english[path] then
+    local problem = "the host says nothing by this name; did you mean %q?"
+    refuse(language, path, problem:format(core.near(path)))
+  end
+  for _, text in pairs(type(value) == "table" and value or { value }) do
+    if type(text) == "table" then
+      check_own(language, path, text)
+    elseif type(text) == "string" and ((utf8.len(text) or math.huge) > core.says_max
+      or text:find("\0", 1, true)) then
+      refuse(language, path, ("must be text of at most %d characters"):format(core.says_max))
+    end
+  end
+  own[path] = true
+end
+
 local function read_group(language, path, group)
   for key, value in pairs(group) do
     if type(key) ~= "string" or not key:find("^[%w_-]+$") then
@@ -86,6 +106,7 @@ local function read_group(language, path, group)
     if type(value) == "table" and value.other == nil then
       read_group(language, full .. ".", value)
     else
+      if full:sub(1, #OWN) == OWN then check_own(language, full, value) end
       language.messages[full] = read_message(language, full, value)
     end
   end
@@ -116,6 +137,12 @@ for code in pairs(core.locales) do file_codes[#file_codes + 1] = code end
 table.sort(file_codes)
 for _, code in ipairs(file_codes) do
   read_language(code, "locales/" .. code .. ".lua", core.locales[code])
+end
+
+-- What the host says of its own: the last resort, and of English the first.
+local english = { code = "en", file = "the host", messages = {}, formats = {} }
+for path, text in pairs(core.english) do
+  english.messages[path] = read_text(english, path, text)
 end
 
 -- --- which language ------------------------------------------------------------------
@@ -196,15 +223,18 @@ local function warn_once(text, key, code)
 end
 
 local function find(code, path)
+  local host = english.messages[path]
   while code do
     local language = languages[by_lower[code:lower()]]
     local message = language and language.messages[path]
     if message then return message, language end
+    if host and code:lower() == "en" then return host, english end
     code = code:match("^(.*)%-[^-]*$")
   end
   local language = languages[options.default]
   local message = language and language.messages[path]
   if message then return message, language end
+  if host then return host, english end
 end
 
 -- Separators: what follows CLDR for the languages that differ from English's 1,234.5
@@ -337,6 +367,24 @@ function internal.ctx_t_html(ctx, key, vars)
   return fmt.raw(text_of("ctx:t_html", i18n.language(ctx), key, vars, html), "HTML")
 end
 
+-- What the host says: the text of a key of its own, or nil, if no language has it. [may wait]
+function internal.own(ctx, key, values)
+  return own[key] and text_of("ctx:t", i18n.language(ctx), key, values, plain) or nil
+end
+
+-- The same where there is no ctx (says.c). setting(path) gives what the chat has set, as far
+-- as that is known, and the setting's default; code is the person's.
+function internal.said(key, setting, code, private)
+  if not own[key] then return nil end
+  local set, default
+  if options.setting then set, default = setting(options.setting) end
+  local language = i18n.match(set)
+  if not language and (options.user == "always" or options.user and private) then
+    language = i18n.match(code)
+  end
+  return text_of("ctx:t", language or i18n.match(default) or options.default, key, nil, plain)
+end
+
 -- { en = "Settings", de = "Einstellungen" }: for lists of commands.
 function i18n.all(key, vars)
   local all = {}
@@ -401,11 +449,22 @@ local function place(language, path)
   return language.file .. (line > 0 and ":" .. line or "") .. ": " .. path .. ": "
 end
 
+-- Values of the host's own texts that it does not give.
+local function compare_own(language, path, problems)
+  local given = add_values(english.messages[path], {})
+  for _, name in ipairs(sorted(add_values(language.messages[path], {}))) do
+    if not given[name] and name:sub(1, 1) ~= "@" then
+      problems[#problems + 1] = place(language, path)
+        .. ("has {%s}, which the host does not give"):format(name)
+    end
+  end
+end
+
 local function compare(language, default, problems)
   local parent = languages[i18n.match(language.code:match("^(.*)%-[^-]*$") or "")]
   for _, path in ipairs(sorted(default.messages)) do
     local message = language.messages[path]
-    if message then
+    if message and not own[path] then
       local wanted, got = add_values(default.messages[path], {}), add_values(message, {})
       for _, name in ipairs(sorted(wanted)) do
         if not got[name] then
@@ -418,12 +477,12 @@ local function compare(language, default, problems)
           problems[#problems + 1] = place(language, path) .. text
         end
       end
-    elseif not (parent and parent.messages[path]) then
+    elseif not own[path] and not (parent and parent.messages[path]) then
       problems[#problems + 1] = ("%s: %s is missing"):format(language.file, path)
     end
   end
   for _, path in ipairs(sorted(language.messages)) do
-    if not default.messages[path] then
+    if not default.messages[path] and not own[path] then
       problems[#problems + 1] = place(language, path) .. default.file .. " has no such text"
     end
   end
@@ -474,6 +533,9 @@ function internal.problems(sources)
   end
   for _, code in ipairs(codes) do
     if code ~= options.default then compare(languages[code], default, problems) end
+    for _, path in ipairs(sorted(own)) do
+      if languages[code].messages[path] then compare_own(languages[code], path, problems) end
+    end
     add_missing_forms(languages[code], problems)
   end
   return problems
@@ -481,6 +543,7 @@ end
 
 -- Is the key there at all?
 function internal.knows(key)
+  if core.english[key] then return true end
   for _, code in ipairs(codes) do
     if languages[code].messages[key] then return true end
   end

@@ -6,6 +6,7 @@
 local bot = require "bot"
 local carried = require "moonpost.menu_data"
 local drawing = require "moonpost.menu_draw"
+local says = require "moonpost.says"
 
 local cut, get, place_of = drawing.cut, drawing.get, drawing.place_of
 local label_of, is_shown = drawing.label_of, drawing.is_shown
@@ -21,12 +22,10 @@ Menu.__name = "menu"
 
 local NAME_MAX, ROW_MAX = 16, drawing.ROW_MAX
 
-local says = {
-  admins = "Only administrators can do this.",
-  owner = "This menu is somebody else's.",
-  outdated = "This menu has changed. Please choose again.",
-  invalid = "This button is not valid.",
-  gone = "This menu does not exist any more.",
+-- What the option "says" may say otherwise.
+local keys = {
+  admins = "moonpost.admins_only", owner = "moonpost.menu_foreign",
+  outdated = "moonpost.menu_outdated",
 }
 
 -- --- what is declared ------------------------------------------------------------------------
@@ -61,8 +60,7 @@ function M.new(name, options)
     check(key, value, option_types[key], 2)
   end
   if options.text == nil then fail("a menu must have a text", 2) end
-  local m = setmetatable({ name = name, options = options, buttons = {}, says = {} }, Menu)
-  for key, text in pairs(says) do m.says[key] = options.says and options.says[key] or text end
+  local m = setmetatable({ name = name, options = options, buttons = {} }, Menu)
   menus[name] = m
   return m
 end
@@ -158,13 +156,15 @@ end
 function Menu:back(label, to, options)
   check("a button's label", label or "", { "string", "function" }, 2)
   options = read_options(options, common, 2)
-  return (add(self, { kind = "back", label = label or "‹ Back", to = to, options = options }, 2))
+  return (add(self, { kind = "back", label = label or "‹ Back", to = to,
+    says = not label and "moonpost.menu_back" or nil, options = options }, 2))
 end
 
 function Menu:close(label, options)
   check("a button's label", label or "", { "string", "function" }, 2)
   options = read_options(options, common, 2)
-  return (add(self, { kind = "close", label = label or "✕ Close", options = options }, 2))
+  return (add(self, { kind = "close", label = label or "✕ Close",
+    says = not label and "moonpost.menu_close" or nil, options = options }, 2))
 end
 
 function Menu:url(label, url, options)
@@ -264,13 +264,17 @@ end
 
 -- --- presses ---------------------------------------------------------------------------------
 
+local function say(ctx, m, what)
+  return m.options.says and m.options.says[what] or says.of(ctx, keys[what])
+end
+
 -- May this person? Else why not.
 local function refusal(ctx, m, press)
-  if press.owner ~= 0 and press.owner ~= ctx.from.id then return m.says.owner end
-  if m.options.admin and not (ctx.chat_id and ctx:is_admin()) then return m.says.admins end
+  if press.owner ~= 0 and press.owner ~= ctx.from.id then return say(ctx, m, "owner") end
+  if m.options.admin and not (ctx.chat_id and ctx:is_admin()) then return say(ctx, m, "admins") end
   if m.options.allow then
     local ok, why = m.options.allow(ctx)
-    if not ok then return why or m.says.admins end
+    if not ok then return why or say(ctx, m, "admins") end
   end
 end
 
@@ -362,7 +366,7 @@ local function carry_out(ctx, m, press)
     or not is_shown(ctx, button) then
     view.page, view.open = 1, nil
     show(ctx, m, view)
-    return ctx:answer(m.says.outdated)
+    return ctx:answer(say(ctx, m, "outdated"))
   end
   local state = watch_answer(ctx)
   local result, alert_or_menu = press_kind[button.kind](ctx, m, press, button)
@@ -383,9 +387,13 @@ end
 
 bot.callback("^m~", function(ctx)
   local press = carried.read_data(ctx.data, ctx.chat_id)
-  if not press then return ctx:answer(says.invalid, { show_alert = true }) end
+  if not press then
+    return ctx:answer(says.of(ctx, "moonpost.menu_invalid"), { show_alert = true })
+  end
   local m = menus[press.menu]
-  if not m then return ctx:answer(says.gone, { show_alert = true }) end
+  if not m then
+    return ctx:answer(says.of(ctx, "moonpost.menu_gone"), { show_alert = true })
+  end
   local why = refusal(ctx, m, press)
   if why then return ctx:answer(why, { show_alert = true }) end
   carry_out(ctx, m, press)

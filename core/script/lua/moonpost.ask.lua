@@ -1,6 +1,7 @@
 -- ctx:ask() and ctx:wait(): questions, their buttons, checking what is answered and
 -- asking again. Who waits for whose update is core.open and core.wait (ask_lua.c).
 local core = ...
+local says = require "moonpost.says"
 
 local M = {}
 
@@ -25,17 +26,7 @@ local wait_types = {
 }
 
 -- What a message of a kind is: the field of it, or what is made of its text.
-local kinds = {
-  text = "Please answer with a text.", number = "Please answer with a number.",
-  integer = "Please answer with a whole number.", any = "Please answer with a message.",
-  photo = "Please send a photo.", video = "Please send a video.", document = "Please send a file.",
-  audio = "Please send an audio file.", voice = "Please send a voice message.",
-  animation = "Please send an animation.", sticker = "Please send a sticker.",
-  video_note = "Please send a video message.", location = "Please send a location.",
-  venue = "Please send a place.", contact = "Please send a contact.", poll = "Please send a poll.",
-  dice = "Please send a dice.", users_shared = "Please choose with the button.",
-  chat_shared = "Please choose with the button.", media = "Please send a photo or a video.",
-}
+local kinds = says.under("moonpost.ask_for.")
 
 -- --- what is asked for -------------------------------------------------------------
 
@@ -111,7 +102,8 @@ local function read_common(what, ctx, options, level)
     or ended:find("\0", 1, true)) then
     fail(what, "ended must be a text of at most 1000 bytes", level + 1)
   end
-  asked.ended = options.ended
+  -- what is said when nobody is left who could look it up
+  asked.ended = options.ended or says.translated(ctx, "moonpost.ask_restarted")
   if options.cancel == false then
     asked.cancel = ""
   elseif options.cancel ~= nil and type(options.cancel) ~= "string" then
@@ -237,10 +229,10 @@ end
 local function in_range(q, n)
   local options = q.options
   if options.min and n < options.min then
-    return nil, options.retry or ("It must be at least %s."):format(options.min)
+    return nil, options.retry or says.of(q.ctx, "moonpost.ask_min", { n = options.min })
   end
   if options.max and n > options.max then
-    return nil, options.retry or ("It must be at most %s."):format(options.max)
+    return nil, options.retry or says.of(q.ctx, "moonpost.ask_max", { n = options.max })
   end
   return n
 end
@@ -249,10 +241,10 @@ end
 local function read_text(q, text)
   local options, length = q.options, utf8.len(text) or #text
   if options.min and length < options.min then
-    return nil, options.retry or ("It must have at least %d characters."):format(options.min)
+    return nil, options.retry or says.of(q.ctx, "moonpost.ask_min_length", { n = options.min })
   end
   if options.max and length > options.max then
-    return nil, options.retry or ("It must have at most %d characters."):format(options.max)
+    return nil, options.retry or says.of(q.ctx, "moonpost.ask_max_length", { n = options.max })
   end
   return text
 end
@@ -282,14 +274,17 @@ local function read_answer(q, answer)
   local choice = find_choice(q, answer)
   if choice then return choice.value end
   if q.choices and not q.options.other and not q.options.check then
-    return nil, q.options.retry or "Please choose one of the buttons."
+    return nil, q.options.retry or says.of(q.ctx, "moonpost.ask_choose")
   end
   local value, why = read_kind(q, answer)
-  if value == nil then return nil, why or q.options.retry or kinds[q.kind] end
+  if value == nil then
+    return nil, why or q.options.retry
+      or kinds[q.kind] and says.of(q.ctx, "moonpost.ask_for." .. q.kind)
+  end
   if q.options.check then
     value, why = q.options.check(value, answer)
     if value == nil then
-      return nil, why or q.options.retry or "That can't be. Please try again."
+      return nil, why or q.options.retry or says.of(q.ctx, "moonpost.ask_invalid")
     end
   end
   return value
@@ -304,14 +299,21 @@ local function take_buttons(ctx, q)
   pcall(ctx.api.editMessageReplyMarkup, { chat_id = m.chat.id, message_id = m.message_id })
 end
 
+-- Nothing is said of it in English.
+local function given_up(ctx, given, why)
+  if given ~= nil then return given end
+  local text = says.translated(ctx, "moonpost.ask_" .. why)
+  return text ~= "" and text
+end
+
 local function give_up(ctx, q, why)
   take_buttons(ctx, q)
   local text
-  if why == "cancelled" then text = q.options.cancelled end
-  if why == "timeout" then text = q.options.timed_out end
+  if why == "cancelled" then text = given_up(ctx, q.options.cancelled, "cancelled") end
+  if why == "timeout" then text = given_up(ctx, q.options.timed_out, "timed_out") end
   -- not by what anybody did here: another process has the bot's updates now, or the chat has moved
   if why == "ended" or why == "moved" then
-    text = q.options.ended or "This was interrupted. Please start again."
+    text = q.options.ended or says.of(ctx, "moonpost.ask_interrupted")
   end
   if text then
     send(ctx, { options = { force_reply = false }, asked = q.asked, group = false }, text)
@@ -321,7 +323,7 @@ local function give_up(ctx, q, why)
 end
 
 local function read_question(ctx, options, level)
-  local q = { options = options, kind = options.kind or "text" }
+  local q = { ctx = ctx, options = options, kind = options.kind or "text" }
   q.asked, q.reply_to = read_common("ctx:ask", ctx, options, level + 1)
   q.choices = read_choices(options, level + 1)
   q.tries = options.tries or TRIES

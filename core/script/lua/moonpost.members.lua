@@ -1,6 +1,7 @@
 -- Moderation: whom it is about, what they and the bot may, and what is done.
 local core = ...
 local bot = require "bot"
+local says = require "moonpost.says"
 local send = require "moonpost.send"
 local time = require "time"
 local utf16 = require "utf16"
@@ -96,18 +97,7 @@ end
 
 -- --- rights -----------------------------------------------------------------------
 
-local right_names = {
-  can_manage_chat = "manage this chat", can_delete_messages = "delete messages",
-  can_manage_video_chats = "manage video chats", can_restrict_members = "ban users",
-  can_promote_members = "add administrators", can_change_info = "change the chat's info",
-  can_invite_users = "invite users", can_post_stories = "post stories",
-  can_edit_stories = "edit stories",
-  can_delete_stories = "delete stories", can_post_messages = "post messages",
-  can_edit_messages = "edit messages", can_pin_messages = "pin messages",
-  can_manage_topics = "manage topics", can_manage_direct_messages = "manage direct messages",
-  can_manage_tags = "manage tags", can_send_welcome_messages = "send welcome messages",
-  is_anonymous = "be anonymous",
-}
+local right_names = says.under("moonpost.rights.")
 
 local function rights_of(member)
   local rights = {}
@@ -174,13 +164,18 @@ end
 
 local function missing(rights, names)
   for _, name in ipairs(names) do
-    if not rights[name] then return right_names[name] end
+    if not rights[name] then return name end
   end
+end
+
+-- How a right is called in the sentence that says so.
+local function say_right(ctx, key, right)
+  return says.of(ctx, key, { right = says.of(ctx, "moonpost.rights." .. right) })
 end
 
 local function check_group(ctx, text)
   if not ctx.chat or ctx.chat.type == "private" then
-    refuse(ctx, text or "This works in groups only.")
+    refuse(ctx, text or says.of(ctx, "moonpost.groups_only"))
   end
 end
 
@@ -188,9 +183,8 @@ local function check_mine(ctx, names, text)
   local rights = M.my_rights(ctx)
   local lacks = missing(rights, names)
   if not lacks then return end
-  local how = next(rights) and "I need the right to %s here."
-    or "I must be an administrator with the right to %s."
-  refuse(ctx, text or how:format(lacks))
+  local how = next(rights) and "moonpost.bot_needs_right" or "moonpost.bot_needs_admin"
+  refuse(ctx, text or say_right(ctx, how, lacks))
 end
 
 -- ctx:require_rights("can_restrict_members", …): of the person and of the bot.
@@ -201,9 +195,8 @@ function M:require_rights(...)
     local rights = M.rights(self)
     local lacks = missing(rights, names)
     if lacks then
-      local how = next(rights) and "You need the right to %s for this."
-        or "Only administrators can do this."
-      refuse(self, text or how:format(lacks))
+      refuse(self, text or next(rights) and say_right(self, "moonpost.need_right", lacks)
+        or says.of(self, "moonpost.admins_only"))
     end
   end
   check_mine(self, names, text)
@@ -263,7 +256,7 @@ local function by_name(ctx, name)
   if ctx.me and ctx.me.username and ctx.me.username:lower() == name:lower() then return ctx.me end
   local ok, chat = pcall(api.getChat, { chat_id = "@" .. name })
   if ok then return known_of(chat) end
-  return nil, ("I don't know @%s. Reply to a message of theirs, or give their id."):format(name)
+  return nil, says.of(ctx, "moonpost.target_unknown", { name = name })
 end
 
 -- ctx:target() -> User (or the Chat that wrote), the rest of the arguments; or nil and
@@ -287,7 +280,7 @@ function M:target()
     local who = replied.sender_chat or replied.from
     if who then return who, rest_of(text, at) end
   end
-  return nil, "Reply to a message of theirs, or mention them, or give their id."
+  return nil, says.of(self, "moonpost.target_missing")
 end
 
 -- --- bans -------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 -- How a menu (menu.lua) looks in a chat: its text and its buttons, for a view:
 --   { chat =, owner = who alone may press, or 0, page =, open = the choice that is shown }
 local carried = require "moonpost.menu_data"
+local says = require "moonpost.says"
 
 local data_of, id_of = carried.data_of, carried.id_of
 local ROW_MAX, BUTTONS_MAX = 8, 100
@@ -42,6 +43,7 @@ local function put(rows, button)
 end
 
 local function label_of(ctx, button)
+  if button.says then return says.of(ctx, button.says) end
   local label = value_of(button.label, ctx)
   if type(label) ~= "string" or label == "" then
     error("menu: a label must be a text that is not empty", 0)
@@ -169,7 +171,7 @@ local function draw_choices(ctx, m, view, button)
   end
   draw_row(rows)
   local closed = { chat = view.chat, owner = view.owner, page = 1 }
-  put(rows, { text = "‹ Back", callback_data = data_of(m, closed, button, "<") })
+  put(rows, { text = says.of(ctx, "moonpost.menu_back"), callback_data = data_of(m, closed, button, "<") })
   return rows
 end
 
