@@ -9,6 +9,7 @@
 #include "script/derived.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
+#include "script/missing.h"
 
 void shared_push_key(lua_State *L, struct slice raw)
 {
@@ -53,7 +54,8 @@ static void push_defaults(lua_State *L, const struct setting *section)
 struct shared *shared_of(lua_State *L, struct generation *gen)
 {
     struct shared *shared = gen->shared;
-    int defaults, derived;
+    int defaults, derived, box_ref;
+    struct generation **box;
 
     if (shared)
         return shared;
@@ -61,10 +63,15 @@ struct shared *shared_of(lua_State *L, struct generation *gen)
     defaults = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     derived = luaL_ref(L, LUA_REGISTRYINDEX);
+    box = lua_newuserdatauv(L, sizeof(*box), 0);
+    *box = gen;
+    box_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     shared = xalloc(sizeof(*shared)); /* from here on nothing raises */
     shared->L = gen->L;
     shared->defaults_ref = defaults;
     shared->derived_ref = derived;
+    shared->box_ref = box_ref;
+    shared->box = box;
     TAILQ_INIT(&shared->derived);
     gen->shared = shared;
     return shared;
@@ -75,6 +82,9 @@ void shared_free(struct shared *shared)
     if (!shared)
         return;
     derived_forget_all(shared);
+    missing_free(shared->missing);
+    *shared->box = NULL;
+    luaL_unref(shared->L, LUA_REGISTRYINDEX, shared->box_ref);
     luaL_unref(shared->L, LUA_REGISTRYINDEX, shared->defaults_ref);
     luaL_unref(shared->L, LUA_REGISTRYINDEX, shared->derived_ref);
     free(shared);

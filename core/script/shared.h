@@ -24,6 +24,10 @@ struct shared {
     derived; /* kept with chats' configs, the
                                                 * one used last at the end */
     int nderived;
+    int box_ref; /* a userdata that holds the generation, … */
+    struct generation *
+        *box; /* … and NULL once it is gone: for what scripts keep */
+    struct missing *missing; /* or NULL: missing.h */
 };
 
 /* Made when first asked for; generation_unref() frees it.         [-0, +0, m] */

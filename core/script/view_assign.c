@@ -16,6 +16,8 @@ void view_own_values(lua_State *L, int mt)
     values = lua_gettop(L);
     lua_newtable(L);
     copy = lua_gettop(L);
+    if (lua_getmetatable(L, values))
+        lua_setmetatable(L, copy);
     lua_pushnil(L);
     while (lua_next(L, values)) {
         lua_pushvalue(L, -2);

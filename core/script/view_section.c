@@ -1,4 +1,5 @@
 /* view_section.c - sections of a config view, as they are read. See view_int.h. */
+#include "script/missing.h"
 #include "script/shared.h"
 #include "script/view_int.h"
 
@@ -99,14 +100,17 @@ static int make_child(lua_State *L, int status, lua_KContext ctx)
 static int section_child(lua_State *L)
 {
     struct view *v = view_of(L, lua_upvalueindex(1));
-    const struct setting *child;
+    const struct setting *node, *child;
     struct slice key;
 
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     view_check_alive(L, v);
     key.p = lua_tolstring(L, 2, &key.n);
-    child = setting_child(view_node(L, lua_upvalueindex(1)), key);
+    node = view_node(L, lua_upvalueindex(1));
+    child = setting_child(node, key);
+    if (!child)
+        missing_tell(L, v->gen, node, key);
     if (!child || !(child->type == SETTING_SECTION || is_container(child)))
         return 0;
     return view_load(L, v, child, (lua_KContext)child, make_child);
@@ -206,6 +210,8 @@ void view_push_section(lua_State *L, int view, const struct setting *node)
         lua_createtable(L, 0, (int)node->nchildren);
         fill_scalars(L, v, lua_gettop(L), node, part);
     }
+    if (!has_tables(node))
+        missing_watch(L, v->gen, node);
     lua_pushvalue(L, -1);
     view_push_proxy(L, view, node, section_metamethods); /* values, proxy */
     lua_insert(L, -2);

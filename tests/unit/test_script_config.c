@@ -73,6 +73,67 @@ static void test_config__defaults(void **state)
     expect_row("[] "); /* reading makes no row */
 }
 
+static size_t count(const char *needle)
+{
+    size_t n = 0;
+
+    for (const char *p = t.log.data; (p = strstr(p, needle)); p++)
+        n++;
+    return n;
+}
+
+/* A slip of the pen: nil, and told once. */
+static void test_config__what_does_not_exist(void **state)
+{
+    (void)state;
+    body("assert(c.mxa == nil and c.mxa == nil)\n" /* line 5 */
+         "assert(c.welcome.txt == nil and c.welcome.deep.qqqqq == nil)\n"
+         "local plain = c.plain\n"
+         "assert(plain.lmit == nil and plain.limit and plain.none == nil)\n"
+         "plain.limit = 4\n"
+         "assert(plain.size2 == nil and plain.limit == 4)\n"
+         "assert(plain[1] == nil and c[true] == nil)\n"
+         "assert(c.bare.on ~= nil and c.bare.onn == nil)\n"
+         "c.bare.on = false\n"
+         "assert(c.bare.onne == nil and c.bare.onn == nil)");
+    file("defaults/plain.lua", "return { limit = 3, size = 1, none = "
+                               "option.user{} }");
+    file("defaults/bare.lua", "return { on = true }");
+    load_ok();
+    use_rules();
+    say_ok("/a");
+    say_ok("/a");
+    assert_has(t.log.data,
+               "warn script: scripts/a.lua:5: config has no setting \"mxa\"; "
+               "did you mean max? (reading it gives nil)");
+    assert_has(t.log.data, "scripts/a.lua:6: config.welcome has no setting "
+                           "\"txt\"; did you mean text?");
+    assert_has(t.log.data,
+               "scripts/a.lua:6: config.welcome.deep has no setting "
+               "\"qqqqq\" (reading it gives nil)");
+    assert_has(t.log.data, "scripts/a.lua:8: config.plain has no setting "
+                           "\"lmit\"; did you mean limit?");
+    assert_has(t.log.data, "scripts/a.lua:10: config.plain has no setting "
+                           "\"size2\"; did you mean size?");
+    assert_has(t.log.data, "scripts/a.lua:12: config.bare has no setting "
+                           "\"onn\"; did you mean on?");
+    assert_has(t.log.data, "scripts/a.lua:14: config.bare has no setting "
+                           "\"onne\"");
+    assert_int_equal(count("has no setting"), 7);
+}
+
+/* Users may be who names them: there is an end to it. */
+static void test_config__many_that_do_not_exist(void **state)
+{
+    (void)state;
+    body("for i = 1, 1000 do\n"
+         "  assert(c['x' .. i] == nil and c.welcome[('y'):rep(i)] == nil)\n"
+         "end\n"
+         "assert(c['\\n'] == nil)");
+    say_ok("/a");
+    assert_int_equal(count("has no setting"), 100);
+}
+
 static void test_config__overrides(void **state)
 {
     (void)state;
@@ -520,6 +581,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_config__defaults),
+        TEST(test_config__what_does_not_exist),
+        TEST(test_config__many_that_do_not_exist),
         TEST(test_config__overrides),
         TEST(test_config__iterating),
         TEST(test_config__proxies_are_closed),
