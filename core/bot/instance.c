@@ -24,10 +24,10 @@ struct instance {
     struct pg_op *asking;
     struct op *pause;
     int others;
-    int64_t asked_ms,
-        known_ms;   /* loop_now_ms(): of `asking`, of what we know */
-    int64_t holder; /* who leads, if it is another one; 0: nobody known */
-    int64_t dead;   /* our host says that this one is gone; 0: none */
+    int64_t asked_ms; /* loop_now_ms(): of `asking` */
+    int64_t known_ms; /* the same, of what we know; 0: nothing yet */
+    int64_t holder;   /* who leads, if it is another one; 0: nobody known */
+    int64_t dead;     /* our host says that this one is gone; 0: none */
     char leader[300];
     bool released;
     bool told_trouble;
@@ -229,12 +229,17 @@ void instance_conflict(struct instance *in)
     int64_t ms = loop_now_ms() - in->known_ms;
 
     if (in->state != INSTANCE_LEADING || !in->options.polls || in->released ||
-        ms < INSTANCE_TTL_MS)
+        (in->known_ms && ms < INSTANCE_TTL_MS))
         return;
-    log_warn("instance",
-             "another program polls for this bot (409), and PostgreSQL has not "
-             "answered for %.0f s: standing by until it does",
-             (double)ms / 1000);
+    if (in->known_ms)
+        log_warn("instance",
+                 "another program polls for this bot (409), and PostgreSQL has "
+                 "not answered for %.0f s: standing by until it does",
+                 (double)ms / 1000);
+    else
+        log_warn("instance",
+                 "another program polls for this bot (409), and PostgreSQL "
+                 "could not be asked who may: standing by until it can");
     in->leader[0] = '\0';
     change(in, INSTANCE_STANDBY, false);
 }

@@ -4,6 +4,7 @@
 #include "pg_client.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "bot/instance.h"
 
 #define SCHEMA "test_instance"
@@ -416,6 +417,45 @@ static void test_instance__the_server_is_away(void **state)
     url = pg_server_url();
 }
 
+static char said[400]; /* the last warning */
+
+static void on_log_line(enum log_level level, const char *area,
+                        const char *message, const char *fields, void *arg)
+{
+    (void)area, (void)fields, (void)arg;
+    if (level == LOG_WARN)
+        snprintf(said, sizeof(said), "%s", message);
+}
+
+/* Who could not ask who may poll, and does: until another one does, too. */
+static void test_instance__a_conflict(void **state)
+{
+    struct buf read_only = BUF_INIT;
+
+    (void)state;
+    buf_addf(&read_only, "%s%coptions=-cdefault_transaction_read_only%%3Don",
+             url, strchr(url, '?') ? '&' : '?');
+    url = read_only.data;
+    join(0, true);
+    url = pg_server_url();
+    wait_changed(0, true, true);
+    log_setup(LOG_WARN, LOG_TEXT);
+    log_set_sink(on_log_line, NULL);
+    instance_conflict(ones[0].instance);
+    log_set_sink(NULL, NULL);
+    log_setup(LOG_ERROR, LOG_TEXT);
+    assert_string_equal(said, "another program polls for this bot (409), and "
+                              "PostgreSQL could not be asked who may: standing "
+                              "by until it can");
+    assert_false(ones[0].leads);
+    join(1, true);
+    wait_changed(1, true, true);
+    instance_conflict(ones[1].instance); /* it has just been told that it may */
+    assert_true(ones[1].leads);
+    vanish(0);
+    buf_release(&read_only);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +470,7 @@ int main(void)
         TEST(test_instance__a_webhook_has_no_lease),
         TEST(test_instance__all_were_silent),
         TEST(test_instance__the_server_is_away),
+        TEST(test_instance__a_conflict),
     };
 
     log_setup(LOG_ERROR, LOG_TEXT);
