@@ -144,7 +144,8 @@ end
 
 local function new(options)
   local kind = options.format == "text" and Text
-    or require "moonpost.report_formats"(Text, details)[options.format]
+    or require "moonpost.report_formats"(Text, { place = place, indent = indent,
+      details = details })[options.format]
   return setmetatable({ options = options, passed = 0, failed = 0, pending = 0, left_out = 0,
     times = {}, add = add, over = over, is_enough = is_enough, began = native.real_ms() }, kind)
 end

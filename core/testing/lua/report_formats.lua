@@ -1,17 +1,9 @@
 -- Specs' results for programs: TAP 14; JSON, an object a line; JUnit's XML, at the end.
--- (Text, details) -> { tap =, json =, junit = }; details: the lines of a failure.
+-- (Text, say) -> { tap =, json =, junit = }; say: functions of report.lua.
 local cjson = require "cjson"
 local native = require "moonpost.native"
 
-local details -- of report.lua
-
-local function place(result)
-  return result.line > 0 and ("%s:%d"):format(result.file, result.line) or result.file
-end
-
-local function indent(text, by)
-  return by .. (text:gsub("\n", "\n" .. by))
-end
+local place, indent, details -- of report.lua
 
 local Tap = {}
 Tap.__index = Tap
@@ -129,8 +121,8 @@ function Junit:over_text()
   io.write("</testsuites>\n")
 end
 
-return function(Text, of_text)
-  details = of_text
+return function(Text, say)
+  place, indent, details = say.place, say.indent, say.details
   local formats = { tap = Tap, json = Json, junit = Junit }
   for _, format in pairs(formats) do setmetatable(format, { __index = Text }) end
   return formats
