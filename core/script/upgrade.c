@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "script/generation.h"
 #include "script/json_lua.h"
+#include "script/raised.h"
 #include "script/shared.h"
 #include "script/upgrade_move.h"
 #include "script/upgrade_same.h"
@@ -369,16 +370,15 @@ static int run(lua_State *L)
 static void add_error(lua_State *L, const struct upgrade *u, bool overran,
                       struct buf *why)
 {
-    int type = lua_type(L, -1);
     lua_Debug ar;
 
-    if (overran)
+    if (overran) {
         buf_addf(why, "%s: it computes for too long", step_file(L, u, &ar));
-    else if (type == LUA_TSTRING || upgrade_has_metatable(L, -1))
-        vm_add_error(L, -1, why);
-    else
-        buf_addf(why, "%s: raised a %s, not a text", step_file(L, u, &ar),
-                 lua_typename(L, type));
+        return;
+    }
+    if (raised_is_no_text(L, -1))
+        buf_addf(why, "%s: ", step_file(L, u, &ar));
+    vm_add_error(L, -1, why);
 }
 
 bool upgrade_config(int64_t chat_id, struct slice text, int version,

@@ -17,6 +17,7 @@
 #include "script/safe_pattern.h"
 #include "script/safe_sort.h"
 #include "script/modules.h"
+#include "script/raised.h"
 #include "script/task.h"
 #include "script/throttle.h"
 #include "script/view.h"
@@ -302,18 +303,6 @@ static int protected_tolstring(lua_State *L)
     return 1;
 }
 
-/* Would it be told by its address, or as "nil"? */
-static bool is_no_text(lua_State *L, int index)
-{
-    int type = lua_type(L, index);
-
-    if (type == LUA_TTABLE && lua_getmetatable(L, index)) {
-        lua_pop(L, 1);
-        return false;
-    }
-    return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TNIL;
-}
-
 #define ERROR_MAX 4000 /* bytes of an error that are kept */
 
 static void add_start(struct buf *out, const char *text, size_t n)
@@ -339,8 +328,8 @@ void vm_add_error(lua_State *L, int index, struct buf *out)
     int status;
 
     index = lua_absindex(L, index);
-    if (is_no_text(L, index)) {
-        buf_addf(out, "raised a %s, not a text", luaL_typename(L, index));
+    if (raised_is_no_text(L, index)) {
+        raised_add(L, index, out);
         return;
     }
     lua_pushcfunction(L, protected_tolstring);

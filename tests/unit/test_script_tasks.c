@@ -36,7 +36,24 @@ static void test_task__an_error_is_logged(void **state)
     expect_log("scripts/a.lua:5: attempt to index a nil value (field 'x')");
     body("error({ code = 5 })");
     assert_int_equal(say("/a"), TASK_FAILED);
-    expect_log("handler failed: raised a table, not a text");
+    expect_log("handler failed: raised a table, not a text: { code = 5 }\n");
+    body("error(setmetatable({ code = 6 }, { __index = error }))");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("handler failed: raised a table, not a text: { code = 6 }\n");
+    body("error({ 'a\\n\\0', 2.5, false, [7] = print, [true] = { x = { y = 1 } "
+         "},\n"
+         "  ['a-b'] = {}, u = setmetatable({ 1 }, { __pairs = error, __len = "
+         "error }) })");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    expect_log("{ \"a\\n\\000\", 2.5, false, [7] = function, "
+               "[\"a-b\"] = {}, u = { 1 }, [true] = { x = table } }\n");
+    body("local t = {} t[1] = t\n"
+         "for i = 2, 1000 do t[i] = ('\\u{fc}'):rep(500) end\n"
+         "error(t)");
+    assert_int_equal(say("/a"), TASK_FAILED);
+    assert_true(t.log.len < 600);
+    assert_has(t.log.data, "text: { { table, \"\u00fc\u00fc");
+    expect_log("\u00fc…\", … }, … }\n");
     body("error(setmetatable({}, { __tostring = function() error('x') end }))");
     assert_int_equal(say("/a"), TASK_FAILED);
     expect_log("whose __tostring raises");

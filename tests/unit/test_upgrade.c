@@ -244,7 +244,7 @@ static const struct {
     { "while true do end",
       "migrations/config/0001_step.lua: it computes for too long" },
     { "while true do pcall(error) end", ".lua: it computes for too long" },
-    { "error({})", ".lua: raised a table, not a text" },
+    { "error({})", ".lua: raised a table, not a text: {}" },
     { "error()", ".lua: raised a nil, not a text" },
     { "error(setmetatable({}, { __tostring = function() return 'hm' end }))",
       "hm" },
