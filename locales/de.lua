@@ -28,4 +28,18 @@ return {
     close = "✕ Schließen",
     legend = "✎ in diesem Chat gesetzt. /set ändert eine Einstellung, /reset nimmt sie zurück.",
   },
+  moonpost = { -- was der Host von sich aus sagt; was fehlt, sagt er englisch
+    admins_only = "Das dürfen nur Administratoren.",
+    no_database = "Ich erreiche meine Datenbank gerade nicht. Bitte versuch es später noch einmal.",
+    ask_cancelled = "Abgebrochen.",
+    ask_timed_out = "Das hat zu lange gedauert.",
+    ask_interrupted = "Das wurde unterbrochen. Bitte fang noch einmal an.",
+    ask_restarted = "Ich wurde mittendrin neu gestartet. Bitte fang noch einmal an.",
+    menu_foreign = "Das ist nicht dein Menü.",
+    menu_outdated = "Dieses Menü hat sich geändert. Bitte wähle noch einmal.",
+    menu_invalid = "Dieser Knopf gilt nicht.",
+    menu_gone = "Dieses Menü gibt es nicht mehr.",
+    menu_back = "‹ Zurück",
+    menu_close = "✕ Schließen",
+  },
 }

@@ -30,6 +30,13 @@ describe("/language", function()
     assert.equal("en", group.config.language.code)
   end)
 
+  it("is for administrators in German, too: what the host says is in locales/de.lua", function()
+    group.config.language.code = "de"
+    carol:send("/language", { to = group })
+    bob:press("English", { to = group })
+    assert.equal("Das dürfen nur Administratoren.", bob:alert())
+  end)
+
   it("changes nothing when that is what is spoken", function()
     carol:send("/language", { to = group })
     carol:press("✓ English", { to = group })

@@ -142,6 +142,19 @@ test("the reference names everything there is", () => {
   }
 });
 
+test("the reference has every text that the host says by itself", () => {
+  const table = read("core/script/says.c").match(/texts\[\] = \{(.*?)\n\};/s)[1];
+  const texts = [...table.matchAll(/\{\s*"moonpost\.([\w.]+)",\s*((?:"[^"]*"\s*)+)\}/g)].map(([, key, text]) => [key, text.replace(/"\s*"|^"|"\s*$/g, "").trim()]);
+  assert.ok(texts.length > 60);
+  const rows = [...guide.matchAll(/^\| `moonpost\.(\w+)` \| (.*) \|$/gm)];
+  for (const [key, text] of texts) {
+    const [name, part] = key.split(".");
+    const row = rows.find(([, n]) => n === name)?.[2] ?? "";
+    assert.ok(part ? `${row};`.includes(`\`${part}\` ${text};`) : text ? row === text : row.startsWith("(nothing)"), `docs/scripting.md, moonpost.${key}: ${text}`);
+  }
+  assert.deepEqual(rows.map(([, n]) => n).sort(), [...new Set(texts.map(([key]) => key.split(".")[0]))].sort());
+});
+
 test("the settings from the environment are all in docs/operating.md", () => {
   const operating = read("docs/operating.md");
   const names = [...read("core/base/settings.c").matchAll(/^ {4}\{ "([A-Z_]+)", [A-Z]+, AT\(\w+\),\s*(?:"([^"]*)"|NULL), (\d+), (\d+)/gm)];

@@ -306,6 +306,12 @@ local function given_up(ctx, given, why)
   return text ~= "" and text
 end
 
+-- It may be the database that was lost, and with it the chat's language.
+local function interrupted(ctx)
+  local ok, text = pcall(says.of, ctx, "moonpost.ask_interrupted")
+  return ok and text or says.english("moonpost.ask_interrupted")
+end
+
 local function give_up(ctx, q, why)
   take_buttons(ctx, q)
   local text
@@ -313,7 +319,7 @@ local function give_up(ctx, q, why)
   if why == "timeout" then text = given_up(ctx, q.options.timed_out, "timed_out") end
   -- not by what anybody did here: another process has the bot's updates now, or the chat has moved
   if why == "ended" or why == "moved" then
-    text = q.options.ended or says.of(ctx, "moonpost.ask_interrupted")
+    text = q.options.ended or interrupted(ctx)
   end
   if text then
     send(ctx, { options = { force_reply = false }, asked = q.asked, group = false }, text)

@@ -171,7 +171,8 @@ local function draw_choices(ctx, m, view, button)
   end
   draw_row(rows)
   local closed = { chat = view.chat, owner = view.owner, page = 1 }
-  put(rows, { text = says.of(ctx, "moonpost.menu_back"), callback_data = data_of(m, closed, button, "<") })
+  local label = says.of(ctx, "moonpost.menu_back")
+  put(rows, { text = label, callback_data = data_of(m, closed, button, "<") })
   return rows
 end
 

@@ -18,6 +18,8 @@ function M.translated(ctx, key)
   return next(core.locales) and require("i18n").own(ctx, key) or nil
 end
 
+function M.english(key) return core.english[key] end
+
 -- The last parts of the keys that begin so: { can_pin_messages = true, … }
 function M.under(prefix)
   local names = {}

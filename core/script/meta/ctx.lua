@@ -492,8 +492,8 @@ function ctx:entity_text(entity) end
 ---@field max? number
 ---@field retry? string What is said to an answer that can't be.
 ---@field tries? integer How many answers there may be: 10.
----@field cancelled? string|table What is said when it was cancelled.
----@field timed_out? string|table What is said when its time is over.
+---@field cancelled? string|table|false What is said when it was cancelled.
+---@field timed_out? string|table|false What is said when its time is over.
 ---@field stop? boolean Without an answer the handler ends.
 ---@field keep_buttons? boolean They stay after the answer.
 ---@field force_reply? boolean In groups: true unless it is said.
