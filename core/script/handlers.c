@@ -199,6 +199,40 @@ static bool check_names(const struct handlers *hs, const struct handler *h,
     return true;
 }
 
+/* Would h ever get a command that this one, which comes first, takes, too? */
+static bool covers(const struct handler *first, const struct handler *h)
+{
+    return !first->wants_next && (!first->group || first->group == h->group);
+}
+
+static void add_covered(const struct handlers *hs, int number, const char *name,
+                        struct buf *out)
+{
+    const struct handler *h = &hs->list[number];
+    struct entry *e;
+
+    HASH_FIND_STR(hs->commands, name, e);
+    for (int i = 0; e && i < e->numbers.n && e->numbers.list[i] < number; i++) {
+        const struct handler *first = &hs->list[e->numbers.list[i]];
+        const char *line = strrchr(first->source, ':');
+
+        if (!covers(first, h))
+            continue;
+        buf_addf(out,
+                 "/%s of %s comes after that of line %s, and runs only if that "
+                 "one calls next()\n",
+                 name, h->source, line ? line + 1 : "?");
+        return;
+    }
+}
+
+void handlers_add_covered(const struct handlers *hs, struct buf *out)
+{
+    for (int i = 0; i < hs->n; i++)
+        for (int j = 0; hs->list[i].command && j < hs->list[i].command->n; j++)
+            add_covered(hs, i, hs->list[i].command->names[j], out);
+}
+
 static bool check(const struct handlers *hs, const struct handler *h,
                   struct err *err)
 {

@@ -115,6 +115,10 @@ struct slice handlers_subject(const struct update *u, enum handler_type *type);
 /* Has a text anything that is magic in a Lua pattern? */
 bool is_plain_text(const char *pattern);
 
+/* A line for each command that an earlier handler of its file takes away from it: it
+ * takes the same one on no other conditions, and calls no next(). */
+void handlers_add_covered(const struct handlers *hs, struct buf *out);
+
 /* Does any handler want updates of this kind, for more than commands? */
 bool handlers_want(const struct handlers *hs, enum update_kind kind);
 /* Does Telegram send updates of this kind? Messages and presses of buttons always,
