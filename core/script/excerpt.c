@@ -24,7 +24,7 @@ bool excerpt_place(const char *message, char *path, size_t path_size, int *line)
     return *line > 0;
 }
 
-static struct slice find_line(struct slice source, int line)
+struct slice excerpt_line(struct slice source, int line)
 {
     const char *p = source.p, *end = source.p + source.n, *next;
 
@@ -132,7 +132,7 @@ static void add(struct buf *out, struct slice text, int line, size_t caret)
 void excerpt_add(struct buf *out, struct slice source, int line,
                  const char *message)
 {
-    struct slice text = find_line(source, line);
+    struct slice text = excerpt_line(source, line);
 
     if (text.p)
         add(out, text, line, caret_at(text, message));
@@ -149,7 +149,7 @@ int excerpt_add_at(struct buf *out, struct slice source, size_t at)
             begins = i + 1;
             line++;
         }
-    text = find_line(source, line);
+    text = excerpt_line(source, line);
     at -= begins;
     add(out, text, line, at < text.n ? at : text.n);
     return line;

@@ -11,6 +11,9 @@
 bool excerpt_place(const char *message, char *path, size_t path_size,
                    int *line);
 
+/* A line of source, from 1, without its end; SLICE_NONE: there is none. */
+struct slice excerpt_line(struct slice source, int line);
+
 /*
  * Append "\n  12 | the line\n     |     ^". The caret is below what the message
  * names ("near 'x'", "local 'x'"), else below the line's first word; long lines are

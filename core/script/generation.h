@@ -58,7 +58,7 @@ struct generation *generation_of(lua_State *L);
 bool generation_load(struct generation *gen, struct err *err) MUST_CHECK;
 
 /* A line for each thing that is not as it should be, though everything loads: texts
- * that a language lacks. */
+ * that a language lacks, commands that never run. */
 void generation_add_problems(struct generation *gen, struct buf *out);
 
 #endif

@@ -19,6 +19,8 @@
 #include "script/load_int.h"
 #include "script/modules.h"
 #include "script/option.h"
+#include "script/raised.h"
+#include "script/syntax_hint.h"
 #include "script/vm.h"
 #include "script/watchdog.h"
 
@@ -279,6 +281,7 @@ void generation_add_problems(struct generation *gen, struct buf *out)
 {
     lua_State *L = gen->L;
 
+    handlers_add_covered(&gen->handlers, out);
     lua_pushcfunction(L, add_problems);
     lua_pushlightuserdata(L, gen);
     lua_pushlightuserdata(L, out);
@@ -294,20 +297,22 @@ void generation_add_problems(struct generation *gen, struct buf *out)
 /* An error that is no text says where it was raised: nothing else will. */
 static int on_load_error(lua_State *L)
 {
+    struct buf *text;
     lua_Debug ar;
 
-    if (lua_isstring(L, 1) || luaL_getmetafield(L, 1, "__tostring")) {
-        lua_settop(L, 1);
+    if (!raised_is_no_text(L, 1))
         return 1;
-    }
     for (int level = 0; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
         if (ar.currentline > 0) {
-            lua_pushfstring(L, "%s:%d: raised a %s, not a text", ar.short_src,
-                            ar.currentline, luaL_typename(L, 1));
+            text = json_push_buf(L);
+            buf_addf(text, "%s:%d: ", ar.short_src, ar.currentline);
+            raised_add(L, 1, text);
+            lua_pushlstring(L, text->data, text->len);
             return 1;
         }
     }
+    lua_settop(L, 1);
     return 1;
 }
 
@@ -334,16 +339,22 @@ static void call_safely(lua_State *L, lua_CFunction f)
 /* The message, cut so that the line it is about comes with it. */
 static void set_error(lua_State *L, struct buf *text, struct err *err)
 {
-    struct buf excerpt = BUF_INIT;
+    struct buf excerpt = BUF_INIT, hint = BUF_INIT;
     char path[200];
     int line;
 
-    if (excerpt_place(text->data, path, sizeof(path), &line))
+    if (excerpt_place(text->data, path, sizeof(path), &line)) {
         excerpt_add(&excerpt, chunks_text(L, path), line, text->data);
-    if (excerpt.len + text->len < sizeof(err->text))
-        buf_add_slice(text, buf_slice(&excerpt));
+        syntax_hint_add(&hint, chunks_text(L, path), line, text->data);
+    }
+    if (hint.len + text->len < sizeof(err->text)) { /* rather than the line */
+        if (excerpt.len + hint.len + text->len < sizeof(err->text))
+            buf_add_slice(text, buf_slice(&excerpt));
+        buf_add_slice(text, buf_slice(&hint));
+    }
     err_set(err, ERR_SCRIPT, "%s", text->data);
     buf_release(&excerpt);
+    buf_release(&hint);
 }
 
 bool generation_load(struct generation *gen, struct err *err)

@@ -152,6 +152,10 @@ test("check", async (t) => {
   const good = await run(["check", home.dir]);
   assert.equal(good.code, 0);
   assert.match(good.said, /loads: 3 files, 1 handlers, 2 settings, 1 config upgrades/);
+  home.write("scripts/b.lua", `${says("bye", "1")}\n${says("bye", "2")}`);
+  const covered = await run(["check", home.dir]);
+  assert.equal(covered.code, 0);
+  assert.match(covered.said, /^\/bye of scripts\/b\.lua:\d comes after that of line 2, and runs only if that one calls next\(\)\n.*loads:/);
   home.write("scripts/b.lua", "local x =\n=");
   const bad = await run(["check", home.dir]);
   assert.equal(bad.code, 1);

@@ -13,7 +13,10 @@ static const struct {
     { "scripts/a.lua", "error('mine')", "scripts/a.lua:1: mine" },
     { "scripts/a.lua", "error('mine', 0)", "mine" },
     { "scripts/a.lua", "error({})",
-      "scripts/a.lua:1: raised a table, not a text" },
+      "scripts/a.lua:1: raised a table, not a text: {}" },
+    { "scripts/a.lua", "error({ code = 1, why = 'no' })",
+      "scripts/a.lua:1: raised a table, not a text: { code = 1, why = \"no\" "
+      "}" },
     { "scripts/a.lua",
       "error(setmetatable({}, { __tostring = function() return "
       "'object' end }))",
@@ -141,6 +144,63 @@ static void test_load__refused(void **state)
     }
     file("scripts/a.lua", "");
     load_ok(); /* nothing is left of any of them */
+}
+
+/* The line, and what to write instead; of a block that is open, its beginning. */
+static void test_load__hints(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    file("scripts/a.lua", "if a != b then end");
+    assert_false(load(&err));
+    assert_string_equal(err.text, "scripts/a.lua:1: 'then' expected near '!'\n"
+                                  "  1 | if a != b then end\n"
+                                  "    |      ^\n"
+                                  "  hint: Lua writes ~= for !=");
+    err.kind = ERR_NONE;
+    file("scripts/a.lua", "\nlocal function f()\n  g(\"a\")\n");
+    assert_false(load(&err));
+    assert_non_null(strstr(err.text, "\n  hint: this 'function' is not closed:"
+                                     "\n  2 | local function f()"));
+}
+
+static void covered(const char *text, const char *expected)
+{
+    struct buf out = BUF_INIT, whole = BUF_INIT;
+
+    buf_addf(&whole, "local bot = require 'bot'\n%s", text);
+    script(whole.data);
+    generation_add_problems(t.gen, &out);
+    assert_string_equal(out.data, expected);
+    buf_release(&whole);
+    buf_release(&out);
+}
+
+/* The second of two never runs: it is told, but no error. */
+static void test_load__a_command_twice_in_a_file(void **state)
+{
+    (void)state;
+    covered("bot.command('x', function() end)\n"
+            "bot.command({ 'y', 'x' }, function() end)\n"
+            "bot.command('x', function(ctx, next) end)",
+            "/x of scripts/a.lua:3 comes after that of line 2, and runs only "
+            "if that one calls next()\n"
+            "/x of scripts/a.lua:4 comes after that of line 2, and runs only "
+            "if that one calls next()\n");
+    covered("bot.command('x', function(ctx, next) next() end)\n"
+            "bot.command('x', function() end)",
+            "");
+    covered("bot.command('x', function(...) end)\n"
+            "bot.command('x', function() end)",
+            "");
+    covered("bot.group({ chat_type = 'private' }).command('x', function() end)\n"
+            "bot.command('x', function() end)",
+            "");
+    covered("bot.command('x', function() end)\n"
+            "bot.group({ chat_type = 'private' }).command('x', function() end)",
+            "/x of scripts/a.lua:3 comes after that of line 2, and runs only "
+            "if that one calls next()\n");
 }
 
 static void test_load__no_scripts(void **state)
@@ -358,6 +418,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCRIPT_TEST(test_load__refused),
+        SCRIPT_TEST(test_load__hints),
+        SCRIPT_TEST(test_load__a_command_twice_in_a_file),
         SCRIPT_TEST(test_load__an_unknown_module),
         SCRIPT_TEST(test_load__no_scripts),
         SCRIPT_TEST(test_load__a_command_of_two_files),
