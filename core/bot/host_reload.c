@@ -14,12 +14,25 @@
 #include "bot/host_webhook.h"
 #include "script/upgrade.h"
 
+static void warn_of_commands(const struct generation *gen)
+{
+    struct buf text = BUF_INIT;
+    char *save = NULL;
+
+    handlers_add_covered(&gen->handlers, &text);
+    for (char *line = strtok_r(text.data, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save))
+        log_warn("script", "%s", line);
+    buf_release(&text);
+}
+
 static void use_generation(struct host *host, struct generation *gen)
 {
     struct generation *old = host->gen;
 
     host->gen = gen;
     host->generations++;
+    warn_of_commands(gen);
     lanes_set_generation(host->lanes, gen);
     host_use_jobs(host);
     config_store_use(host->store, &(struct config_rules){

@@ -89,6 +89,14 @@ async function reloaded(host, change) {
 }
 
 describe("while it runs", { concurrency: 2 }, () => {
+  test("a command that never runs is told of at each load", async (t) => {
+    const host = await startBot(t, place, { "scripts/a.lua": `${says("hi", "1")}\n${says("hi", "2")}` });
+    const told = () => (host.said.match(/ warn +script: \/hi of scripts\/a\.lua:\d comes after that of line 2, and runs only/g) ?? []).length;
+    assert.equal(told(), 1, host.said);
+    await reloaded(host, () => host.folder.write("scripts/b.lua", says("other", "x")));
+    assert.equal(told(), 2, host.said);
+  });
+
   test("a mistake leaves the old scripts in use, and the next good save is taken", async (t) => {
     const host = await startBot(t, place, { "scripts/a.lua": says("hi", "old"), "scripts/b.lua": says("other", "x") }, { env: little });
     for (const [name, [files, pattern]] of Object.entries(mistakes)) {
