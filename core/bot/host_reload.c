@@ -165,21 +165,33 @@ static bool sql_is_being_written(const struct host *host)
     return host->watch && watch_is_writing(host->watch, ".sql");
 }
 
+static void use_loaded(struct host *host, struct generation *gen,
+                       const char *changes, bool sql, int64_t start)
+{
+    if (sql && sql_is_being_written(host)) {
+        generation_unref(gen);
+        log_info("reload",
+                 "waiting with what was saved: a program has a file of "
+                 "migrations/schema open, and may still write it");
+    } else if (sql) {
+        host_schema_begin(host, gen, changes, start);
+    } else {
+        host_use_loaded(host, gen, changes, start);
+    }
+}
+
 static void load_again(struct host *host, const char *changes, bool sql)
 {
     struct err err = ERR_INIT;
     int64_t start = clock_steady_ns();
     struct generation *gen = load(host, &err);
 
-    if ((host->watch && is_half_saved(host)) ||
-        (gen && sql && sql_is_being_written(host)))
+    if (host->watch && is_half_saved(host))
         generation_unref(gen);
-    else if (!gen)
-        host_refuse_loaded(host, err.text);
-    else if (sql)
-        host_schema_begin(host, gen, changes, start);
+    else if (gen)
+        use_loaded(host, gen, changes, sql, start);
     else
-        host_use_loaded(host, gen, changes, start);
+        host_refuse_loaded(host, err.text);
 }
 
 void host_reload(void *arg)
