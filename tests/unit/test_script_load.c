@@ -194,9 +194,10 @@ static void test_load__a_command_twice_in_a_file(void **state)
     covered("bot.command('x', function(...) end)\n"
             "bot.command('x', function() end)",
             "");
-    covered("bot.group({ chat_type = 'private' }).command('x', function() end)\n"
-            "bot.command('x', function() end)",
-            "");
+    covered(
+        "bot.group({ chat_type = 'private' }).command('x', function() end)\n"
+        "bot.command('x', function() end)",
+        "");
     covered("bot.command('x', function() end)\n"
             "bot.group({ chat_type = 'private' }).command('x', function() end)",
             "/x of scripts/a.lua:3 comes after that of line 2, and runs only "
