@@ -136,7 +136,8 @@ test("menu: after its script has changed it is drawn anew, and nothing else happ
     return said.some((x) => x.message_id > message.message_id && x.text === "2");
   });
   const { answer } = await bot.sim.press(alice, m, data);
-  assert.equal(answer.text, "This menu has changed. Please choose again.");
+  // alice has chosen German above: the bot's locales/de.lua
+  assert.equal(answer.text, "Dieses Menü hat sich geändert. Bitte wähle noch einmal.");
   assert.ok(buttons(await now(m)).includes("First"));
   assert.deepEqual((await bot.stored(alice)).welcome, before);
 });
