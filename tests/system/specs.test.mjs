@@ -258,7 +258,7 @@ test("test: everything that people can do and see, and specs that don't know of 
 test("test: every function of specs is described for editors, and in the guide", () => {
   const read = (file) => readFileSync(path.join(root, file), "utf8");
   const names = (text, pattern) => [...text.matchAll(pattern)].map((m) => m[1].replace(".", ":")).sort();
-  const sources = ["people", "tools", "message", "web", "database"].map((f) => read(`core/testing/lua/${f}.lua`)).join("\n");
+  const sources = ["people", "chats", "tools", "message", "web", "database"].map((f) => read(`core/testing/lua/${f}.lua`)).join("\n");
   const kinds = "(?:Person|Chat|Message|Replies|bot|telegram|clock|web|database|db)";
   const chats = ["messages", "last", "find", "buttons", "transcript", "typing"];
   const written = names(sources, new RegExp(`^function (${kinds}[:.]\\w+)`, "gm"))

@@ -1,27 +1,17 @@
--- person{…} and chat.group{…}: who talks to the bot, and where.
+-- person{…} and chat.group{…}: who talks to the bot, and where (chats.lua).
 local cjson = require "cjson"
+local Chat = require "moonpost.chats"
+local given = require "moonpost.given"
 local message = require "moonpost.message"
 local settings = require "moonpost.settings"
 local where = require "moonpost.where"
 local world = require "moonpost.world"
 
-local Person, Chat, Replies = {}, {}, {}
+local id_of, check_options = given.id_of, given.check_options
+local message_of, messages_of = given.message_of, given.messages_of
+local Person, Replies = {}, {}
 
 -- --- who and where is meant -----------------------------------------------------------
-
-local function id_of(thing, what)
-  if type(thing) == "number" then return thing end
-  if type(thing) == "table" and math.type(thing.id) == "integer" then return thing.id end
-  where.raise(("%s: a person, a chat or an id is expected, got %s"):format(what, type(thing)))
-end
-
-local function check_options(what, options, allowed)
-  for key in pairs(options or {}) do
-    if not (" " .. allowed .. " "):find(" " .. key .. " ", 1, true) then
-      where.raise(("%s: there is no option %q; there are: %s"):format(what, tostring(key), allowed))
-    end
-  end
-end
 
 -- As Telegram's apps: in the private chat unless another is named.
 local function place(self, options)
@@ -32,23 +22,6 @@ local function private_name(self) return self.name .. "'s chat" end
 
 local function chat_name(id, self)
   return id == self.id and private_name(self) or world.name_of(id)
-end
-
-local function message_of(what, m)
-  if type(m) ~= "table" or not m.message_id or not m.chat then
-    where.raise(what .. ": a message is expected, such as group:last(), got " .. type(m))
-  end
-  return m
-end
-
--- The chat that a message is in, for /sim/: a private one has its person's id.
-local function messages_of(id)
-  world.need()
-  local list = {}
-  for _, m in ipairs(world.get("messages", { chat = id }).messages) do
-    if not m.deleted then list[#list + 1] = message.wrap(m) end
-  end
-  return list
 end
 
 -- --- what comes back -------------------------------------------------------------------
@@ -95,10 +68,10 @@ local TYPES = { photo = "image/jpeg", document = "text/plain", video = "video/mp
 local SEND = "to reply_to thread"
 
 -- A file: true (any), its bytes, or { name =, data =, type = }.
-local function file_part(kind, given)
-  local file = type(given) == "table" and given or {}
+local function file_part(kind, content)
+  local file = type(content) == "table" and content or {}
   return { name = kind, file = file.name or FILES[kind], type = file.type or TYPES[kind],
-    data = file.data or (type(given) == "string" and given) or "the bytes of a " .. kind }
+    data = file.data or (type(content) == "string" and content) or "the bytes of a " .. kind }
 end
 
 local function send_form(base, kind, content)
@@ -401,93 +374,6 @@ function Person:ephemerals(chat)
     if m.receiver_user and m.receiver_user.id == self.id then list[#list + 1] = m end
   end
   return list
-end
-
--- --- chats ---------------------------------------------------------------------------------
-
-function Chat:messages() return messages_of(self.id) end
-
--- The last one, or the n-th from the end.
-function Chat:last(n)
-  local list = messages_of(self.id)
-  return list[#list - (n or 1) + 1]
-end
-
--- The newest one whose text or caption matches a Lua pattern.
-function Chat:find(pattern)
-  local list = messages_of(self.id)
-  for i = #list, 1, -1 do
-    local text = list[i].text or list[i].caption
-    if text and text:find(pattern) then return list[i] end
-  end
-end
-
--- The texts of the buttons of the newest message that has any.
-function Chat:buttons()
-  local list = messages_of(self.id)
-  for i = #list, 1, -1 do
-    local texts = list[i]:buttons()
-    if #texts > 0 then return texts end
-  end
-  return {}
-end
-
--- Line by line, as one would read it.
-function Chat:transcript()
-  local lines = {}
-  for _, m in ipairs(messages_of(self.id)) do
-    local who = m.from and (m.from.id == world.BOT and "bot" or m.from.first_name) or "channel"
-    if m.receiver_user then who = ("%s, only to %s"):format(who, m.receiver_user.first_name) end
-    lines[#lines + 1] = ("%s: %s%s"):format(who, message.content(m),
-      world.show_buttons(m.reply_markup))
-  end
-  return table.concat(lines, "\n")
-end
-
--- What the bot is seen doing here: the action of its last sendChatAction in this spec.
-function Chat:typing()
-  local action
-  for _, c in ipairs(world.calls("sendChatAction")) do
-    if tonumber(c.params.chat_id) == self.id and not c.error then action = c.params.action end
-  end
-  return action
-end
-
-local function state_of(self)
-  world.need()
-  for _, c in ipairs(world.get("state").chats) do
-    if c.id == self.id then return c end
-  end
-  where.raise("this chat is gone, or a private one")
-end
-
--- ChatFullInfo, with members and topics.
-function Chat:info() return state_of(self) end
-function Chat:title() return state_of(self).title end
-function Chat:description() return state_of(self).description end
-
-function Chat:pinned()
-  local m = state_of(self).pinned_message
-  return m and message.wrap(m)
-end
-
--- Telegram's ChatMember: { status = "administrator", can_pin_messages = true, … }
-function Chat:member(user)
-  local id = id_of(user, "member")
-  for _, m in ipairs(state_of(self).members) do
-    if m.user.id == id then return m end
-  end
-  return { status = "left", user = { id = id } }
-end
-
--- A group becomes a supergroup: this object is that one from now on.
-function Chat:migrate()
-  world.act(world.name_of(self.id) .. " becomes a supergroup", function()
-    local answer = world.post("migrate", { chat = self.id })
-    world.name(answer.chat.id, rawget(self, "name"))
-    self.id, self.type = answer.chat.id, answer.chat.type
-    return answer
-  end)
 end
 
 -- --- making them -----------------------------------------------------------------------------
