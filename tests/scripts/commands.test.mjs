@@ -56,6 +56,7 @@ test("id: the chat's and one's own", async () => {
 
 test("id: of the sender of a message that is replied to", async () => {
   const { message } = await bot.sim.send(carol, "look at me", { chat: group });
+  await bot.replies(message); // zebra's
   const text = await bot.say(alice, "/id", { chat: group, reply_to: message.message_id });
   assert.equal(text, `Chat: ${group}\nYou: ${alice}\nSender of that message: ${carol}`);
 });
