@@ -142,7 +142,7 @@ test("plurals as in CLDR, of all languages that node knows", async () => {
 
 test("check: what is missing, what is too much, forms, keys that scripts use", async (t) => {
   const { dir } = folder(t, {
-    "scripts/a.lua": `local bot = require "bot"\nbot.command("x", function(ctx)\n  ctx:reply(ctx:t("hello")) -- ctx:t("not this")\n  ctx:t_html("helo", {})\nend)`,
+    "scripts/a.lua": `local bot = require "bot"\nbot.command("x", function(ctx)\n  ctx:reply(ctx:t("hello")) -- ctx:t("not this")\n  ctx:t_html("helo", {})\n  ctx:t("a." .. ctx.match)\nend)`,
     "locales/en.lua": `return {\n  hello = "Hello, {name}!",\n  n = { one = "one", other = "{n}" },\n  gone = "x",\n}`,
     "locales/ru.lua": `return {\n  hello = "Привет, {nam}!",\n  n = { one = "{n}", few = "{n}", other = "{n}" },\n  extra = "x",\n}`,
   });

@@ -515,8 +515,8 @@ local function add_unknown(path, source, problems)
   for line in (source .. "\n"):gmatch("(.-)\n") do
     number = number + 1
     local code = line:gsub("%-%-.*$", "")
-    for key in code:gmatch([=[:t[_html]*[%s(]+["']([%w_.-]+)["']]=]) do
-      if not internal.knows(key) then
+    for key, more in code:gmatch([=[:t[_html]*[%s(]+["']([%w_.-]+)["']%s*(%.?%.?)]=]) do
+      if more ~= ".." and not internal.knows(key) then -- "a." .. b is any of them
         problems[#problems + 1] = ('%s:%d: no file in locales/ has "%s"'):format(path, number, key)
       end
     end
