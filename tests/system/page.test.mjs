@@ -433,7 +433,7 @@ test("page: the raw pane shows updates, calls, failures and faults", async (t) =
   await page.keyboard.press("Escape");
   await page.getByLabel("Which to show").selectOption("errors");
   await say(page, "into the fault");
-  await rows.filter({ hasText: "502" }).waitFor();
+  await rows.filter({ hasText: /sendMessage\s*502/ }).waitFor(); // and no time with .502
   await until("the fault is used up", async () =>
     (await (await fetch(`${sim.base}/sim/state`)).json()).faults.length === 0);
 });

@@ -20,6 +20,7 @@ async function start(t) {
   const db = await place.newDatabase(t);
   const socket = `/tmp/moonpost-repl-${process.pid}-${Math.random().toString(36).slice(2)}`;
   const host = await startBot(t, place, files, { url: db.url, env: { REPL_SOCKET: socket } });
+  await until("the prompt can be reached", () => existsSync(socket));
   return { host, socket };
 }
 

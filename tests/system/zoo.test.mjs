@@ -275,6 +275,7 @@ describe("a zoo of bad scripts", () => {
       host = await startBot(t, place, files, { url: db.url, env, folder: host.folder, bot: host.bot, ready: false });
     }
     await host.line(/is set aside: the program died while it ran this update/);
+    await until("that is written", async () => (await db.query("SELECT FROM dead_updates")).length === 1);
     assert.deepEqual(await db.query("SELECT reason, tries FROM dead_updates"), [{ reason: "crash", tries: 3 }]);
     await host.stop();
   });
