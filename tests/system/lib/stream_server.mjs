@@ -96,7 +96,7 @@ export class StreamServer extends BotServer {
   async pushAll(ports) {
     const busy = new Set();
     while (!this.stopped) {
-      const list = ports();
+      const list = this.hook ? ports() : []; // before setWebhook there is nowhere to push
       const next = list.length ? this.updates.filter((u) => !busy.has(u.message.chat.id)) : [];
       const seen = new Set();
       for (const update of next) {
