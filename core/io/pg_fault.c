@@ -244,11 +244,6 @@ bool pg_fault_all_up(void)
     return true;
 }
 
-bool pg_fault_holds_up(void)
-{
-    return faults.down || faults.slow_ms;
-}
-
 static bool is_held(const struct pg *pg)
 {
     return pg->held || (faults.down && pg->phase == PG_DOWN);

@@ -44,8 +44,6 @@ void pg_fault_spare(bool spare);
 bool pg_fault_is_down(void);  /* asked for */
 bool pg_fault_all_down(void); /* no connection is there any more */
 bool pg_fault_all_up(void);
-/* Down, or slow: what is under way may wait until time is moved on. */
-bool pg_fault_holds_up(void);
 
 /* Operations (see loop_outside()) that wait for the end of a fault, or for time. */
 int pg_fault_held(void);

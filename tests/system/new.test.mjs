@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { run } from "./lib/host.mjs";
+import { root } from "./lib/program.mjs";
 
 function emptyFolder(t) {
   const dir = mkdtempSync(path.join(tmpdir(), "moonpost-new-"));
@@ -22,6 +23,8 @@ test("new: a bot that loads, is tidy, and has its types", async (t) => {
   ({ code, said } = await run(["check", dir]));
   assert.equal(code, 0, said);
   execFileSync("luacheck", ["--quiet", "scripts", "defaults", "spec"], { cwd: dir });
+  const globals = (of) => readFileSync(path.join(of, ".luacheckrc"), "utf8").match(/^stds\.moonpost = [^]*?^}$/m)[0];
+  assert.equal(globals(dir), globals(root), "what scripts have is the same everywhere");
   assert.doesNotMatch(readFileSync(path.join(dir, ".luacheckrc"), "utf8"), /core\//); // nothing of Moonpost's own source
   writeFileSync(path.join(dir, "scripts/bad.lua"), "io.write(bto)\n");
   assert.throws(() => execFileSync("luacheck", ["--no-color", "scripts"], { cwd: dir, encoding: "utf8" }),

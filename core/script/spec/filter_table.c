@@ -8,11 +8,11 @@
  * the words that say which kind of thing it is. Those stand only in the
  * descriptions, in “quotes”. See script/filter_table.h.
  */
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "program.h"
 
 #define WORDS_MAX 300
 
@@ -219,28 +219,8 @@ static void write_all(FILE *out, const json_t *types)
     json_decref(lists);
 }
 
-int main(int argc, char **argv)
+void write_from_api(json_t *spec, FILE *out)
 {
-    json_error_t error;
-    json_t *spec;
-    FILE *out;
-
-    if (argc != 3) {
-        fprintf(stderr, "usage: filter_table IN OUT\n");
-        return 2;
-    }
-    spec = json_load_file(argv[1], 0, &error);
-    if (!spec) {
-        fprintf(stderr, "%s:%d: %s\n", argv[1], error.line, error.text);
-        return 1;
-    }
-    out = fopen(argv[2], "w");
-    if (!out) {
-        perror(argv[2]);
-        return 1;
-    }
     write_all(out, json_object_get(spec, "types"));
     write_methods(out, json_object_get(spec, "methods"));
-    json_decref(spec);
-    return fclose(out) ? 1 : 0;
 }

@@ -7,10 +7,10 @@
  * A class telegram.NAME for each type, one telegram.method.NAME for the parameters
  * of each method, and telegram.Api with a function for each.
  */
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "program.h"
 
 static FILE *out;
 
@@ -179,28 +179,8 @@ static void put_all(json_t *spec)
     }
 }
 
-int main(int argc, char **argv)
+void write_from_api(json_t *spec, FILE *to)
 {
-    json_error_t error;
-    json_t *spec;
-    int status;
-
-    if (argc != 3) {
-        fprintf(stderr, "usage: spec_luals IN OUT\n");
-        return 2;
-    }
-    spec = json_load_file(argv[1], 0, &error);
-    if (!spec) {
-        fprintf(stderr, "%s:%d: %s\n", argv[1], error.line, error.text);
-        return 1;
-    }
-    out = fopen(argv[2], "w");
-    if (!out) {
-        perror(argv[2]);
-        return 1;
-    }
+    out = to;
     put_all(spec);
-    status = fclose(out) == 0 ? 0 : 1;
-    json_decref(spec);
-    return status;
 }

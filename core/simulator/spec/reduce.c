@@ -7,10 +7,10 @@
  * ("type", "status", "source"), and what must be in there only by that field's
  * description: it becomes the field's "const".
  */
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "program.h"
 
 /* What comes after before in text, up to the end of the word: a new string, or
  * NULL. */
@@ -64,26 +64,9 @@ static void reduce(json_t *entries)
     }
 }
 
-int main(int argc, char **argv)
+void write_from_api(json_t *spec, FILE *out)
 {
-    json_error_t error;
-    json_t *spec;
-    int status;
-
-    if (argc != 3) {
-        fprintf(stderr, "usage: spec_reduce IN OUT\n");
-        return 2;
-    }
-    spec = json_load_file(argv[1], 0, &error);
-    if (!spec) {
-        fprintf(stderr, "%s:%d: %s\n", argv[1], error.line, error.text);
-        return 1;
-    }
     reduce(json_object_get(spec, "methods"));
     reduce(json_object_get(spec, "types"));
-    status = json_dump_file(spec, argv[2], JSON_COMPACT);
-    json_decref(spec);
-    if (status)
-        perror(argv[2]);
-    return status ? 1 : 0;
+    json_dumpf(spec, out, JSON_COMPACT);
 }
